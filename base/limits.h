@@ -1,0 +1,37 @@
+/* Every compile-time maximum, with its reason, and the asserts that relate
+ * them. What an operator may change is a setting (service/settings.h). */
+#ifndef BASE_LIMITS_H
+#define BASE_LIMITS_H
+
+#include <stdint.h>
+
+/* One request frame on the wire. */
+#define MESSAGE_BYTES_MAX ((size_t)1 << 20)
+/* Items (decides + feedbacks + activates) of one request. */
+#define REQUEST_ITEMS_MAX 1024u
+/* Actions of one decision, and of a catalogue. */
+#define ACTIONS_MAX 1024u
+/* Dense columns of a context or an action. */
+#define COLUMNS_MAX 4096u
+/* Named features of one context or action. */
+#define NAMED_MAX 1024u
+/* Groups of a problem. */
+#define GROUPS_MAX 1024u
+/* Bytes of an event id, feedback id, action id, group or problem name. The
+ * longest key of the store (511) must hold a problem and an event id. */
+#define ID_BYTES_MAX 64u
+/* Feedbacks that one event remembers, to tell repeated from new ones. */
+#define FEEDBACKS_MAX 64u
+/* Problems of one service. */
+#define PROBLEMS_MAX 65536u
+/* Largest absolute value of a feature, reward, label or cost: its square
+ * still has 1e270 of room. */
+#define VALUE_MAX 1e15
+/* Options of one policy. */
+#define OPTIONS_MAX 64u
+
+_Static_assert(4 + ID_BYTES_MAX <= 511, "an event key fits into the store");
+_Static_assert(ACTIONS_MAX <= UINT16_MAX, "an action index fits 16 bits");
+_Static_assert(GROUPS_MAX <= UINT16_MAX, "a group index fits 16 bits");
+
+#endif

@@ -1,0 +1,84 @@
+#include "base/rng.h"
+
+#include <math.h>
+#include <string.h>
+
+#define PHILOX_ROUNDS 10
+
+void rng_philox(
+        const uint32_t key[2], const uint32_t counter[4], uint32_t out[4])
+{
+    uint32_t k0 = key[0], k1 = key[1];
+    uint32_t c0 = counter[0], c1 = counter[1];
+    uint32_t c2 = counter[2], c3 = counter[3];
+
+    for (int round = 0; round < PHILOX_ROUNDS; round++) {
+        uint64_t a = UINT64_C(0xD2511F53) * c0;
+        uint64_t b = UINT64_C(0xCD9E8D57) * c2;
+        c0 = (uint32_t)(b >> 32) ^ c1 ^ k0;
+        c1 = (uint32_t)b;
+        c2 = (uint32_t)(a >> 32) ^ c3 ^ k1;
+        c3 = (uint32_t)a;
+        k0 += UINT32_C(0x9E3779B9);
+        k1 += UINT32_C(0xBB67AE85);
+    }
+    out[0] = c0;
+    out[1] = c1;
+    out[2] = c2;
+    out[3] = c3;
+}
+
+struct rng rng_keyed(uint64_t seed, uint64_t event, enum rng_purpose purpose)
+{
+    struct rng rng;
+
+    memset(&rng, 0, sizeof(rng));
+    rng.key[0] = (uint32_t)seed;
+    rng.key[1] = (uint32_t)(seed >> 32);
+    rng.counter[1] = (uint32_t)purpose;
+    rng.counter[2] = (uint32_t)event;
+    rng.counter[3] = (uint32_t)(event >> 32);
+    return rng;
+}
+
+uint32_t rng_u32(struct rng *rng)
+{
+    if (rng->unused == 0) {
+        rng_philox(rng->key, rng->counter, rng->block);
+        rng->counter[0]++;
+        rng->unused = 4;
+    }
+    return rng->block[4 - rng->unused--];
+}
+
+double rng_unit(struct rng *rng)
+{
+    uint64_t high = rng_u32(rng);
+    uint64_t low = rng_u32(rng);
+
+    return (double)((high << 32 | low) >> 11) * 0x1p-53;
+}
+
+uint32_t rng_below(struct rng *rng, uint32_t bound)
+{
+    uint64_t product = (uint64_t)rng_u32(rng) * bound;
+
+    if ((uint32_t)product < bound) {
+        uint32_t threshold = (0u - bound) % bound;
+        while ((uint32_t)product < threshold)
+            product = (uint64_t)rng_u32(rng) * bound;
+    }
+    return (uint32_t)(product >> 32);
+}
+
+double rng_normal(struct rng *rng)
+{
+    double x, y, square;
+
+    do {
+        x = 2.0 * rng_unit(rng) - 1.0;
+        y = 2.0 * rng_unit(rng) - 1.0;
+        square = x * x + y * y;
+    } while (square >= 1.0 || square == 0.0);
+    return x * sqrt(-2.0 * log(square) / square);
+}

@@ -1,0 +1,73 @@
+/* Plain views that cross folders. A view owns nothing: its arrays belong to
+ * whoever made it and are valid for the call that it is passed to, unless a
+ * function says otherwise.
+ *
+ * Words: a *reward* is what the client reported (more is better) and a *cost*
+ * is its opposite; a *loss* is either of them scaled to [0,1] by the declared
+ * range, less is better; a *score* is a predicted reward on [0,1]; a
+ * *probability* is a probability. They never share a variable. */
+#ifndef BASE_TYPES_H
+#define BASE_TYPES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A named feature after hashing: 64 bits of (namespace, name) and a value. */
+struct feature {
+    uint64_t hash;
+    double value;
+};
+
+/* Features of a context or of one action: dense columns in the declared
+ * order, and any number of named ones. */
+struct features {
+    const double *dense; /* [dense_count] */
+    uint32_t dense_count;
+    uint32_t named_count;
+    const struct feature *named; /* [named_count] */
+};
+
+/* What is known before choosing. */
+struct context {
+    struct features shared;
+    const uint16_t *groups; /* [group_count] awake groups, ascending */
+    uint32_t group_count;
+};
+
+/* The actions that may be chosen in this round, and only those, in the
+ * request's order. `slot[i]` is the place of action i in the problem's
+ * catalogue; without a catalogue (shape.slots = 0) slot is NULL. `features`
+ * is NULL where actions have none. */
+struct action_set {
+    uint32_t count;
+    const uint32_t *slot;            /* [count] or NULL */
+    const struct features *features; /* [count] or NULL */
+};
+
+/* The size of a problem, as policies see it. Fixed for a policy's life. */
+struct shape {
+    uint32_t shared_dense;  /* dense columns of the context */
+    uint32_t action_dense;  /* dense columns of each action */
+    uint32_t named_columns; /* columns that named features are hashed into
+                               where a part needs dense ones; 0 = none */
+    uint32_t slots;         /* size of the catalogue, 0 = none */
+    uint32_t actions_max;   /* most actions of one round */
+    uint32_t groups;        /* number of groups */
+    bool predict;           /* the decision is a number, not an action */
+};
+
+/* One outcome to learn from: the decision as it was made and its loss.
+ * `chosen` indexes `actions`. `pmf` is the distribution that was drawn from,
+ * one probability per action of the set. For the predict form the set has
+ * one action without slot or features and pmf = {1}. */
+struct lesson {
+    const struct context *context;
+    const struct action_set *actions;
+    uint32_t chosen;
+    const double *pmf; /* [actions->count] */
+    double loss;       /* scaled; for predict the scaled label */
+    double weight;     /* importance, 1 for an ordinary event */
+};
+
+#endif

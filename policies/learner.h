@@ -1,0 +1,35 @@
+/* Learners: oracle and explorer in one, for algorithms that do not split into
+ * the two. The rules are those of policies/oracle.h; `decide` is const and
+ * writes a distribution, as an explorer does. */
+#ifndef POLICIES_LEARNER_H
+#define POLICIES_LEARNER_H
+
+#include "base/rng.h"
+#include "policies/oracle.h"
+
+struct learner {
+    const char *name;
+    uint32_t state_version;
+    struct option_table options;
+
+    size_t (*footprint)(
+            const void *options, const struct shape *shape, struct err *err);
+    size_t (*scratch)(const void *options, const struct shape *shape);
+    void (*init)(void *self, const void *options, const struct shape *shape);
+
+    /* pmf[actions->count]; actions->count >= 1. */
+    void (*decide)(const void *self, const struct context *context,
+            const struct action_set *actions, struct rng *draws,
+            struct arena *scratch, double *pmf);
+    void (*learn)(
+            void *self, const struct lesson *lesson, struct arena *scratch);
+    void (*correct)(void *self, const struct lesson *lesson, double before,
+            struct arena *scratch);
+
+    void (*save)(const void *self, struct writer *writer);
+    int (*load)(void *self, struct reader *reader, struct err *err) MUST_USE;
+    bool (*check)(const void *self);
+    void (*visit)(const void *self, const struct visitor *visitor);
+};
+
+#endif

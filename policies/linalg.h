@@ -1,0 +1,28 @@
+/* Kernels over small dense vectors and matrices: plain loops in a fixed
+ * order, so that what ends in a logged probability is the same on every
+ * machine. Symmetric matrices are stored as one triangle, row by row: element
+ * (i, j), j <= i, at i (i + 1)/2 + j. All arrays are doubles. */
+#ifndef POLICIES_LINALG_H
+#define POLICIES_LINALG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Elements of the triangle of a d x d matrix. */
+static inline size_t triangle_count(uint32_t d)
+{
+    return (size_t)d * (d + 1) / 2;
+}
+
+/* sum a[i] b[i], in eight interleaved partial sums. */
+double dot(const double *a, const double *b, uint32_t count);
+/* y += factor x */
+void axpy(double factor, const double *x, double *y, uint32_t count);
+/* y = P x for a symmetric P in triangle form; x and y do not overlap. */
+void symmetric_times(
+        const double *triangle, const double *x, double *y, uint32_t d);
+/* P += factor x x' */
+void symmetric_rank_one(
+        double *triangle, double factor, const double *x, uint32_t d);
+
+#endif

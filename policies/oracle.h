@@ -1,0 +1,103 @@
+/* Oracles: regression models that predict the loss of an action in a context,
+ * and learn. One file each, found by name in policies/registry.c.
+ *
+ * Common rules, upheld by tests/laws/oracle_laws.c for every row:
+ * - `self` is a block of footprint() bytes, aligned to 16, that the caller
+ *   allocated and cleared. The oracle keeps no other memory, reads no clock,
+ *   draws no random number, calls neither malloc nor printf.
+ * - Views are valid for the call. `scratch` may be used freely; the caller
+ *   gives it back afterwards and has checked that it holds scratch() bytes.
+ * - `predict`, `spread` and `experts` are const: they leave every byte of the
+ *   state alone and may run at the same time as each other.
+ * - The same lessons in the same order give the same bytes of save(). */
+#ifndef POLICIES_ORACLE_H
+#define POLICIES_ORACLE_H
+
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "base/err.h"
+#include "base/types.h"
+#include "policies/options.h"
+
+/* Takes named numbers out of a state, for metrics and reports. `group` is
+ * the index of the group that the number is about, or -1. */
+struct visitor {
+    void (*number)(void *self, const char *name, int32_t group, double value);
+    void *self;
+};
+
+/* What one expert (a group's sub-model) said in a round. `group` is the
+ * group's index, or -1 for the always-on expert. */
+struct expert_view {
+    int32_t group;
+    double weight;     /* its share in the combination, sums to 1 */
+    double prediction; /* loss (predict form: scaled label) */
+};
+
+struct oracle_spec;
+
+struct oracle {
+    const char *name;
+    uint32_t state_version; /* moves when saved bytes change meaning */
+    struct option_table options;
+    bool has_inner; /* takes an `inner` oracle (see struct oracle_spec) */
+
+    /* Bytes of state for this shape; 0 = not supported, with the reason in
+     * err (which may be NULL). */
+    size_t (*footprint)(const struct oracle_spec *spec,
+            const struct shape *shape, struct err *err);
+    /* Bytes of scratch that any one call needs at most. */
+    size_t (*scratch)(
+            const struct oracle_spec *spec, const struct shape *shape);
+    /* `spec` and `shape` outlive the state. Cannot fail after footprint()
+     * said yes. There is nothing to release: no foreign handles. */
+    void (*init)(void *self, const struct oracle_spec *spec,
+            const struct shape *shape);
+
+    /* One predicted loss per action of the set. */
+    void (*predict)(const void *self, const struct context *context,
+            const struct action_set *actions, struct arena *scratch,
+            double *losses);
+    /* Optional: standard-deviation-like width of each prediction. */
+    void (*spread)(const void *self, const struct context *context,
+            const struct action_set *actions, struct arena *scratch,
+            double *widths);
+    /* Optional: what each awake expert predicts for action `index`. Writes
+     * at most `max` entries, returns how many. */
+    uint32_t (*experts)(const void *self, const struct context *context,
+            const struct action_set *actions, uint32_t index,
+            struct arena *scratch, struct expert_view *out, uint32_t max);
+
+    void (*learn)(
+            void *self, const struct lesson *lesson, struct arena *scratch);
+    /* Optional: takes back `lesson` as learned once before with loss
+     * `before` and puts lesson->loss in its place, exactly: afterwards the
+     * state is that of a history in which it was learned with lesson->loss
+     * from the start, up to rounding. NULL where the state cannot do that;
+     * the correction then counts at the next retraining. */
+    void (*correct)(void *self, const struct lesson *lesson, double before,
+            struct arena *scratch);
+    /* Optional: effective number of lessons in the state (forgetting makes
+     * it smaller than the number learned). NULL = number learned. */
+    double (*effective)(const void *self);
+
+    /* Writes the learned state, field by field. */
+    void (*save)(const void *self, struct writer *writer);
+    /* Into a state fresh from init. Checks every length and limit against
+     * spec and shape *before* it trusts one, and every number for finiteness;
+     * CORRUPT otherwise, and the state is then only fit for init again. */
+    int (*load)(void *self, struct reader *reader, struct err *err) MUST_USE;
+    /* The invariants hold (called after load, and after learn in tests). */
+    bool (*check)(const void *self);
+    /* Optional. */
+    void (*visit)(const void *self, const struct visitor *visitor);
+};
+
+/* An oracle with its parsed options; `inner` for oracles built over one. */
+struct oracle_spec {
+    const struct oracle *oracle;
+    const void *options;
+    const struct oracle_spec *inner;
+};
+
+#endif

@@ -1,0 +1,29 @@
+/* Distributions over the actions of one round: the only place where a
+ * distribution is checked, floored, capped and turned into an action. */
+#ifndef POLICIES_PMF_H
+#define POLICIES_PMF_H
+
+#include "base/rng.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Each p finite and >= 0, and the sum within 1e-9 of 1. */
+bool pmf_valid(const double *pmf, uint32_t count);
+
+/* Caps the mass outside the most probable action (lowest index of ties):
+ * bandits.md 1.3. cap in [0,1]; 1 changes nothing. Before the floor. */
+void pmf_cap(double *pmf, uint32_t count, double cap);
+
+/* p <- (1 - floor) p + floor / count. */
+void pmf_floor(double *pmf, uint32_t count, double floor);
+
+/* Draws an index by inversion: the first whose cumulative sum exceeds the
+ * draw. An index with p = 0 is never returned. */
+uint32_t pmf_draw(const double *pmf, uint32_t count, struct rng *rng);
+
+/* Ranks: order[0] = chosen, the others by falling p, ties by index. */
+void pmf_rank(const double *pmf, uint32_t count, uint32_t chosen,
+        uint32_t *order);
+
+#endif

@@ -1,0 +1,118 @@
+/* What the engine sees of a policy: oracle x explorer, or a learner, behind
+ * one set of calls. Also the one place that turns rewards, costs and labels
+ * into losses (scaled by the declared range) and losses into scores.
+ *
+ * Regression oracles learn the loss and start at 0, which is optimistic: an
+ * action never tried looks free of loss (bandits.md, section 2).
+ *
+ * Memory: policy_spec_parse puts options into an arena of the caller, which
+ * must outlive every policy of that spec. A policy lives in a block of
+ * policy_footprint() bytes. Threads: policy_decide and policy_predict are
+ * const and may run side by side; learn, correct and load need the policy
+ * for themselves. */
+#ifndef POLICIES_POLICY_H
+#define POLICIES_POLICY_H
+
+#include "base/arena.h"
+#include "base/bytes.h"
+#include "base/err.h"
+#include "base/rng.h"
+#include "base/types.h"
+#include "policies/explorer.h"
+#include "policies/learner.h"
+#include "policies/oracle.h"
+
+/* How a reported value becomes a loss. min < max. */
+struct value_range {
+    double min, max;
+    bool minimise; /* the value is a cost */
+};
+
+/* (cost - min)/(max - min), or 1 minus that of a reward; not clipped. For
+ * the predict form the label scaled the same way as a cost. */
+double loss_of_value(const struct value_range *range, double value);
+/* Its inverse. */
+double value_of_loss(const struct value_range *range, double loss);
+
+struct policy_spec {
+    struct shape shape;
+    struct value_range range;
+    const struct learner *learner; /* or NULL: oracle x explorer */
+    const void *learner_options;
+    struct oracle_spec oracle;
+    const struct explorer *explorer; /* NULL for the predict form */
+    const void *explorer_options;
+    double floor; /* uniform share mixed in, [0,1] */
+    double cap;   /* most exploration mass of a request, [0,1] */
+};
+
+/* Builds a spec from `policy:` settings: keys `oracle`, `explorer`,
+ * `learner`, `inner`, `floor`, `cap`, and the options of the parts named.
+ * Defaults: oracle ridge, explorer squarecb. A key that no part takes, an
+ * unknown part, a pair that does not fit (an explorer that needs widths over
+ * an oracle without) or an unsupported shape is INVALID; the message names
+ * it, and err_line (may be NULL) gets the line of the key. */
+int policy_spec_parse(struct policy_spec *spec, const struct shape *shape,
+        const struct value_range *range, struct keyvalue *values, size_t count,
+        struct arena *arena, uint32_t *err_line, struct err *err) MUST_USE;
+
+/* "squarecb over ridge", "tsallis-inf", "groupwise(ridge)". */
+void policy_spec_name(const struct policy_spec *spec, char *out, size_t size);
+
+struct policy;
+
+size_t policy_footprint(const struct policy_spec *spec);
+/* Scratch bytes that any one call below needs at most. */
+size_t policy_scratch(const struct policy_spec *spec);
+/* In a block of policy_footprint() bytes aligned to 16. */
+struct policy *policy_init(void *block, const struct policy_spec *spec);
+
+/* A decision; the arrays lie in the arena that was passed. */
+struct distribution {
+    uint32_t count;
+    uint32_t chosen;
+    double propensity;    /* = pmf[chosen] */
+    const double *pmf;    /* [count] */
+    const double *scores; /* [count], or NULL for a learner */
+};
+
+/* Decides among actions->count >= 1 actions. Deterministic in (state,
+ * context, actions, seed, event): draws are keyed by (seed, event). INTERNAL
+ * if a score is not finite (a defect: refused, never repaired) or the arena
+ * is too small. */
+int policy_decide(const struct policy *policy, const struct context *context,
+        const struct action_set *actions, uint64_t seed, uint64_t event,
+        struct arena *arena, struct distribution *out,
+        struct err *err) MUST_USE;
+
+/* The predict form: `*value` in the label's own units. */
+int policy_predict(const struct policy *policy, const struct context *context,
+        struct arena *arena, double *value, struct err *err) MUST_USE;
+
+/* What each expert says of action `index` (predict form: 0), predictions in
+ * loss units; 0 entries where the oracle has no experts. */
+uint32_t policy_experts(const struct policy *policy,
+        const struct context *context, const struct action_set *actions,
+        uint32_t index, struct arena *arena, struct expert_view *out,
+        uint32_t max);
+
+/* Learns one outcome; lesson->loss by loss_of_value. */
+void policy_learn(
+        struct policy *policy, const struct lesson *lesson, struct arena *arena);
+/* Replaces an outcome learned earlier with loss `before`. False, and no
+ * change at all, where the policy cannot do that exactly. */
+bool policy_correct(struct policy *policy, const struct lesson *lesson,
+        double before, struct arena *arena);
+
+/* Versioned bytes: names and versions of the parts, round counts, state. */
+void policy_save(const struct policy *policy, struct writer *writer);
+/* Into a policy fresh from policy_init. CORRUPT if the bytes are of other
+ * parts, another version or another shape, or are damaged. */
+int policy_load(
+        struct policy *policy, struct reader *reader, struct err *err) MUST_USE;
+bool policy_check(const struct policy *policy);
+void policy_visit(const struct policy *policy, const struct visitor *visitor);
+/* Lessons learned so far; the version of the policy's state. */
+uint64_t policy_learned(const struct policy *policy);
+
+#endif

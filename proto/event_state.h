@@ -1,0 +1,39 @@
+/* What the join knows of one event: the value stored under (problem, event
+ * id). It is derived from the log (`rue verify` derives it again) and is
+ * written in the same transaction as the records that changed it. */
+#ifndef PROTO_EVENT_STATE_H
+#define PROTO_EVENT_STATE_H
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "base/limits.h"
+#include "base/time.h"
+
+/* One feedback that was applied: hashes of its id and of its content. */
+struct feedback_mark {
+    uint64_t id;
+    uint64_t content;
+};
+
+struct event_state {
+    uint64_t decision; /* sequence of its Decision record, 0 = none yet */
+    uint64_t content;  /* digest of what was asked */
+    nanos deadline;    /* when the default (or an orphan's end) falls due */
+    bool deferred;     /* waits for its Activation */
+    bool expired;      /* the deadline has passed and was recorded */
+    bool has_reward;   /* at least one feedback came */
+    bool learned;      /* the policy has learned `taught` for this event */
+    double reward;     /* aggregate of its feedback */
+    double taught;     /* the value that the policy holds for it */
+    uint32_t mark_count;
+    struct feedback_mark marks[FEEDBACKS_MAX];
+};
+
+#define EVENT_STATE_BYTES_MAX (2 + 3 * 8 + 2 * 8 + 2 + 16 * FEEDBACKS_MAX)
+
+void event_state_write(const struct event_state *state, struct writer *writer);
+/* CORRUPT for bytes that event_state_write does not write. */
+int event_state_read(struct event_state *state, struct reader *reader,
+        struct err *err) MUST_USE;
+
+#endif

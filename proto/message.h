@@ -1,0 +1,146 @@
+/* Plain views of what travels on the wire and into the log. Their arrays and
+ * byte runs lie in the arena of the call that made them (or in the received
+ * frame's copy there), so they live as long as that arena's content. */
+#ifndef PROTO_MESSAGE_H
+#define PROTO_MESSAGE_H
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "base/time.h"
+
+/* A named feature as the client wrote it. */
+struct named {
+    struct bytes space;
+    struct bytes name;
+    struct bytes text; /* meaningful if has_text; the value is then 1 */
+    bool has_text;
+    double value;
+};
+
+/* Dense numbers, row by row. `single`: they came as 32-bit floats and are
+ * written as such. */
+struct matrix {
+    uint32_t rows;
+    uint32_t columns;
+    bool single;
+    const double *values; /* [rows][columns] */
+};
+
+/* Named features of one action, by its place. */
+struct action_named {
+    uint32_t action;
+    uint32_t named_count;
+    const struct named *named;
+};
+
+/* A Decide: which action, or which number? Places are indexes into `action`,
+ * or into the catalogue where action_count is 0. */
+struct question {
+    struct bytes event; /* empty: the service makes one */
+    struct matrix shared;
+    const struct named *named;
+    uint32_t named_count;
+    uint32_t action_count;
+    const struct bytes *action;
+    struct matrix action_features;
+    const struct action_named *action_named;
+    uint32_t action_named_count;
+    uint32_t excluded_count;
+    const uint32_t *excluded;
+    const struct bytes *group;
+    uint32_t group_count;
+    uint32_t baseline; /* meaningful if has_baseline */
+    bool has_baseline;
+    bool deferred;
+    bool experts;
+};
+
+struct feedback {
+    struct bytes event;
+    double value;
+    struct bytes id; /* empty: none was given */
+};
+
+struct request {
+    uint64_t id;
+    struct bytes problem;
+    const struct question *decide;
+    const struct feedback *feedback;
+    const struct bytes *activate; /* event ids */
+    uint32_t decide_count;
+    uint32_t feedback_count;
+    uint32_t activate_count;
+    bool status;
+};
+
+/* What one expert said; group is a name. */
+struct expert {
+    struct bytes group;
+    double weight;
+    double prediction;
+};
+
+/* The answer to one Decide. Arrays are in ranking's order. */
+struct decision {
+    enum status status;
+    const char *message; /* NULL = none */
+    struct bytes event;
+    uint32_t count;
+    const uint32_t *ranking;
+    const double *probability;
+    const struct bytes *action;
+    bool has_prediction;
+    double prediction;
+    struct bytes policy;
+    uint64_t generation;
+    uint64_t policy_version;
+    bool repeated;
+    uint32_t expert_count;
+    const struct expert *expert;
+};
+
+/* The answer to one Feedback or Activate. */
+struct receipt {
+    enum status status;
+    const char *message; /* NULL = none */
+    bool repeated;
+    bool held;
+};
+
+struct number {
+    struct bytes name;
+    struct bytes group; /* empty = of no group */
+    double value;
+};
+
+struct status_answer {
+    struct bytes version;
+    double uptime_s;
+    const struct bytes *problem;
+    uint32_t problem_count;
+    uint32_t number_count;
+    const struct number *number;
+    struct bytes policy;
+    uint64_t generation;
+    uint64_t state_hash;
+    uint64_t last_sequence;
+};
+
+struct reply {
+    uint64_t id;
+    enum status status;
+    const char *message; /* NULL = none */
+    const struct decision *decision;
+    const struct receipt *feedback;
+    const struct receipt *activate;
+    uint32_t decision_count;
+    uint32_t feedback_count;
+    uint32_t activate_count;
+    const struct status_answer *answer; /* NULL = none */
+};
+
+/* Digest of all that a question asks, whatever its encoding; the event id is
+ * left out. Equal digests mean equal content (64 bits of XXH3). */
+uint64_t question_digest(const struct question *question);
+
+#endif

@@ -1,0 +1,118 @@
+/* Log records <-> plain views. Reader and writer of each kind stand next to
+ * each other in record.c; a record that was not written by it is CORRUPT. */
+#ifndef PROTO_RECORD_H
+#define PROTO_RECORD_H
+
+#include "base/arena.h"
+#include "proto/message.h"
+
+/* Numbers are in every stored record: never reuse one. */
+enum record_kind {
+    RECORD_DECISION = 1,
+    RECORD_FEEDBACK = 2,
+    RECORD_EXPIRY = 3,
+    RECORD_ACTIVATION = 4,
+    RECORD_PROMOTION = 5,
+    RECORD_CONFIG = 6,
+};
+#define RECORD_KIND_MAX 6
+
+/* What a feedback did; numbers as in rue.proto, enum Effect. */
+enum effect { EFFECT_NONE, EFFECT_LEARN, EFFECT_CORRECT, EFFECT_HOLD };
+
+/* The members that every kind has. */
+struct record {
+    enum record_kind kind;
+    uint32_t problem;
+    nanos time;
+    struct bytes event; /* empty for PROMOTION and CONFIG */
+};
+
+struct decision_record {
+    struct record head;
+    struct question question;  /* its event is empty */
+    uint32_t count;            /* eligible actions */
+    const uint32_t *eligible;  /* [count] places */
+    const double *probability; /* [count] */
+    uint32_t chosen;           /* index into eligible */
+    bool has_prediction;
+    double prediction;
+    const uint16_t *groups; /* [group_count] awake, ascending */
+    uint32_t group_count;
+    uint64_t policy_version;
+    uint64_t generation;
+    bool has_held;
+    double held;
+    uint32_t expert_count;
+    const struct expert *expert;
+};
+
+struct feedback_record {
+    struct record head;
+    double value;
+    struct bytes id; /* empty: none was given */
+    enum effect effect;
+    double before, after; /* aggregates; before with CORRECT, after always
+                             but for NONE */
+};
+
+struct expiry_record {
+    struct record head;
+    enum effect effect; /* LEARN or NONE */
+    double after;
+};
+
+struct activation_record {
+    struct record head;
+    bool has_held;
+    double held;
+};
+
+struct promotion_record {
+    struct record head;
+    uint64_t generation;
+};
+
+struct config_record {
+    struct record head;
+    struct bytes name;
+    struct bytes settings;
+    uint64_t shape;
+};
+
+/* One encoder per kind: the message's bytes, in the arena. Empty if they did
+ * not fit. */
+struct bytes record_encode_decision(
+        const struct decision_record *record, struct arena *arena);
+struct bytes record_encode_feedback(
+        const struct feedback_record *record, struct arena *arena);
+struct bytes record_encode_expiry(
+        const struct expiry_record *record, struct arena *arena);
+struct bytes record_encode_activation(
+        const struct activation_record *record, struct arena *arena);
+struct bytes record_encode_promotion(
+        const struct promotion_record *record, struct arena *arena);
+struct bytes record_encode_config(
+        const struct config_record *record, struct arena *arena);
+
+/* Any kind, decoded. */
+union any_record {
+    struct record head;
+    struct decision_record decision;
+    struct feedback_record feedback;
+    struct expiry_record expiry;
+    struct activation_record activation;
+    struct promotion_record promotion;
+    struct config_record config;
+};
+
+/* CORRUPT if the payload is not a record of that kind within all limits. */
+int record_decode(enum record_kind kind, struct bytes payload,
+        struct arena *arena, union any_record *record,
+        struct err *err) MUST_USE;
+
+/* "decision", "feedback", ... */
+const char *record_kind_name(enum record_kind kind);
+const char *effect_name(enum effect effect);
+
+#endif

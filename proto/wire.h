@@ -1,0 +1,28 @@
+/* Wire messages <-> plain views, with every bound that does not depend on the
+ * problem checked: sizes, counts, finite numbers, ids, unknown fields. */
+#ifndef PROTO_WIRE_H
+#define PROTO_WIRE_H
+
+#include "base/arena.h"
+#include "proto/message.h"
+
+/* Parses one request frame. On success every array lies in the arena (the
+ * frame may go). On failure: INVALID or UNSUPPORTED with a message that names
+ * the field and the limit, and request->id is the frame's id if that much
+ * could be read, else 0. BUSY if the arena was too small. */
+int wire_request_decode(struct bytes frame, struct arena *arena,
+        struct request *request, struct err *err) MUST_USE;
+
+/* The problem's name in a frame that has not been parsed: only what is needed
+ * to send it to the right engine thread. Empty if there is none or the frame
+ * is not well formed (the parser then says why). */
+struct bytes wire_request_peek_problem(struct bytes frame);
+
+/* Packs a reply into the arena; an empty result if it did not fit. */
+struct bytes wire_reply_encode(const struct reply *reply, struct arena *arena);
+
+/* An id, name or group: 1..ID_BYTES_MAX bytes of UTF-8 without control
+ * characters. `what` names the field in the message. */
+int wire_check_id(struct bytes id, const char *what, struct err *err) MUST_USE;
+
+#endif

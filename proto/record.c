@@ -1,0 +1,450 @@
+#include "proto/record.h"
+
+#include "base/limits.h"
+#include "proto/question.h"
+#include "proto/wire.h"
+
+#include <math.h>
+
+_Static_assert((int)EFFECT_LEARN == (int)RUE__EFFECT__LEARN &&
+                (int)EFFECT_CORRECT == (int)RUE__EFFECT__CORRECT &&
+                (int)EFFECT_HOLD == (int)RUE__EFFECT__HOLD,
+        "effects have the same numbers inside and in the log");
+
+const char *record_kind_name(enum record_kind kind)
+{
+    static const char *const names[] = {"?", "decision", "feedback", "expiry",
+            "activation", "promotion", "config"};
+
+    return kind >= 1 && kind <= RECORD_KIND_MAX ? names[kind] : names[0];
+}
+
+const char *effect_name(enum effect effect)
+{
+    static const char *const names[] = {"none", "learn", "correct", "hold"};
+
+    return (unsigned)effect < ARRAY_COUNT(names) ? names[effect] : "?";
+}
+
+static int corrupt(struct err *err, enum record_kind kind, const char *what)
+{
+    return err_set(err, STATUS_CORRUPT, "%s record: %s",
+            record_kind_name(kind), what);
+}
+
+/* The bytes of a message in the arena; empty if they do not fit. */
+static struct bytes packed(const ProtobufCMessage *message, struct arena *arena)
+{
+    size_t size;
+    uint8_t *data;
+
+    if (arena->overflow)
+        return bytes_of(NULL, 0);
+    size = protobuf_c_message_get_packed_size(message);
+    data = arena_alloc(arena, size);
+    if (data == NULL)
+        return bytes_of(NULL, 0);
+    return bytes_of(data, protobuf_c_message_pack(message, data));
+}
+
+static ProtobufCMessage *unpacked(const ProtobufCMessageDescriptor *descriptor,
+        struct bytes payload, struct arena *arena)
+{
+    ProtobufCAllocator allocator = message_allocator(arena);
+
+    return protobuf_c_message_unpack(
+            descriptor, &allocator, payload.size, payload.data);
+}
+
+static int check_number(
+        double value, enum record_kind kind, const char *what, struct err *err)
+{
+    return isfinite(value) ? 0 : corrupt(err, kind, what);
+}
+
+/* ---- decision ---- */
+
+static Rue__Expert **experts_to_message(
+        const struct decision_record *record, struct arena *arena)
+{
+    uint32_t count = record->expert_count;
+    Rue__Expert **list = arena_array(arena, Rue__Expert *, count);
+    Rue__Expert *experts = arena_array(arena, Rue__Expert, count);
+
+    if (list == NULL || experts == NULL)
+        return NULL;
+    for (uint32_t i = 0; i < count; i++) {
+        rue__expert__init(&experts[i]);
+        experts[i].group = message_of_bytes(record->expert[i].group);
+        experts[i].weight = record->expert[i].weight;
+        experts[i].prediction = record->expert[i].prediction;
+        list[i] = &experts[i];
+    }
+    return list;
+}
+
+static uint32_t *groups_to_message(
+        const struct decision_record *record, struct arena *arena)
+{
+    uint32_t *groups = arena_array(arena, uint32_t, record->group_count);
+
+    for (uint32_t i = 0; groups != NULL && i < record->group_count; i++)
+        groups[i] = record->groups[i];
+    return groups;
+}
+
+struct bytes record_encode_decision(
+        const struct decision_record *record, struct arena *arena)
+{
+    Rue__DecisionRecord message = RUE__DECISION_RECORD__INIT;
+    union {
+        const uint32_t *in;
+        uint32_t *out;
+    } eligible = {record->eligible};
+    union {
+        const double *in;
+        double *out;
+    } probability = {record->probability};
+
+    message.problem = record->head.problem;
+    message.time_ns = record->head.time;
+    message.event = message_of_bytes(record->head.event);
+    message.decide = question_to_message(&record->question, arena);
+    if (message.decide == NULL)
+        return bytes_of(NULL, 0);
+    message.n_eligible = record->count;
+    message.eligible = eligible.out;
+    message.n_probability = record->count;
+    message.probability = probability.out;
+    message.has_chosen = record->count > 0;
+    message.chosen = record->chosen;
+    message.has_prediction = record->has_prediction;
+    message.prediction = record->prediction;
+    message.n_group = record->group_count;
+    message.group = groups_to_message(record, arena);
+    message.policy_version = record->policy_version;
+    message.has_generation = true;
+    message.generation = record->generation;
+    message.has_held = record->has_held;
+    message.held = record->held;
+    message.n_expert = record->expert_count;
+    message.expert = experts_to_message(record, arena);
+    return packed(&message.base, arena);
+}
+
+static int distribution_from_message(const Rue__DecisionRecord *message,
+        struct decision_record *record, struct err *err)
+{
+    double sum = 0.0;
+
+    if (message->n_eligible != message->n_probability ||
+            message->n_eligible > ACTIONS_MAX)
+        return corrupt(err, RECORD_DECISION, "counts of actions differ");
+    if (message->n_eligible == 0)
+        return message->has_prediction
+                ? check_number(message->prediction, RECORD_DECISION,
+                          "prediction is not finite", err)
+                : corrupt(err, RECORD_DECISION, "decides nothing");
+    if (message->chosen >= message->n_eligible)
+        return corrupt(err, RECORD_DECISION, "chosen is out of range");
+    for (size_t i = 0; i < message->n_eligible; i++) {
+        if (!(message->probability[i] >= 0.0) ||
+                message->eligible[i] >= ACTIONS_MAX)
+            return corrupt(err, RECORD_DECISION, "action is out of range");
+        sum += message->probability[i];
+    }
+    if (!(fabs(sum - 1.0) <= 1e-9))
+        return corrupt(err, RECORD_DECISION, "probabilities do not sum to 1");
+    record->count = (uint32_t)message->n_eligible;
+    record->eligible = message->eligible;
+    record->probability = message->probability;
+    record->chosen = message->chosen;
+    return 0;
+}
+
+static int groups_from_message(const Rue__DecisionRecord *message,
+        struct arena *arena, struct decision_record *record, struct err *err)
+{
+    uint16_t *groups;
+
+    if (message->n_group > GROUPS_MAX)
+        return corrupt(err, RECORD_DECISION, "too many groups");
+    groups = arena_array(arena, uint16_t, message->n_group);
+    if (groups == NULL)
+        return err_set(err, STATUS_BUSY, "decision record is too large");
+    for (size_t i = 0; i < message->n_group; i++) {
+        if (message->group[i] >= GROUPS_MAX ||
+                (i > 0 && message->group[i] <= message->group[i - 1]))
+            return corrupt(err, RECORD_DECISION, "groups are out of order");
+        groups[i] = (uint16_t)message->group[i];
+    }
+    record->groups = groups;
+    record->group_count = (uint32_t)message->n_group;
+    return 0;
+}
+
+static int experts_from_message(const Rue__DecisionRecord *message,
+        struct arena *arena, struct decision_record *record, struct err *err)
+{
+    struct expert *experts =
+            arena_array(arena, struct expert, message->n_expert);
+
+    if (experts == NULL)
+        return err_set(err, STATUS_BUSY, "decision record is too large");
+    if (message->n_expert > GROUPS_MAX + 1)
+        return corrupt(err, RECORD_DECISION, "too many experts");
+    for (size_t i = 0; i < message->n_expert; i++) {
+        const Rue__Expert *expert = message->expert[i];
+        experts[i] = (struct expert){bytes_of_message(expert->group),
+                expert->weight, expert->prediction};
+        if (!isfinite(expert->weight) || !isfinite(expert->prediction))
+            return corrupt(err, RECORD_DECISION, "expert is not finite");
+    }
+    record->expert = experts;
+    record->expert_count = (uint32_t)message->n_expert;
+    return 0;
+}
+
+static int decode_decision(const Rue__DecisionRecord *message,
+        struct arena *arena, struct decision_record *record, struct err *err)
+{
+    int status;
+
+    record->head = (struct record){RECORD_DECISION, message->problem,
+            message->time_ns, bytes_of_message(message->event)};
+    record->has_prediction = message->has_prediction;
+    record->prediction = message->prediction;
+    record->policy_version = message->policy_version;
+    record->generation = message->generation;
+    record->has_held = message->has_held;
+    record->held = message->held;
+    status = question_from_message(
+            message->decide, arena, &record->question, err);
+    if (status == STATUS_INVALID)
+        return corrupt(err, RECORD_DECISION, err == NULL ? "" : err->text);
+    if (status != 0 ||
+            (status = distribution_from_message(message, record, err)) != 0 ||
+            (status = groups_from_message(message, arena, record, err)) != 0 ||
+            (status = experts_from_message(message, arena, record, err)) != 0)
+        return status;
+    if (message->has_held)
+        return check_number(
+                message->held, RECORD_DECISION, "held is not finite", err);
+    return 0;
+}
+
+/* ---- feedback ---- */
+
+struct bytes record_encode_feedback(
+        const struct feedback_record *record, struct arena *arena)
+{
+    Rue__FeedbackRecord message = RUE__FEEDBACK_RECORD__INIT;
+
+    message.problem = record->head.problem;
+    message.time_ns = record->head.time;
+    message.event = message_of_bytes(record->head.event);
+    message.value = record->value;
+    message.has_id = record->id.size > 0;
+    message.id = message_of_bytes(record->id);
+    message.effect = (Rue__Effect)record->effect;
+    message.has_before = record->effect == EFFECT_CORRECT;
+    message.before = record->before;
+    message.has_after = record->effect != EFFECT_NONE;
+    message.after = record->after;
+    return packed(&message.base, arena);
+}
+
+static int decode_feedback(const Rue__FeedbackRecord *message,
+        struct feedback_record *record, struct err *err)
+{
+    record->head = (struct record){RECORD_FEEDBACK, message->problem,
+            message->time_ns, bytes_of_message(message->event)};
+    record->value = message->value;
+    record->id = bytes_of_message(message->id);
+    record->effect = (enum effect)message->effect;
+    record->before = message->before;
+    record->after = message->after;
+    if ((unsigned)record->effect > EFFECT_HOLD ||
+            message->has_before != (record->effect == EFFECT_CORRECT) ||
+            message->has_after != (record->effect != EFFECT_NONE))
+        return corrupt(err, RECORD_FEEDBACK, "effect is out of range");
+    if (!isfinite(record->value) || !isfinite(record->before) ||
+            !isfinite(record->after))
+        return corrupt(err, RECORD_FEEDBACK, "value is not finite");
+    return 0;
+}
+
+/* ---- expiry ---- */
+
+struct bytes record_encode_expiry(
+        const struct expiry_record *record, struct arena *arena)
+{
+    Rue__ExpiryRecord message = RUE__EXPIRY_RECORD__INIT;
+
+    message.problem = record->head.problem;
+    message.time_ns = record->head.time;
+    message.event = message_of_bytes(record->head.event);
+    message.effect = (Rue__Effect)record->effect;
+    message.has_after = record->effect == EFFECT_LEARN;
+    message.after = record->after;
+    return packed(&message.base, arena);
+}
+
+static int decode_expiry(const Rue__ExpiryRecord *message,
+        struct expiry_record *record, struct err *err)
+{
+    record->head = (struct record){RECORD_EXPIRY, message->problem,
+            message->time_ns, bytes_of_message(message->event)};
+    record->effect = (enum effect)message->effect;
+    record->after = message->after;
+    if ((record->effect != EFFECT_LEARN && record->effect != EFFECT_NONE) ||
+            message->has_after != (record->effect == EFFECT_LEARN))
+        return corrupt(err, RECORD_EXPIRY, "effect is out of range");
+    return check_number(
+            record->after, RECORD_EXPIRY, "value is not finite", err);
+}
+
+/* ---- activation ---- */
+
+struct bytes record_encode_activation(
+        const struct activation_record *record, struct arena *arena)
+{
+    Rue__ActivationRecord message = RUE__ACTIVATION_RECORD__INIT;
+
+    message.problem = record->head.problem;
+    message.time_ns = record->head.time;
+    message.event = message_of_bytes(record->head.event);
+    message.has_held = record->has_held;
+    message.held = record->held;
+    return packed(&message.base, arena);
+}
+
+static int decode_activation(const Rue__ActivationRecord *message,
+        struct activation_record *record, struct err *err)
+{
+    record->head = (struct record){RECORD_ACTIVATION, message->problem,
+            message->time_ns, bytes_of_message(message->event)};
+    record->has_held = message->has_held;
+    record->held = message->held;
+    return check_number(
+            record->held, RECORD_ACTIVATION, "held is not finite", err);
+}
+
+/* ---- promotion ---- */
+
+struct bytes record_encode_promotion(
+        const struct promotion_record *record, struct arena *arena)
+{
+    Rue__PromotionRecord message = RUE__PROMOTION_RECORD__INIT;
+
+    message.problem = record->head.problem;
+    message.time_ns = record->head.time;
+    message.generation = record->generation;
+    return packed(&message.base, arena);
+}
+
+static int decode_promotion(const Rue__PromotionRecord *message,
+        struct promotion_record *record)
+{
+    record->head = (struct record){RECORD_PROMOTION, message->problem,
+            message->time_ns, bytes_of(NULL, 0)};
+    record->generation = message->generation;
+    return 0;
+}
+
+/* ---- config ---- */
+
+struct bytes record_encode_config(
+        const struct config_record *record, struct arena *arena)
+{
+    Rue__ConfigRecord message = RUE__CONFIG_RECORD__INIT;
+
+    message.problem = record->head.problem;
+    message.time_ns = record->head.time;
+    message.name = message_of_bytes(record->name);
+    message.settings = message_of_bytes(record->settings);
+    message.shape = record->shape;
+    return packed(&message.base, arena);
+}
+
+static int decode_config(const Rue__ConfigRecord *message,
+        struct config_record *record, struct err *err)
+{
+    record->head = (struct record){RECORD_CONFIG, message->problem,
+            message->time_ns, bytes_of(NULL, 0)};
+    record->name = bytes_of_message(message->name);
+    record->settings = bytes_of_message(message->settings);
+    record->shape = message->shape;
+    if (wire_check_id(record->name, "name", NULL) != 0)
+        return corrupt(err, RECORD_CONFIG, "name is not a name");
+    return 0;
+}
+
+/* ---- any ---- */
+
+static const ProtobufCMessageDescriptor *descriptor_of(enum record_kind kind)
+{
+    switch (kind) {
+    case RECORD_DECISION:
+        return &rue__decision_record__descriptor;
+    case RECORD_FEEDBACK:
+        return &rue__feedback_record__descriptor;
+    case RECORD_EXPIRY:
+        return &rue__expiry_record__descriptor;
+    case RECORD_ACTIVATION:
+        return &rue__activation_record__descriptor;
+    case RECORD_PROMOTION:
+        return &rue__promotion_record__descriptor;
+    case RECORD_CONFIG:
+        return &rue__config_record__descriptor;
+    }
+    return NULL;
+}
+
+static int decode_kind(enum record_kind kind, const ProtobufCMessage *message,
+        struct arena *arena, union any_record *record, struct err *err)
+{
+    /* A generated message begins with its ProtobufCMessage. */
+    const void *any = message;
+
+    switch (kind) {
+    case RECORD_DECISION:
+        return decode_decision(any, arena, &record->decision, err);
+    case RECORD_FEEDBACK:
+        return decode_feedback(any, &record->feedback, err);
+    case RECORD_EXPIRY:
+        return decode_expiry(any, &record->expiry, err);
+    case RECORD_ACTIVATION:
+        return decode_activation(any, &record->activation, err);
+    case RECORD_PROMOTION:
+        return decode_promotion(any, &record->promotion);
+    case RECORD_CONFIG:
+        return decode_config(any, &record->config, err);
+    }
+    CHECK_UNREACHABLE();
+}
+
+int record_decode(enum record_kind kind, struct bytes payload,
+        struct arena *arena, union any_record *record, struct err *err)
+{
+    const ProtobufCMessageDescriptor *descriptor = descriptor_of(kind);
+    ProtobufCMessage *message;
+    int status;
+
+    memset(record, 0, sizeof(*record));
+    if (descriptor == NULL)
+        return err_set(err, STATUS_CORRUPT, "record of unknown kind %d",
+                (int)kind);
+    message = unpacked(descriptor, payload, arena);
+    if (message == NULL)
+        return arena->overflow
+                ? err_set(err, STATUS_BUSY, "record is too large")
+                : corrupt(err, kind, "not well formed");
+    if (message_refuse_unknown(message, "record", NULL) != 0)
+        return corrupt(err, kind, "has fields of a newer version");
+    status = decode_kind(kind, message, arena, record, err);
+    if (status == 0 && kind < RECORD_PROMOTION &&
+            wire_check_id(record->head.event, "event", NULL) != 0)
+        return corrupt(err, kind, "event is not an id");
+    return status;
+}

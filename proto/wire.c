@@ -1,0 +1,452 @@
+#include "proto/wire.h"
+
+#include "base/limits.h"
+#include "proto/question.h"
+
+#include <math.h>
+
+_Static_assert((int)STATUS_OK == (int)RUE__STATUS__OK &&
+                (int)STATUS_STORAGE_FULL == (int)RUE__STATUS__STORAGE_FULL &&
+                (int)STATUS_NOT_FOUND == (int)RUE__STATUS__NOT_FOUND,
+        "statuses have the same numbers inside and on the wire");
+
+#define WIRE_VERSION 1u
+
+/* ---- ids ---- */
+
+/* Length of the UTF-8 sequence at the start of `bytes`; 0 if it is not one
+ * (overlong forms, surrogates and code points above 10FFFF included). */
+static size_t utf8_length(struct bytes bytes)
+{
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    uint8_t lead = bytes.data[0];
+    size_t length = lead < 0x80 ? 1
+            : (lead & 0xe0) == 0xc0 ? 2
+            : (lead & 0xf0) == 0xe0 ? 3
+            : (lead & 0xf8) == 0xf0 ? 4
+                                    : 0;
+    uint32_t point;
+
+    if (length <= 1 || length > bytes.size)
+        return length == 1 ? 1 : 0;
+    point = lead & (0xffu >> (length + 1));
+    for (size_t i = 1; i < length; i++) {
+        if ((bytes.data[i] & 0xc0) != 0x80)
+            return 0;
+        point = point << 6 | (bytes.data[i] & 0x3f);
+    }
+    if (point < least[length] || point > 0x10ffff ||
+            (point >= 0xd800 && point <= 0xdfff))
+        return 0;
+    return length;
+}
+
+int wire_check_id(struct bytes id, const char *what, struct err *err)
+{
+    if (id.size == 0)
+        return err_set(err, STATUS_INVALID, "%s: is empty", what);
+    if (id.size > ID_BYTES_MAX)
+        return err_set(err, STATUS_INVALID, "%s: %zu bytes, at most %u", what,
+                id.size, ID_BYTES_MAX);
+    for (size_t at = 0; at < id.size;) {
+        size_t length =
+                utf8_length(bytes_of(id.data + at, id.size - at));
+        if (length == 0)
+            return err_set(err, STATUS_INVALID,
+                    "%s: byte %zu is not UTF-8", what, at);
+        if (id.data[at] < 32 || id.data[at] == 127)
+            return err_set(err, STATUS_INVALID,
+                    "%s: byte %zu is a control character", what, at);
+        at += length;
+    }
+    return 0;
+}
+
+/* ---- peeking ---- */
+
+static uint64_t peek_varint(struct reader *reader)
+{
+    uint64_t value = 0;
+
+    for (unsigned shift = 0; shift < 64; shift += 7) {
+        uint8_t byte = read_u8(reader);
+        value |= (uint64_t)(byte & 0x7f) << shift;
+        if ((byte & 0x80) == 0)
+            return value;
+    }
+    reader->failed = true;
+    return 0;
+}
+
+/* Reads one top-level field: its number, its varint value or its bytes. */
+static uint32_t peek_field(
+        struct reader *reader, uint64_t *value, struct bytes *bytes)
+{
+    uint64_t tag = peek_varint(reader);
+
+    *value = 0;
+    *bytes = bytes_of(NULL, 0);
+    switch (tag & 7) {
+    case 0:
+        *value = peek_varint(reader);
+        break;
+    case 1:
+        (void)read_bytes(reader, 8);
+        break;
+    case 2:
+        *bytes = read_bytes(reader, peek_varint(reader));
+        break;
+    case 5:
+        (void)read_bytes(reader, 4);
+        break;
+    default:
+        reader->failed = true;
+    }
+    return tag >> 3 > UINT32_MAX ? 0 : (uint32_t)(tag >> 3);
+}
+
+static uint64_t peek_id(struct bytes frame)
+{
+    struct reader reader = reader_of(frame);
+    uint64_t id = 0;
+
+    while (!reader.failed && reader.rest.size > 0) {
+        uint64_t value;
+        struct bytes bytes;
+        if (peek_field(&reader, &value, &bytes) == 2 && !reader.failed)
+            id = value;
+    }
+    return id;
+}
+
+struct bytes wire_request_peek_problem(struct bytes frame)
+{
+    struct reader reader = reader_of(frame);
+    struct bytes problem = bytes_of(NULL, 0);
+
+    while (!reader.failed && reader.rest.size > 0) {
+        uint64_t value;
+        struct bytes bytes;
+        if (peek_field(&reader, &value, &bytes) == 3 && !reader.failed)
+            problem = bytes;
+    }
+    return reader.failed ? bytes_of(NULL, 0) : problem;
+}
+
+/* ---- requests ---- */
+
+static int decides_from_message(const Rue__Request *message,
+        struct arena *arena, struct request *request, struct err *err)
+{
+    struct question *questions =
+            arena_array(arena, struct question, message->n_decide);
+
+    if (questions == NULL)
+        return err_set(err, STATUS_BUSY, "the request is too large");
+    for (size_t i = 0; i < message->n_decide; i++) {
+        int status = question_from_message(
+                message->decide[i], arena, &questions[i], err);
+        if (status != 0)
+            return err_prefix(err, "decide %zu", i);
+    }
+    request->decide = questions;
+    request->decide_count = (uint32_t)message->n_decide;
+    return 0;
+}
+
+static int feedback_one(const Rue__Feedback *message,
+        struct feedback *feedback, struct err *err)
+{
+    feedback->event = bytes_of_message(message->event);
+    feedback->value = message->value;
+    feedback->id = bytes_of_message(message->id);
+    if (message_refuse_unknown(&message->base, "feedback", err) != 0 ||
+            wire_check_id(feedback->event, "event", err) != 0)
+        return STATUS_INVALID;
+    if (message->has_id && wire_check_id(feedback->id, "id", err) != 0)
+        return STATUS_INVALID;
+    if (!isfinite(feedback->value) || fabs(feedback->value) > VALUE_MAX)
+        return err_set(err, STATUS_INVALID,
+                "value: not a number within +-%g", VALUE_MAX);
+    return 0;
+}
+
+static int feedbacks_from_message(const Rue__Request *message,
+        struct arena *arena, struct request *request, struct err *err)
+{
+    struct feedback *feedbacks =
+            arena_array(arena, struct feedback, message->n_feedback);
+
+    if (feedbacks == NULL)
+        return err_set(err, STATUS_BUSY, "the request is too large");
+    for (size_t i = 0; i < message->n_feedback; i++)
+        if (feedback_one(message->feedback[i], &feedbacks[i], err) != 0)
+            return err_prefix(err, "feedback %zu", i);
+    request->feedback = feedbacks;
+    request->feedback_count = (uint32_t)message->n_feedback;
+    return 0;
+}
+
+static int activates_from_message(const Rue__Request *message,
+        struct arena *arena, struct request *request, struct err *err)
+{
+    struct bytes *events =
+            arena_array(arena, struct bytes, message->n_activate);
+
+    if (events == NULL)
+        return err_set(err, STATUS_BUSY, "the request is too large");
+    for (size_t i = 0; i < message->n_activate; i++) {
+        const Rue__Activate *activate = message->activate[i];
+        events[i] = bytes_of_message(activate->event);
+        if (message_refuse_unknown(&activate->base, "activate", err) != 0 ||
+                wire_check_id(events[i], "event", err) != 0)
+            return err_prefix(err, "activate %zu", i);
+    }
+    request->activate = events;
+    request->activate_count = (uint32_t)message->n_activate;
+    return 0;
+}
+
+static int request_check(const Rue__Request *message, struct err *err)
+{
+    size_t items =
+            message->n_decide + message->n_feedback + message->n_activate;
+
+    if (message->version != WIRE_VERSION)
+        return err_set(err, STATUS_UNSUPPORTED,
+                "version: %u, this service speaks %u", message->version,
+                WIRE_VERSION);
+    if (message_refuse_unknown(&message->base, "request", err) != 0)
+        return STATUS_INVALID;
+    if (items > REQUEST_ITEMS_MAX)
+        return err_set(err, STATUS_INVALID,
+                "request: %zu items, at most %u", items, REQUEST_ITEMS_MAX);
+    if (items == 0 && message->status == NULL)
+        return err_set(err, STATUS_INVALID, "request: asks for nothing");
+    if (message->status != NULL &&
+            message_refuse_unknown(&message->status->base, "status", err) !=
+                    0)
+        return STATUS_INVALID;
+    if (message->has_problem || items > 0)
+        return wire_check_id(
+                bytes_of_message(message->problem), "problem", err);
+    return 0;
+}
+
+int wire_request_decode(struct bytes frame, struct arena *arena,
+        struct request *request, struct err *err)
+{
+    ProtobufCAllocator allocator = message_allocator(arena);
+    Rue__Request *message;
+    int status;
+
+    memset(request, 0, sizeof(*request));
+    if (frame.size > MESSAGE_BYTES_MAX)
+        return err_set(err, STATUS_INVALID, "request: %zu bytes, at most %zu",
+                frame.size, MESSAGE_BYTES_MAX);
+    message = rue__request__unpack(&allocator, frame.size, frame.data);
+    if (message == NULL) {
+        request->id = peek_id(frame);
+        if (arena->overflow)
+            return err_set(
+                    err, STATUS_BUSY, "the request is too large to hold now");
+        return err_set(err, STATUS_INVALID, "request: not well formed");
+    }
+    request->id = message->id;
+    request->problem = bytes_of_message(message->problem);
+    request->status = message->status != NULL;
+    if ((status = request_check(message, err)) != 0 ||
+            (status = decides_from_message(message, arena, request, err)) !=
+                    0 ||
+            (status = feedbacks_from_message(message, arena, request, err)) !=
+                    0 ||
+            (status = activates_from_message(message, arena, request, err)) !=
+                    0)
+        return status;
+    return 0;
+}
+
+/* ---- replies ---- */
+
+/* protobuf-c's members are not const, and packing does not write. */
+#define UNCONST(type, pointer)                                                 \
+    (((union {                                                                 \
+        const type *in;                                                        \
+        type *out;                                                             \
+    }){.in = (pointer)})                                                       \
+                    .out)
+
+static ProtobufCBinaryData *binary_list(
+        const struct bytes *list, uint32_t count, struct arena *arena)
+{
+    ProtobufCBinaryData *out = arena_array(arena, ProtobufCBinaryData, count);
+
+    for (uint32_t i = 0; out != NULL && i < count; i++)
+        out[i] = message_of_bytes(list[i]);
+    return out;
+}
+
+static Rue__Expert **experts_to_message(
+        const struct decision *decision, struct arena *arena)
+{
+    uint32_t count = decision->expert_count;
+    Rue__Expert **list = arena_array(arena, Rue__Expert *, count);
+    Rue__Expert *experts = arena_array(arena, Rue__Expert, count);
+
+    if (list == NULL || experts == NULL)
+        return NULL;
+    for (uint32_t i = 0; i < count; i++) {
+        rue__expert__init(&experts[i]);
+        experts[i].group = message_of_bytes(decision->expert[i].group);
+        experts[i].weight = decision->expert[i].weight;
+        experts[i].prediction = decision->expert[i].prediction;
+        list[i] = &experts[i];
+    }
+    return list;
+}
+
+static void decision_to_message(const struct decision *decision,
+        struct arena *arena, Rue__Decision *message)
+{
+    bool decided = decision->policy.size > 0;
+
+    rue__decision__init(message);
+    message->status = (Rue__Status)decision->status;
+    message->message = UNCONST(char, decision->message);
+    message->has_event = decision->event.size > 0;
+    message->event = message_of_bytes(decision->event);
+    message->n_ranking = decision->count;
+    message->ranking = UNCONST(uint32_t, decision->ranking);
+    message->n_probability = decision->count;
+    message->probability = UNCONST(double, decision->probability);
+    if (decision->action != NULL) {
+        message->n_action = decision->count;
+        message->action =
+                binary_list(decision->action, decision->count, arena);
+    }
+    message->has_prediction = decision->has_prediction;
+    message->prediction = decision->prediction;
+    message->has_policy = decided;
+    message->policy = message_of_bytes(decision->policy);
+    message->has_generation = decided;
+    message->generation = decision->generation;
+    message->has_policy_version = decided;
+    message->policy_version = decision->policy_version;
+    message->has_repeated_answer = decision->repeated;
+    message->repeated_answer = decision->repeated;
+    message->n_expert = decision->expert_count;
+    message->expert = experts_to_message(decision, arena);
+}
+
+static Rue__Decision **decisions_to_message(
+        const struct decision *decisions, uint32_t count, struct arena *arena)
+{
+    Rue__Decision **list = arena_array(arena, Rue__Decision *, count);
+    Rue__Decision *messages = arena_array(arena, Rue__Decision, count);
+
+    if (list == NULL || messages == NULL)
+        return NULL;
+    for (uint32_t i = 0; i < count; i++) {
+        decision_to_message(&decisions[i], arena, &messages[i]);
+        list[i] = &messages[i];
+    }
+    return list;
+}
+
+static Rue__Receipt **receipts_to_message(
+        const struct receipt *receipts, uint32_t count, struct arena *arena)
+{
+    Rue__Receipt **list = arena_array(arena, Rue__Receipt *, count);
+    Rue__Receipt *messages = arena_array(arena, Rue__Receipt, count);
+
+    if (list == NULL || messages == NULL)
+        return NULL;
+    for (uint32_t i = 0; i < count; i++) {
+        rue__receipt__init(&messages[i]);
+        messages[i].status = (Rue__Status)receipts[i].status;
+        messages[i].message = UNCONST(char, receipts[i].message);
+        messages[i].has_repeated_answer = receipts[i].repeated;
+        messages[i].repeated_answer = receipts[i].repeated;
+        messages[i].has_held = receipts[i].held;
+        messages[i].held = receipts[i].held;
+        list[i] = &messages[i];
+    }
+    return list;
+}
+
+static Rue__Number **numbers_to_message(
+        const struct status_answer *answer, struct arena *arena)
+{
+    uint32_t count = answer->number_count;
+    Rue__Number **list = arena_array(arena, Rue__Number *, count);
+    Rue__Number *messages = arena_array(arena, Rue__Number, count);
+
+    if (list == NULL || messages == NULL)
+        return NULL;
+    for (uint32_t i = 0; i < count; i++) {
+        rue__number__init(&messages[i]);
+        messages[i].name = message_of_bytes(answer->number[i].name);
+        messages[i].value = answer->number[i].value;
+        messages[i].has_group = answer->number[i].group.size > 0;
+        messages[i].group = message_of_bytes(answer->number[i].group);
+        list[i] = &messages[i];
+    }
+    return list;
+}
+
+static Rue__StatusAnswer *answer_to_message(
+        const struct status_answer *answer, struct arena *arena)
+{
+    Rue__StatusAnswer *message = arena_alloc(arena, sizeof(*message));
+    bool of_problem = answer->policy.size > 0;
+
+    if (message == NULL)
+        return NULL;
+    rue__status_answer__init(message);
+    message->version = message_of_bytes(answer->version);
+    message->uptime_s = answer->uptime_s;
+    message->n_problem = answer->problem_count;
+    message->problem =
+            binary_list(answer->problem, answer->problem_count, arena);
+    message->n_number = answer->number_count;
+    message->number = numbers_to_message(answer, arena);
+    message->has_policy = of_problem;
+    message->policy = message_of_bytes(answer->policy);
+    message->has_generation = of_problem;
+    message->generation = answer->generation;
+    message->has_state_hash = of_problem;
+    message->state_hash = answer->state_hash;
+    message->has_last_sequence = true;
+    message->last_sequence = answer->last_sequence;
+    return message;
+}
+
+struct bytes wire_reply_encode(const struct reply *reply, struct arena *arena)
+{
+    Rue__Reply message;
+    uint8_t *packed;
+    size_t size;
+
+    rue__reply__init(&message);
+    message.id = reply->id;
+    message.status = (Rue__Status)reply->status;
+    message.message = UNCONST(char, reply->message);
+    message.n_decision = reply->decision_count;
+    message.decision = decisions_to_message(
+            reply->decision, reply->decision_count, arena);
+    message.n_feedback = reply->feedback_count;
+    message.feedback = receipts_to_message(
+            reply->feedback, reply->feedback_count, arena);
+    message.n_activate = reply->activate_count;
+    message.activate = receipts_to_message(
+            reply->activate, reply->activate_count, arena);
+    if (reply->answer != NULL)
+        message.answer = answer_to_message(reply->answer, arena);
+    if (arena->overflow)
+        return bytes_of(NULL, 0);
+    size = rue__reply__get_packed_size(&message);
+    packed = arena_alloc(arena, size);
+    if (packed == NULL)
+        return bytes_of(NULL, 0);
+    return bytes_of(packed, rue__reply__pack(&message, packed));
+}

@@ -47,7 +47,9 @@ static bool number_start(struct bytes text, double *out, struct bytes *rest)
         return false;
     memcpy(copy, text.data, text.size);
     copy[text.size] = '\0';
-    if (strpbrk(copy, " \t\n\r\f\vxXpPnNiI") == copy)
+    /* strtod also takes spaces, signs of infinity and hexadecimal. */
+    if (strchr("+-.0123456789", copy[0]) == NULL ||
+            strpbrk(copy, "xX") != NULL)
         return false;
     errno = 0;
     *out = strtod(copy, &end);

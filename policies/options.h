@@ -1,6 +1,7 @@
 /* Options of a policy's parts: each part lists rows, one generic parser fills
  * the part's options struct from key/value text, checks bounds and prints.
- * So no oracle, explorer or learner parses text. */
+ * So no oracle, explorer or learner parses text. The settings of a problem
+ * and of the service are rows of the same kind. */
 #ifndef POLICIES_OPTIONS_H
 #define POLICIES_OPTIONS_H
 
@@ -12,6 +13,10 @@ enum option_type {
     OPTION_COUNT,  /* uint32_t */
     OPTION_FLAG,   /* bool: true|false, yes|no, on|off */
     OPTION_CHOICE, /* uint32_t: index into `choices` */
+    OPTION_DURATION, /* nanos, written as 10m or 250ms (base/units.h) */
+    OPTION_SIZE,     /* uint64_t bytes, written as 64MiB */
+    OPTION_TEXT,     /* struct bytes: a view of the value given; the default
+                        is `text` */
 };
 
 struct option {
@@ -20,6 +25,7 @@ struct option {
     size_t offset; /* of the member in the options struct */
     double min, max, fallback; /* fallback = the default; a flag's 0 or 1 */
     const char *const *choices; /* NULL-terminated, for OPTION_CHOICE */
+    const char *text;           /* default of an OPTION_TEXT */
     const char *sentence;
 };
 

@@ -287,6 +287,8 @@ struct bytes record_encode_expiry(
     message.effect = (Rue__Effect)record->effect;
     message.has_after = record->effect == EFFECT_LEARN;
     message.after = record->after;
+    message.has_orphan = record->orphan;
+    message.orphan = record->orphan;
     return packed(&message.base, arena);
 }
 
@@ -297,6 +299,7 @@ static int decode_expiry(const Rue__ExpiryRecord *message,
             message->time_ns, bytes_of_message(message->event)};
     record->effect = (enum effect)message->effect;
     record->after = message->after;
+    record->orphan = message->has_orphan && message->orphan;
     if ((record->effect != EFFECT_LEARN && record->effect != EFFECT_NONE) ||
             message->has_after != (record->effect == EFFECT_LEARN))
         return corrupt(err, RECORD_EXPIRY, "effect is out of range");

@@ -60,6 +60,7 @@ struct expiry_record {
     struct record head;
     enum effect effect; /* LEARN or NONE */
     double after;
+    bool orphan; /* feedback whose event was never decided */
 };
 
 struct activation_record {

@@ -1,0 +1,40 @@
+/* The fold: applies records to a problem's state. The only writer of policy
+ * state: live inputs, recovery, replay and simulation all end here.
+ *
+ * A record's effect on the event (LEARN, CORRECT, ...) was decided by the join
+ * when the record was made and is part of it, so the fold needs no index: only
+ * the Decision record of the event, which the caller hands in or finds. */
+#ifndef ENGINE_FOLD_H
+#define ENGINE_FOLD_H
+
+#include "proto/record.h"
+#include "service/engine/problem.h"
+
+/* Finds the Decision record of an event: its payload, valid until the next
+ * call. 0, NOT_FOUND or a failure. */
+struct decision_source {
+    int (*find)(void *self, uint32_t problem, struct bytes event,
+            struct bytes *payload, struct err *err);
+    void *self;
+};
+
+/* Applies one record. CORRUPT if it does not fit the problem; the state is
+ * then unchanged. */
+int fold_record(struct problem *problem, enum record_kind kind,
+        struct bytes payload, const struct decision_source *source,
+        struct err *err) MUST_USE;
+
+/* The same for views in hand, as the engine has them. `decision` is the
+ * event's Decision record; NULL where the effect needs none (HOLD, NONE). */
+int fold_decision(struct problem *problem,
+        const struct decision_record *record, struct err *err) MUST_USE;
+int fold_feedback(struct problem *problem,
+        const struct feedback_record *record,
+        const struct decision_record *decision, struct err *err) MUST_USE;
+int fold_expiry(struct problem *problem, const struct expiry_record *record,
+        const struct decision_record *decision, struct err *err) MUST_USE;
+int fold_activation(struct problem *problem,
+        const struct activation_record *record,
+        const struct decision_record *decision, struct err *err) MUST_USE;
+
+#endif

@@ -1,0 +1,499 @@
+#include "service/engine/problem.h"
+
+#include "base/hash.h"
+#include "policies/registry.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define PROBLEM_MAGIC         UINT32_C(0x70726f62)
+#define PROBLEM_STATE_VERSION 1u
+#define PROBLEM_STATE_TAG     UINT32_C(0x50455552) /* "RUEP" */
+
+/* Room for the views of the largest record and the policy's own work. */
+#define SCRATCH_BYTES (8 * MESSAGE_BYTES_MAX)
+
+/* ---- reading the settings ---- */
+
+struct parse {
+    struct problem_spec *spec;
+    struct keyvalue *values; /* a copy, to mark what was used */
+    size_t count;
+    struct arena *arena;
+    uint32_t *err_line;
+    struct err *err;
+};
+
+static int parse_failed(const struct parse *parse, const struct keyvalue *value)
+{
+    if (parse->err_line != NULL)
+        *parse->err_line = value->line;
+    return STATUS_INVALID;
+}
+
+static bool key_is(const struct keyvalue *value, const char *key)
+{
+    return bytes_equal(value->key, bytes_of_text(key));
+}
+
+static bool key_under(const struct keyvalue *value, const char *prefix)
+{
+    size_t size = strlen(prefix);
+
+    return value->key.size > size &&
+            memcmp(value->key.data, prefix, size) == 0;
+}
+
+static int out_of_memory(struct err *err)
+{
+    return err_set(err, STATUS_INVALID, "the problem's settings are too long");
+}
+
+/* A copy of the bytes in the spec's arena. */
+static struct bytes keep(const struct parse *parse, struct bytes bytes)
+{
+    return bytes_of(
+            arena_copy(parse->arena, bytes.data, bytes.size), bytes.size);
+}
+
+/* All values of a repeated key, in order; repeated values are refused. */
+static int parse_list(const struct parse *parse, const char *key,
+        uint32_t max, const struct bytes **out, uint32_t *out_count)
+{
+    struct bytes *list = arena_array(parse->arena, struct bytes, parse->count);
+    char text[ID_BYTES_MAX + 1];
+    uint32_t count = 0;
+
+    if (list == NULL)
+        return out_of_memory(parse->err);
+    for (size_t i = 0; i < parse->count; i++) {
+        struct keyvalue *value = &parse->values[i];
+        if (!key_is(value, key))
+            continue;
+        value->used = true;
+        if (count == max || value->value.size == 0 ||
+                value->value.size > ID_BYTES_MAX) {
+            (void)err_set(parse->err, STATUS_INVALID,
+                    "%s: at most %u entries of 1 to %u bytes", key, max,
+                    ID_BYTES_MAX);
+            return parse_failed(parse, value);
+        }
+        for (uint32_t j = 0; j < count; j++)
+            if (bytes_equal(list[j], value->value)) {
+                (void)err_set(parse->err, STATUS_INVALID,
+                        "%s: '%s' is listed twice", key,
+                        bytes_text(value->value, text, sizeof(text)));
+                return parse_failed(parse, value);
+            }
+        list[count++] = keep(parse, value->value);
+    }
+    *out = list;
+    *out_count = count;
+    return 0;
+}
+
+static int parse_group_rule(const struct parse *parse, struct group *group,
+        const struct keyvalue *value)
+{
+    struct problem_spec *spec = parse->spec;
+
+    if (group == NULL || group->by_client || group->rule.terms != NULL) {
+        (void)err_set(parse->err, STATUS_INVALID,
+                "groups: each needs a name, then either `when` or `by`");
+        return parse_failed(parse, value);
+    }
+    if (key_is(value, "groups.by")) {
+        group->by_client = true;
+        if (bytes_equal(value->value, bytes_of_text("client")))
+            return 0;
+        (void)err_set(parse->err, STATUS_INVALID,
+                "groups.by: only `client` is known");
+        return parse_failed(parse, value);
+    }
+    if (group_rule_parse(&group->rule, value->value, spec->columns,
+                spec->column_count, parse->arena, parse->err) != 0) {
+        (void)err_prefix(parse->err, "groups.when");
+        return parse_failed(parse, value);
+    }
+    return 0;
+}
+
+static int parse_groups(const struct parse *parse)
+{
+    struct group *groups =
+            arena_zalloc(parse->arena, parse->count, sizeof(*groups));
+    struct group *open = NULL;
+    uint32_t count = 0;
+
+    if (groups == NULL)
+        return out_of_memory(parse->err);
+    for (size_t i = 0; i < parse->count; i++) {
+        struct keyvalue *value = &parse->values[i];
+        if (key_is(value, "groups.name")) {
+            if (count == GROUPS_MAX || value->value.size > ID_BYTES_MAX) {
+                (void)err_set(parse->err, STATUS_INVALID,
+                        "groups: at most %u, names of at most %u bytes",
+                        GROUPS_MAX, ID_BYTES_MAX);
+                return parse_failed(parse, value);
+            }
+            open = &groups[count++];
+            open->name = keep(parse, value->value);
+        } else if (key_is(value, "groups.when") ||
+                key_is(value, "groups.by")) {
+            if (parse_group_rule(parse, open, value) != 0)
+                return STATUS_INVALID;
+        } else {
+            continue;
+        }
+        value->used = true;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        if (!groups[i].by_client && groups[i].rule.terms == NULL)
+            return err_set(parse->err, STATUS_INVALID,
+                    "groups: each needs `when` or `by: client`");
+    parse->spec->groups = groups;
+    parse->spec->group_count = count;
+    return 0;
+}
+
+static int parse_rows(const struct parse *parse)
+{
+    struct problem_settings *settings = &parse->spec->settings;
+
+    if (options_parse(&problem_settings_table, parse->values, parse->count,
+                settings, parse->err) != 0)
+        return STATUS_INVALID;
+    if (!(settings->reward_min < settings->reward_max))
+        return err_set(parse->err, STATUS_INVALID,
+                "reward: min must be less than max");
+    if (settings->has_default &&
+            (settings->reward_default < settings->reward_min ||
+                    settings->reward_default > settings->reward_max))
+        return err_set(parse->err, STATUS_INVALID,
+                "reward.default: %g is outside min..max",
+                settings->reward_default);
+    if (settings->form == FORM_PREDICT && parse->spec->slots > 0)
+        return err_set(parse->err, STATUS_INVALID,
+                "actions: a problem that predicts has none");
+    return 0;
+}
+
+static struct shape shape_of(const struct problem_spec *spec)
+{
+    bool predict = spec->settings.form == FORM_PREDICT;
+
+    return (struct shape){
+            .shared_dense = spec->column_count,
+            .action_dense = predict ? 0 : spec->settings.action_features,
+            .named_columns = spec->settings.named_columns,
+            .slots = spec->slots,
+            .actions_max = predict ? 1
+                    : spec->slots > 0 ? spec->slots
+                                      : spec->settings.actions_max,
+            .groups = spec->group_count,
+            .predict = predict,
+    };
+}
+
+/* The `policy.` settings, without the prefix. */
+static int parse_policy(const struct parse *parse)
+{
+    static const char prefix[] = "policy.";
+    struct problem_spec *spec = parse->spec;
+    const struct problem_settings *settings = &spec->settings;
+    struct value_range range = {settings->reward_min, settings->reward_max,
+            settings->form == FORM_PREDICT ||
+                    settings->objective == OBJECTIVE_MINIMISE};
+    struct shape shape = shape_of(spec);
+    struct keyvalue *values =
+            arena_array(parse->arena, struct keyvalue, parse->count);
+    size_t count = 0;
+    int status;
+
+    if (values == NULL)
+        return out_of_memory(parse->err);
+    for (size_t i = 0; i < parse->count; i++) {
+        struct keyvalue *value = &parse->values[i];
+        if (!key_under(value, prefix))
+            continue;
+        value->used = true;
+        values[count] = *value;
+        values[count].used = false;
+        values[count].value = keep(parse, value->value);
+        values[count].key = keep(parse,
+                bytes_of(value->key.data + strlen(prefix),
+                        value->key.size - strlen(prefix)));
+        count++;
+    }
+    status = policy_spec_parse(&spec->policy, &shape, &range, values, count,
+            parse->arena, parse->err_line, parse->err);
+    if (status != 0)
+        return err_prefix(parse->err, "policy");
+    policy_spec_name(
+            &spec->policy, spec->policy_name, sizeof(spec->policy_name));
+    return 0;
+}
+
+static int refuse_unused(const struct parse *parse)
+{
+    char text[ID_BYTES_MAX + 1];
+
+    for (size_t i = 0; i < parse->count; i++)
+        if (!parse->values[i].used) {
+            (void)err_set(parse->err, STATUS_INVALID,
+                    "%s: no such setting of a problem",
+                    bytes_text(parse->values[i].key, text, sizeof(text)));
+            return parse_failed(parse, &parse->values[i]);
+        }
+    return 0;
+}
+
+/* ---- digests ---- */
+
+static uint64_t digest_text(uint64_t digest, struct bytes text)
+{
+    return hash_mix(digest, hash_bytes(text, text.size));
+}
+
+/* What the places, columns and groups of a Decision record mean. */
+static uint64_t shape_digest(const struct problem_spec *spec,
+        const struct keyvalue *values, size_t count)
+{
+    uint64_t digest = hash_mix(spec->settings.form,
+            (uint64_t)spec->settings.action_features << 32 |
+                    spec->settings.named_columns);
+
+    for (size_t i = 0; i < count; i++)
+        if (key_is(&values[i], "context") || key_is(&values[i], "actions") ||
+                key_under(&values[i], "groups.")) {
+            digest = digest_text(digest, values[i].key);
+            digest = digest_text(digest, values[i].value);
+        }
+    return digest;
+}
+
+static uint64_t digest_options(uint64_t digest, const char *name,
+        const struct option_table *table, const void *options)
+{
+    digest = digest_text(digest, bytes_of_text(name));
+    for (size_t i = 0; i < table->count; i++) {
+        char text[64];
+        option_print(&table->rows[i], options, text, sizeof(text));
+        digest = digest_text(digest, bytes_of_text(table->rows[i].name));
+        digest = digest_text(digest, bytes_of_text(text));
+    }
+    return digest;
+}
+
+/* What the state's bytes depend on: the shape, the scale of losses and the
+ * parts that learn. Explorer, floor and cap are free to change. */
+static uint64_t state_digest(const struct problem_spec *spec)
+{
+    const struct policy_spec *policy = &spec->policy;
+    double range[2] = {policy->range.min, policy->range.max};
+    uint64_t digest = hash_mix(spec->shape_digest, policy->range.minimise);
+
+    digest = digest_text(digest, bytes_of(range, sizeof(range)));
+    digest = hash_mix(digest, policy->shape.actions_max);
+    if (policy->learner != NULL)
+        return digest_options(digest, policy->learner->name,
+                &policy->learner->options, policy->learner_options);
+    for (const struct oracle_spec *oracle = &policy->oracle; oracle != NULL;
+            oracle = oracle->inner)
+        digest = digest_options(digest, oracle->oracle->name,
+                &oracle->oracle->options, oracle->options);
+    return digest;
+}
+
+/* ---- the spec ---- */
+
+static struct bytes settings_text(const struct keyvalue *values, size_t count,
+        struct arena *arena)
+{
+    struct writer writer = writer_counting();
+    uint8_t *data = NULL;
+
+    for (int pass = 0; pass < 2; pass++) {
+        for (size_t i = 0; i < count; i++) {
+            write_bytes(&writer, values[i].key);
+            write_bytes(&writer, bytes_of_text(": "));
+            write_bytes(&writer, values[i].value);
+            write_u8(&writer, '\n');
+        }
+        if (pass == 1)
+            break;
+        data = arena_alloc(arena, writer.size);
+        if (data == NULL)
+            return bytes_of(NULL, 0);
+        writer = writer_over(data, writer.size);
+    }
+    return writer_bytes(&writer);
+}
+
+int problem_spec_parse(struct problem_spec *spec, struct bytes name,
+        const struct keyvalue *values, size_t count, struct arena *arena,
+        uint32_t *err_line, struct err *err)
+{
+    struct parse parse = {spec,
+            arena_copy(arena, values, count * sizeof(*values)), count, arena,
+            err_line, err};
+    int status;
+
+    memset(spec, 0, sizeof(*spec));
+    if (err_line != NULL)
+        *err_line = 0;
+    if (parse.values == NULL)
+        return out_of_memory(err);
+    for (size_t i = 0; i < count; i++)
+        parse.values[i].used = false;
+    spec->name = keep(&parse, name);
+    spec->text = settings_text(values, count, arena);
+    if ((status = parse_list(&parse, "context", COLUMNS_MAX, &spec->columns,
+                 &spec->column_count)) != 0 ||
+            (status = parse_list(&parse, "actions", ACTIONS_MAX,
+                     &spec->catalogue, &spec->slots)) != 0 ||
+            (status = parse_groups(&parse)) != 0 ||
+            (status = parse_rows(&parse)) != 0 ||
+            (status = parse_policy(&parse)) != 0 ||
+            (status = refuse_unused(&parse)) != 0)
+        return status;
+    if (arena->overflow)
+        return out_of_memory(err);
+    spec->shape_digest = shape_digest(spec, values, count);
+    spec->state_digest = state_digest(spec);
+    return 0;
+}
+
+int problem_spec_parse_text(struct problem_spec *spec, struct bytes name,
+        struct bytes text, struct arena *arena, struct err *err)
+{
+    size_t lines = 0, count = 0;
+    struct keyvalue *values;
+
+    for (size_t i = 0; i < text.size; i++)
+        lines += text.data[i] == '\n';
+    values = arena_zalloc(arena, lines, sizeof(*values));
+    if (values == NULL)
+        return out_of_memory(err);
+    while (text.size > 0) {
+        const uint8_t *end = memchr(text.data, '\n', text.size);
+        const uint8_t *colon = memchr(text.data, ':', text.size);
+        size_t line_size, key_size;
+        if (end == NULL || colon == NULL || colon + 2 > end)
+            return err_set(err, STATUS_CORRUPT,
+                    "config record: settings are damaged");
+        line_size = (size_t)(end - text.data);
+        key_size = (size_t)(colon - text.data);
+        values[count].key = bytes_of(text.data, key_size);
+        values[count].value =
+                bytes_of(colon + 2, line_size - key_size - 2);
+        values[count].line = (uint32_t)count + 1;
+        count++;
+        text.data += line_size + 1;
+        text.size -= line_size + 1;
+    }
+    return problem_spec_parse(spec, name, values, count, arena, NULL, err);
+}
+
+/* ---- the state ---- */
+
+struct problem *problem_open(const struct problem_spec *spec, struct err *err)
+{
+    size_t scratch = SCRATCH_BYTES + policy_scratch(&spec->policy);
+    struct problem *problem = calloc(1, sizeof(*problem));
+    void *block = aligned_alloc(
+            64, (policy_footprint(&spec->policy) + 63) / 64 * 64);
+    void *scratch_block = malloc(scratch);
+
+    if (problem == NULL || block == NULL || scratch_block == NULL) {
+        free(problem);
+        free(block);
+        free(scratch_block);
+        (void)err_set(err, STATUS_INTERNAL,
+                "no memory for the problem's state: %zu bytes",
+                policy_footprint(&spec->policy) + scratch);
+        return NULL;
+    }
+    MAGIC_SET(problem, PROBLEM_MAGIC);
+    problem->spec = spec;
+    problem->policy = policy_init(block, &spec->policy);
+    problem->scratch = arena_over(scratch_block, scratch);
+    return problem;
+}
+
+void problem_close(struct problem *problem)
+{
+    if (problem == NULL)
+        return;
+    MAGIC_CHECK(problem, PROBLEM_MAGIC);
+    free(problem->policy);
+    free(problem->scratch.data);
+    problem->magic = 0;
+    free(problem);
+}
+
+void problem_save(const struct problem *problem, struct writer *writer)
+{
+    MAGIC_CHECK(problem, PROBLEM_MAGIC);
+    write_u32(writer, PROBLEM_STATE_TAG);
+    write_u32(writer, PROBLEM_STATE_VERSION);
+    write_u64(writer, problem->spec->state_digest);
+    write_u64(writer, problem->generation);
+#define X(name, sentence) write_u64(writer, problem->counters.name);
+    PROBLEM_COUNTERS(X)
+#undef X
+    write_f64(writer, problem->counters.value_sum);
+    policy_save(problem->policy, writer);
+}
+
+size_t problem_save_size(const struct problem *problem)
+{
+    struct writer writer = writer_counting();
+
+    problem_save(problem, &writer);
+    return writer.size;
+}
+
+int problem_load(
+        struct problem *problem, struct bytes state, struct err *err)
+{
+    struct reader reader = reader_of(state);
+    uint32_t tag = read_u32(&reader);
+    uint32_t version = read_u32(&reader);
+
+    if (reader.failed || tag != PROBLEM_STATE_TAG)
+        return err_set(err, STATUS_CORRUPT, "not the state of a problem");
+    if (version != PROBLEM_STATE_VERSION)
+        return err_set(err, STATUS_CORRUPT, "problem state of version %u",
+                version);
+    if (read_u64(&reader) != problem->spec->state_digest)
+        return err_set(err, STATUS_CORRUPT,
+                "problem state of other settings");
+    problem->generation = read_u64(&reader);
+#define X(name, sentence) problem->counters.name = read_u64(&reader);
+    PROBLEM_COUNTERS(X)
+#undef X
+    problem->counters.value_sum = read_f64(&reader);
+    if (reader.failed)
+        return err_set(err, STATUS_CORRUPT, "problem state is cut short");
+    if (policy_load(problem->policy, &reader, err) != 0)
+        return STATUS_CORRUPT;
+    if (!reader_done(&reader))
+        return err_set(err, STATUS_CORRUPT, "problem state is too long");
+    return 0;
+}
+
+bool problem_state_hash(const struct problem *problem, uint64_t *hash)
+{
+    size_t size = problem_save_size(problem);
+    uint8_t *data = malloc(size);
+    struct writer writer = writer_over(data, size);
+
+    if (data == NULL)
+        return false;
+    problem_save(problem, &writer);
+    CHECK(!writer.failed && writer.size == size);
+    *hash = hash_bytes(writer_bytes(&writer), 0);
+    free(data);
+    return true;
+}

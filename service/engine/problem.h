@@ -1,0 +1,98 @@
+/* One hosted problem: what its configuration says (struct problem_spec, never
+ * changed once made) and its state (struct problem): counters and the policy.
+ * The state is a fold of the problem's records and of nothing else. */
+#ifndef ENGINE_PROBLEM_H
+#define ENGINE_PROBLEM_H
+
+#include "base/arena.h"
+#include "base/limits.h"
+#include "policies/groups.h"
+#include "policies/policy.h"
+#include "service/engine/problem_settings.h"
+
+struct group {
+    struct bytes name;
+    bool by_client;         /* named in the request; else: */
+    struct group_rule rule; /* a predicate over the context */
+};
+
+#define POLICY_NAME_SIZE 96
+
+struct problem_spec {
+    uint32_t number; /* in the store; set by the driver */
+    struct bytes name;
+    struct problem_settings settings;
+    const struct bytes *columns; /* [column_count] names of context columns */
+    uint32_t column_count;
+    const struct bytes *catalogue; /* [slots] */
+    uint32_t slots;
+    const struct group *groups; /* [group_count] */
+    uint32_t group_count;
+    struct policy_spec policy;
+    char policy_name[POLICY_NAME_SIZE];
+    struct bytes text;     /* the settings as `key: value` lines */
+    uint64_t shape_digest; /* of what a Decision record's places mean */
+    uint64_t state_digest; /* of all that the state's bytes depend on */
+};
+
+/* Builds a spec from settings with dotted keys, in the order of the config:
+ * `form`, `context` (once per column), `actions` (once per action),
+ * `groups.name` (opens a group), `groups.when`, `groups.by`, `reward.min`,
+ * `policy.oracle`, ... All memory comes from the arena, which must outlive the
+ * spec; `values` and their bytes need not. INVALID names the key; err_line
+ * (may be NULL) gets its line. */
+int problem_spec_parse(struct problem_spec *spec, struct bytes name,
+        const struct keyvalue *values, size_t count, struct arena *arena,
+        uint32_t *err_line, struct err *err) MUST_USE;
+
+/* The same from the text of a ConfigRecord. */
+int problem_spec_parse_text(struct problem_spec *spec, struct bytes name,
+        struct bytes text, struct arena *arena, struct err *err) MUST_USE;
+
+/* The counters of a problem; each is a fold of the log. */
+#define PROBLEM_COUNTERS(X)                                                    \
+    X(decisions, "decisions made")                                             \
+    X(feedbacks, "feedbacks recorded")                                         \
+    X(learned, "outcomes learned by the policy")                               \
+    X(corrected, "outcomes replaced exactly in the policy")                    \
+    X(corrections_deferred,                                                    \
+            "corrections that the policy can only take at the next "           \
+            "retraining")                                                      \
+    X(held, "feedbacks kept for an event not decided or not activated yet")    \
+    X(expired, "events whose wait ended without feedback")                     \
+    X(orphans_expired, "orphaned feedbacks given up")                          \
+    X(activations, "activations")
+
+struct problem_counters {
+#define X(name, sentence) uint64_t name;
+    PROBLEM_COUNTERS(X)
+#undef X
+    double value_sum; /* of the outcomes learned, with their corrections */
+};
+
+struct problem {
+    uint32_t magic;
+    const struct problem_spec *spec;
+    struct policy *policy;
+    struct problem_counters counters;
+    struct arena scratch; /* for one input at a time */
+    uint64_t generation;
+};
+
+/* A problem with fresh state. Heap memory; NULL with err when there is none.
+ * The spec must outlive it. */
+struct problem *problem_open(const struct problem_spec *spec, struct err *err);
+void problem_close(struct problem *problem);
+
+/* The state's bytes: counters and policy. The same records give the same
+ * bytes, on every machine. */
+void problem_save(const struct problem *problem, struct writer *writer);
+size_t problem_save_size(const struct problem *problem);
+/* Into a fresh problem. CORRUPT if the bytes are damaged or of another
+ * state_digest; the problem is then only fit for closing. */
+int problem_load(struct problem *problem, struct bytes state,
+        struct err *err) MUST_USE;
+/* XXH3 of the state's bytes; false if there is no memory for them. */
+bool problem_state_hash(const struct problem *problem, uint64_t *hash);
+
+#endif

@@ -1,0 +1,50 @@
+/* The settings of one problem: a row each, with type, bounds, default and
+ * sentence. Config check, `rue config show` and the log's ConfigRecord are all
+ * made from these rows. Lists (context, actions, groups) and the policy's own
+ * options are read by problem_spec_parse beside them. */
+#ifndef ENGINE_PROBLEM_SETTINGS_H
+#define ENGINE_PROBLEM_SETTINGS_H
+
+#include "base/time.h"
+#include "policies/options.h"
+
+enum problem_form { FORM_DECIDE, FORM_PREDICT };
+enum problem_objective { OBJECTIVE_MAXIMISE, OBJECTIVE_MINIMISE };
+enum problem_aggregate {
+    AGGREGATE_LAST,
+    AGGREGATE_FIRST,
+    AGGREGATE_SUM,
+    AGGREGATE_MAX,
+};
+enum problem_durability { DURABILITY_COMMIT, DURABILITY_RELAXED };
+
+struct problem_settings {
+    uint32_t form;
+    uint32_t action_features;
+    uint32_t named_columns;
+    uint32_t actions_max;
+    uint32_t seed;
+    uint32_t durability;
+    double reward_min;
+    double reward_max;
+    double reward_default;
+    nanos reward_wait;
+    nanos orphan_wait;
+    uint32_t objective;
+    uint32_t aggregate;
+    bool has_default;
+    bool log_experts;
+};
+
+/* The row table over struct problem_settings. */
+extern const struct option_table problem_settings_table;
+
+/* Keys that are lists or of the policy, for help: name and sentence. */
+struct list_setting {
+    const char *name;
+    const char *sentence;
+};
+extern const struct list_setting problem_lists[];
+extern const size_t problem_list_count;
+
+#endif

@@ -235,8 +235,8 @@ static int choose_places(const struct problem_spec *spec,
         struct err *err)
 {
     uint32_t places = place_count(spec, question);
-    uint32_t *place_slots, *slots = NULL;
-    struct features *place_features, *features;
+    uint32_t *place_slots = NULL, *slots = NULL;
+    struct features *place_features = NULL, *features;
     int status;
 
     if ((status = slots_of_places(
@@ -308,7 +308,7 @@ int round_of_question(const struct problem_spec *spec,
         const struct question *question, struct arena *arena,
         struct round_view *round, struct err *err)
 {
-    uint32_t *eligible, count;
+    uint32_t *eligible = NULL, count = 0;
     int status;
 
     memset(round, 0, sizeof(*round));

@@ -1,0 +1,91 @@
+#include "service/settings.h"
+
+#define AT(member) offsetof(struct settings, member)
+
+static const char *const levels[] = {"debug", "info", "warning", "error", NULL};
+
+static const struct option rows[] = {
+        {.name = "data",
+                .type = OPTION_TEXT,
+                .offset = AT(data),
+                .text = "rue-data",
+                .sentence = "directory of the store; made if it is missing"},
+        {.name = "engine_threads",
+                .type = OPTION_COUNT,
+                .offset = AT(engine_threads),
+                .max = 64,
+                .fallback = 0,
+                .sentence = "threads that decide and learn; each problem "
+                            "belongs to one; 0: the socket's thread does it, "
+                            "which is best on few cores"},
+        {.name = "batch_items",
+                .type = OPTION_COUNT,
+                .offset = AT(batch_items),
+                .min = 1,
+                .max = 16384,
+                .fallback = 4096,
+                .sentence = "most decides, feedbacks and activations of one "
+                            "group commit and engine thread"},
+        {.name = "diag_level",
+                .type = OPTION_CHOICE,
+                .offset = AT(diag_level),
+                .choices = levels,
+                .fallback = 1,
+                .sentence = "least level of diagnostic lines on stderr"},
+        {.name = "storage.map_size",
+                .type = OPTION_SIZE,
+                .offset = AT(storage_map_size),
+                .min = 1048576,
+                .max = 4398046511104.0,
+                .fallback = 68719476736.0,
+                .sentence = "address space set aside for the store; more than "
+                            "it can ever hold costs nothing"},
+        {.name = "storage.quota",
+                .type = OPTION_SIZE,
+                .offset = AT(storage_quota),
+                .max = 4398046511104.0,
+                .sentence = "bytes that the store may use before it refuses "
+                            "new work; 0: as many as the map and disk hold"},
+        {.name = "storage.reserve",
+                .type = OPTION_SIZE,
+                .offset = AT(storage_reserve),
+                .max = 1099511627776.0,
+                .fallback = 67108864,
+                .sentence = "bytes of the disk that must stay free; below "
+                            "them new work is refused"},
+        {.name = "storage.keep",
+                .type = OPTION_DURATION,
+                .offset = AT(storage_keep),
+                .max = 9e18,
+                .sentence = "how long records are kept; 0: for ever"},
+        {.name = "snapshot.every",
+                .type = OPTION_DURATION,
+                .offset = AT(snapshot_every),
+                .min = 1e6,
+                .max = 9e18,
+                .fallback = 60e9,
+                .sentence = "longest time between snapshots of a problem "
+                            "that learns"},
+        {.name = "snapshot.records",
+                .type = OPTION_COUNT,
+                .offset = AT(snapshot_records),
+                .min = 1,
+                .max = 1e9,
+                .fallback = 200000,
+                .sentence = "most records of a problem between its "
+                            "snapshots; bounds the work of a restart"},
+};
+
+const struct option_table settings_table = {
+        rows, ARRAY_COUNT(rows), sizeof(struct settings)};
+
+bool settings_reloadable(const char *name)
+{
+    static const char *const fixed[] = {
+            "data", "engine_threads", "batch_items", "storage.map_size"};
+
+    for (size_t i = 0; i < ARRAY_COUNT(fixed); i++)
+        if (strcmp(name, fixed[i]) == 0)
+            return false;
+    return true;
+}

@@ -1,0 +1,28 @@
+/* The settings of the service: a row each. `rue config show`, `rue config
+ * check` and the documentation are made from these rows and from those of
+ * service/engine/problem_settings.h and of the policies. */
+#ifndef SERVICE_SETTINGS_H
+#define SERVICE_SETTINGS_H
+
+#include "base/time.h"
+#include "policies/options.h"
+
+struct settings {
+    struct bytes data;
+    uint32_t engine_threads;
+    uint32_t batch_items;
+    uint32_t diag_level; /* enum diag_level */
+    uint64_t storage_map_size;
+    uint64_t storage_quota;
+    uint64_t storage_reserve;
+    nanos storage_keep;
+    nanos snapshot_every;
+    uint32_t snapshot_records;
+};
+
+extern const struct option_table settings_table;
+
+/* Can this setting change by a reload, without a restart? */
+bool settings_reloadable(const char *name);
+
+#endif

@@ -63,7 +63,8 @@ CFLAGS_ALL := -std=c17 -D_GNU_SOURCE -DRUE_VERSION='"$(VERSION)"' -I. -I$(B) \
 CFLAGS_policies := $(if $(filter release,$(VARIANT)),-O3)
 
 # ---- sources: one archive per folder ---------------------------------------
-FOLDERS := base policies proto storage service/engine service client sim cli
+FOLDERS := base policies proto storage service/engine config replay service \
+	client sim cli
 sources  = $(filter-out $(addprefix $(1)/,$(MAINS_$(1))),$(wildcard $(1)/*.c))
 MAINS_service := main.c
 MAINS_cli     := main.c
@@ -120,21 +121,23 @@ link_proto          := $(call archive,proto) $(link_base)
 link_storage        := $(call archive,storage) $(link_proto)
 link_service/engine := $(call archive,service/engine) $(call archive,policies) \
 	$(link_proto)
-link_service        := $(call archive,service) $(call archive,service/engine) \
-	$(call archive,storage) $(call archive,policies) $(link_proto)
+link_config         := $(call archive,config) $(link_service/engine)
+link_replay         := $(call archive,replay) $(call archive,storage) \
+	$(link_service/engine)
+link_service        := $(call archive,service) $(call archive,config) \
+	$(link_replay)
 link_client         := $(call archive,client) $(link_proto)
 link_sim            := $(call archive,sim) $(call archive,client) \
-	$(call archive,service/engine) $(call archive,storage) \
-	$(call archive,policies) $(link_proto)
+	$(link_replay)
 link_cli            := $(call archive,cli) $(call archive,sim) \
-	$(call archive,client) $(call archive,service) \
-	$(call archive,service/engine) $(call archive,storage) \
-	$(call archive,policies) $(link_proto)
+	$(call archive,client) $(call archive,config) $(link_replay)
 libs_base           := -lm
 libs_policies       := -lm
 libs_proto          := $(LIBS_pb) -lm
 libs_storage        := $(LIBS_lmdb) $(LIBS_pb) -lm
 libs_service/engine := $(LIBS_pb) -lm
+libs_config         := $(LIBS_pb) $(LIBS_yaml) -lm
+libs_replay         := $(LIBS_lmdb) $(LIBS_pb) -lm
 libs_service        := $(LIBS_zmq) $(LIBS_lmdb) $(LIBS_pb) $(LIBS_yaml) -lm
 libs_client         := $(LIBS_zmq) $(LIBS_pb) -lm
 libs_sim            := $(LIBS_zmq) $(LIBS_lmdb) $(LIBS_pb) $(LIBS_mtx) -lm

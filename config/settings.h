@@ -1,8 +1,8 @@
 /* The settings of the service: a row each. `rue config show`, `rue config
  * check` and the documentation are made from these rows and from those of
  * service/engine/problem_settings.h and of the policies. */
-#ifndef SERVICE_SETTINGS_H
-#define SERVICE_SETTINGS_H
+#ifndef CONFIG_SETTINGS_H
+#define CONFIG_SETTINGS_H
 
 #include "base/time.h"
 #include "policies/options.h"

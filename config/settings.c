@@ -1,4 +1,4 @@
-#include "service/settings.h"
+#include "config/settings.h"
 
 #define AT(member) offsetof(struct settings, member)
 

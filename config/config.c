@@ -1,4 +1,4 @@
-#include "service/config.h"
+#include "config/config.h"
 
 #include "base/units.h"
 #include "proto/wire.h"

@@ -6,12 +6,12 @@
  * of a policy: they are rows beside each policy and depend on which one is
  * chosen, and their bounds and the relations between settings are checked
  * after loading, where only the node's own mark still knows the line. */
-#ifndef SERVICE_CONFIG_H
-#define SERVICE_CONFIG_H
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
 
 #include "base/arena.h"
 #include "service/engine/problem.h"
-#include "service/settings.h"
+#include "config/settings.h"
 
 #define LISTEN_MAX 8u
 

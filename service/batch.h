@@ -1,0 +1,118 @@
+/* A batch: what one engine thread did since its last hand-over, on its way to
+ * one group commit and then back to the clients.
+ *
+ *   engine thread       commit thread          socket's thread
+ *   fills it      ->    writes it, syncs  ->   sends its replies   -> free
+ *
+ * It holds the exchanges (envelope and reply), the effects in their order and,
+ * as an overlay of the store, the events that they changed: until a batch is
+ * committed, its engine thread reads these events from it.
+ *
+ * One thread owns it at a time. `stage` says which: it is written by the owner
+ * that lets go and read by the engine thread, which takes it back when it is
+ * BATCH_ANSWERED. */
+#ifndef SERVICE_BATCH_H
+#define SERVICE_BATCH_H
+
+#include "base/arena.h"
+#include "proto/event_state.h"
+#include "proto/record.h"
+
+#include <stdatomic.h>
+
+#define ENVELOPE_FRAMES_MAX 8u
+
+enum batch_stage {
+    BATCH_FREE,
+    BATCH_OPEN,
+    BATCH_SUBMITTED, /* on its way to the disk */
+    BATCH_COMMITTED, /* on disk; its replies may go */
+    BATCH_ANSWERED,  /* its replies are sent */
+};
+
+/* One request and its reply. */
+struct exchange {
+    const struct bytes *envelope; /* [envelope_count] */
+    uint32_t envelope_count;
+    bool relaxed; /* the reply may go before the commit */
+    bool sent;
+    struct bytes reply;
+};
+
+enum batch_effect_kind {
+    EFFECT_RECORD,
+    EFFECT_DUE_PUT,
+    EFFECT_DUE_DEL,
+    EFFECT_SNAPSHOT, /* state of a problem after all effects before it */
+};
+
+struct batch_effect {
+    enum batch_effect_kind kind;
+    enum record_kind record_kind; /* RECORD */
+    uint32_t problem;
+    struct bytes payload; /* RECORD: message; SNAPSHOT: state, heap memory
+                             that the commit thread frees */
+    struct bytes event;   /* DUE */
+    nanos deadline;       /* DUE */
+    uint64_t digest;      /* SNAPSHOT: the problem's state_digest */
+    uint64_t sequence;    /* RECORD: set by the commit */
+};
+
+/* An event as this batch leaves it. */
+struct batch_event {
+    uint32_t problem;
+    struct bytes event;
+    struct event_state *state; /* NULL: deleted */
+    struct bytes decision;     /* payload of its Decision record, if that is
+                                  in this batch; else empty */
+    uint32_t decision_effect;  /* index of that record's effect */
+};
+
+struct batch {
+    struct arena arena;
+    struct arena states; /* of events; cannot overflow: one per item */
+    struct exchange *exchanges; /* [exchange_max] */
+    struct batch_effect *effects; /* [effect_max] */
+    struct batch_event *events; /* [event_max] */
+    uint32_t *table;            /* [table_size] index into events + 1 */
+    uint32_t exchange_count, exchange_max;
+    uint32_t effect_count, effect_max;
+    uint32_t event_count, event_max;
+    uint32_t table_size; /* power of two, at least 2 event_max */
+    uint32_t item_count, item_max;
+    _Atomic int stage;  /* enum batch_stage */
+    struct batch *next; /* in a queue */
+};
+
+/* NULL when there is no memory. `items` is the most items it takes. */
+struct batch *batch_new(uint32_t items);
+void batch_free(struct batch *batch);
+/* Empties it, for use again. */
+void batch_reset(struct batch *batch);
+
+/* Is there room for one more request of any size? */
+bool batch_has_room(const struct batch *batch);
+/* Has it anything that must reach the disk? */
+static inline bool batch_must_commit(const struct batch *batch)
+{
+    return batch->effect_count > 0 || batch->event_count > 0;
+}
+
+/* The event in this batch, or NULL if the batch did not touch it. */
+struct batch_event *batch_find(
+        struct batch *batch, uint32_t problem, struct bytes event);
+
+/* Effects. All bytes must lie in the batch's arena. */
+void batch_append(
+        struct batch *batch, enum record_kind kind, struct bytes payload);
+void batch_event_put(struct batch *batch, uint32_t problem,
+        struct bytes event, const struct event_state *state,
+        struct bytes decision);
+void batch_event_del(
+        struct batch *batch, uint32_t problem, struct bytes event);
+void batch_due(struct batch *batch, enum batch_effect_kind kind,
+        nanos deadline, uint32_t problem, struct bytes event);
+void batch_snapshot(struct batch *batch, uint32_t problem, uint64_t digest,
+        struct bytes state);
+
+#endif

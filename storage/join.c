@@ -1,0 +1,164 @@
+#include "storage/join.h"
+
+#include "base/endian.h"
+
+#define EVENT_PREFIX 4
+#define DUE_PREFIX   12
+
+struct join_key {
+    uint8_t bytes[DUE_PREFIX + ID_BYTES_MAX];
+    size_t size;
+};
+
+static struct join_key event_key(uint32_t problem, struct bytes event)
+{
+    struct join_key key;
+
+    CHECK(event.size <= ID_BYTES_MAX);
+    store_be32(key.bytes, problem);
+    if (event.size > 0)
+        memcpy(key.bytes + EVENT_PREFIX, event.data, event.size);
+    key.size = EVENT_PREFIX + event.size;
+    return key;
+}
+
+static struct join_key due_key(
+        uint32_t problem, nanos deadline, struct bytes event)
+{
+    struct join_key key;
+
+    CHECK(event.size <= ID_BYTES_MAX && deadline >= 0);
+    store_be32(key.bytes, problem);
+    store_be64(key.bytes + 4, (uint64_t)deadline);
+    if (event.size > 0)
+        memcpy(key.bytes + DUE_PREFIX, event.data, event.size);
+    key.size = DUE_PREFIX + event.size;
+    return key;
+}
+
+static struct bytes key_bytes(const struct join_key *key)
+{
+    return bytes_of(key->bytes, key->size);
+}
+
+int event_get(struct store_txn *txn, uint32_t problem, struct bytes event,
+        struct event_state *state, struct err *err)
+{
+    struct join_key key = event_key(problem, event);
+    struct bytes value;
+    struct reader reader;
+    int status =
+            txn->call->get(txn, TABLE_EVENT, key_bytes(&key), &value, err);
+
+    if (status != 0)
+        return status;
+    reader = reader_of(value);
+    return event_state_read(state, &reader, err);
+}
+
+int event_put(struct store_txn *txn, uint32_t problem, struct bytes event,
+        const struct event_state *state, struct err *err)
+{
+    struct join_key key = event_key(problem, event);
+    uint8_t value[EVENT_STATE_BYTES_MAX];
+    struct writer writer = writer_over(value, sizeof(value));
+
+    event_state_write(state, &writer);
+    CHECK(!writer.failed);
+    return txn->call->put(txn, TABLE_EVENT, key_bytes(&key),
+            writer_bytes(&writer), false, err);
+}
+
+static int forgiving(int status)
+{
+    return status == STATUS_NOT_FOUND ? 0 : status;
+}
+
+int event_delete(struct store_txn *txn, uint32_t problem, struct bytes event,
+        struct err *err)
+{
+    struct join_key key = event_key(problem, event);
+
+    return forgiving(
+            txn->call->del(txn, TABLE_EVENT, key_bytes(&key), err));
+}
+
+int due_put(struct store_txn *txn, uint32_t problem, nanos deadline,
+        struct bytes event, struct err *err)
+{
+    struct join_key key = due_key(problem, deadline, event);
+
+    return txn->call->put(txn, TABLE_DUE, key_bytes(&key), bytes_of(NULL, 0),
+            false, err);
+}
+
+int due_delete(struct store_txn *txn, uint32_t problem, nanos deadline,
+        struct bytes event, struct err *err)
+{
+    struct join_key key = due_key(problem, deadline, event);
+
+    return forgiving(txn->call->del(txn, TABLE_DUE, key_bytes(&key), err));
+}
+
+int due_range(struct store_txn *txn, uint32_t problem, nanos until,
+        bool (*visit)(void *self, nanos deadline, struct bytes event),
+        void *self, struct err *err)
+{
+    struct join_key from = due_key(problem, 0, bytes_of(NULL, 0));
+    struct store_cursor *cursor;
+    struct bytes key, value;
+    int status = txn->call->cursor_open(txn, TABLE_DUE, &cursor, err);
+
+    if (status != 0)
+        return status;
+    status = cursor->call->seek(
+            cursor, key_bytes(&from), &key, &value, err);
+    while (status == 0) {
+        nanos deadline;
+        if (key.size <= DUE_PREFIX) {
+            status = err_set(err, STATUS_CORRUPT, "due: a key is damaged");
+            break;
+        }
+        deadline = (nanos)load_be64(key.data + 4);
+        if (load_be32(key.data) != problem || deadline > until ||
+                !visit(self, deadline,
+                        bytes_of(key.data + DUE_PREFIX,
+                                key.size - DUE_PREFIX)))
+            break;
+        status = cursor->call->next(cursor, &key, &value, err);
+    }
+    cursor->call->cursor_close(cursor);
+    return forgiving(status);
+}
+
+int event_each(struct store_txn *txn,
+        int (*visit)(void *self, uint32_t problem, struct bytes event,
+                const struct event_state *state, struct err *err),
+        void *self, struct err *err)
+{
+    struct store_cursor *cursor;
+    struct bytes key, value;
+    int status = txn->call->cursor_open(txn, TABLE_EVENT, &cursor, err);
+
+    if (status != 0)
+        return status;
+    status = cursor->call->seek(
+            cursor, bytes_of(NULL, 0), &key, &value, err);
+    while (status == 0) {
+        struct event_state state;
+        struct reader reader = reader_of(value);
+        if (key.size <= EVENT_PREFIX)
+            status = err_set(err, STATUS_CORRUPT, "event: a key is damaged");
+        else
+            status = event_state_read(&state, &reader, err);
+        if (status == 0)
+            status = visit(self, load_be32(key.data),
+                    bytes_of(key.data + EVENT_PREFIX,
+                            key.size - EVENT_PREFIX),
+                    &state, err);
+        if (status == 0)
+            status = cursor->call->next(cursor, &key, &value, err);
+    }
+    cursor->call->cursor_close(cursor);
+    return forgiving(status);
+}

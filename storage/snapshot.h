@@ -1,0 +1,30 @@
+/* Snapshots: the state of a problem after all its records up to a sequence.
+ *
+ * Key: problem (4 bytes, big-endian), sequence (8). Value: u32 crc32c of what
+ * follows and of the key, u32 format, u64 digest of the settings that the
+ * state depends on, the state. The newest SNAPSHOTS_KEPT of a problem are
+ * kept, and the oldest that retention still needs. */
+#ifndef STORAGE_SNAPSHOT_H
+#define STORAGE_SNAPSHOT_H
+
+#include "storage/store.h"
+
+#define SNAPSHOTS_KEPT 2u
+
+struct snapshot {
+    uint64_t sequence;
+    uint64_t digest;
+    struct bytes state; /* a view into the store */
+};
+
+int snapshot_put(struct store_txn *txn, uint32_t problem,
+        const struct snapshot *snapshot, struct err *err) MUST_USE;
+/* The newest snapshot at or before a sequence. 0, NOT_FOUND, CORRUPT, IO. */
+int snapshot_at(struct store_txn *txn, uint32_t problem, uint64_t sequence,
+        struct snapshot *snapshot, struct err *err) MUST_USE;
+/* Deletes all but the newest SNAPSHOTS_KEPT and the newest at or before
+ * `needed`, the first record that is kept. */
+int snapshot_prune(struct store_txn *txn, uint32_t problem, uint64_t needed,
+        struct err *err) MUST_USE;
+
+#endif

@@ -1,0 +1,419 @@
+/* The store on LMDB. Sync commits, no WRITEMAP (a full disk would be SIGBUS),
+ * readers without thread-local slots, a large sparse map.
+ *
+ * A full disk shows as ENOSPC or, on a partial page write, as EIO: statvfs
+ * tells the two meanings of EIO apart. Pages freed by transaction N are usable
+ * from N+2 on, so after a retention that freed pages in a full map the caller
+ * must commit once more before it can count on them (storage/retention.c). */
+#include "storage/store.h"
+
+#include <errno.h>
+#include <lmdb.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+
+#define READERS_MAX 126
+/* Less free disk than this after a failed write: the disk is full. */
+#define DISK_FULL_BYTES ((uint64_t)1 << 20)
+
+static const char *const table_names[TABLE_COUNT] = {
+        "meta", "log", "event", "due", "problem", "snapshot", "model"};
+
+struct lmdb {
+    struct store store;
+    MDB_env *env;
+    MDB_dbi tables[TABLE_COUNT];
+    char *directory;
+};
+
+struct lmdb_txn {
+    struct store_txn txn;
+    struct lmdb *lmdb;
+    MDB_txn *handle;
+    bool released;
+};
+
+struct lmdb_cursor {
+    struct store_cursor cursor;
+    struct lmdb *lmdb;
+    MDB_cursor *handle;
+};
+
+static uint64_t free_disk(const struct lmdb *lmdb)
+{
+    struct statvfs disk;
+
+    if (statvfs(lmdb->directory, &disk) != 0)
+        return UINT64_MAX;
+    return (uint64_t)disk.f_bavail * disk.f_frsize;
+}
+
+/* One place that says what LMDB's and the system's numbers mean. */
+static int failed(const struct lmdb *lmdb, int code, const char *what,
+        struct err *err)
+{
+    switch (code) {
+    case 0:
+        return 0;
+    case MDB_NOTFOUND:
+        return err_set(err, STATUS_NOT_FOUND, "no such entry");
+    case MDB_MAP_FULL:
+        return err_set(err, STATUS_STORAGE_FULL,
+                "store: %s: storage.map_size is used up", what);
+    case MDB_KEYEXIST:
+        return err_set(err, STATUS_INTERNAL, "store: %s: out of order", what);
+    case ENOSPC:
+    case EDQUOT:
+        return err_set(err, STATUS_STORAGE_FULL, "store: %s: %s", what,
+                strerror(code));
+    case EIO:
+        if (free_disk(lmdb) < DISK_FULL_BYTES)
+            return err_set(err, STATUS_STORAGE_FULL,
+                    "store: %s: the disk is full", what);
+        break;
+    default:
+        break;
+    }
+    return err_set(err, STATUS_IO, "store: %s: %s", what, mdb_strerror(code));
+}
+
+static MDB_val val_of(struct bytes bytes)
+{
+    union {
+        const uint8_t *in;
+        void *out;
+    } data = {bytes.data};
+
+    return (MDB_val){bytes.size, data.out};
+}
+
+static struct bytes bytes_of_val(MDB_val value)
+{
+    return bytes_of(value.mv_data, value.mv_size);
+}
+
+/* ---- transactions ---- */
+
+static int lmdb_begin(struct store *store, bool write, struct store_txn **txn,
+        struct err *err)
+{
+    struct lmdb *lmdb = (struct lmdb *)store;
+    struct lmdb_txn *new = calloc(1, sizeof(*new));
+    int code;
+
+    if (new == NULL)
+        return err_set(err, STATUS_INTERNAL, "no memory");
+    code = mdb_txn_begin(
+            lmdb->env, NULL, write ? 0 : MDB_RDONLY, &new->handle);
+    if (code == MDB_MAP_RESIZED && mdb_env_set_mapsize(lmdb->env, 0) == 0)
+        code = mdb_txn_begin(
+                lmdb->env, NULL, write ? 0 : MDB_RDONLY, &new->handle);
+    if (code != 0) {
+        free(new);
+        return failed(lmdb, code, "begin", err);
+    }
+    new->txn = (struct store_txn){store->call, write};
+    new->lmdb = lmdb;
+    *txn = &new->txn;
+    return 0;
+}
+
+static int lmdb_commit(struct store_txn *txn, struct err *err)
+{
+    struct lmdb_txn *self = (struct lmdb_txn *)txn;
+    int code = mdb_txn_commit(self->handle);
+    int status = failed(self->lmdb, code, "commit", err);
+
+    free(self);
+    return status;
+}
+
+static void lmdb_abort(struct store_txn *txn)
+{
+    struct lmdb_txn *self = (struct lmdb_txn *)txn;
+
+    mdb_txn_abort(self->handle);
+    free(self);
+}
+
+static void lmdb_release(struct store_txn *txn)
+{
+    struct lmdb_txn *self = (struct lmdb_txn *)txn;
+
+    if (!self->released)
+        mdb_txn_reset(self->handle);
+    self->released = true;
+}
+
+static int lmdb_renew(struct store_txn *txn, struct err *err)
+{
+    struct lmdb_txn *self = (struct lmdb_txn *)txn;
+    int code;
+
+    lmdb_release(txn);
+    code = mdb_txn_renew(self->handle);
+    if (code == 0)
+        self->released = false;
+    return failed(self->lmdb, code, "renew", err);
+}
+
+/* ---- entries ---- */
+
+static int lmdb_get(struct store_txn *txn, enum store_table table,
+        struct bytes key, struct bytes *value, struct err *err)
+{
+    struct lmdb_txn *self = (struct lmdb_txn *)txn;
+    MDB_val k = val_of(key), v;
+    int code = mdb_get(self->handle, self->lmdb->tables[table], &k, &v);
+
+    if (code != 0)
+        return failed(self->lmdb, code, "get", err);
+    *value = bytes_of_val(v);
+    return 0;
+}
+
+static int lmdb_put(struct store_txn *txn, enum store_table table,
+        struct bytes key, struct bytes value, bool last, struct err *err)
+{
+    struct lmdb_txn *self = (struct lmdb_txn *)txn;
+    MDB_val k = val_of(key), v = val_of(value);
+    int code = mdb_put(self->handle, self->lmdb->tables[table], &k, &v,
+            last ? MDB_APPEND : 0);
+
+    return failed(self->lmdb, code, "put", err);
+}
+
+static int lmdb_reserve(struct store_txn *txn, enum store_table table,
+        struct bytes key, size_t size, bool last, uint8_t **room,
+        struct err *err)
+{
+    struct lmdb_txn *self = (struct lmdb_txn *)txn;
+    MDB_val k = val_of(key), v = {size, NULL};
+    int code = mdb_put(self->handle, self->lmdb->tables[table], &k, &v,
+            MDB_RESERVE | (last ? MDB_APPEND : 0));
+
+    *room = v.mv_data;
+    return failed(self->lmdb, code, "put", err);
+}
+
+static int lmdb_del(struct store_txn *txn, enum store_table table,
+        struct bytes key, struct err *err)
+{
+    struct lmdb_txn *self = (struct lmdb_txn *)txn;
+    MDB_val k = val_of(key);
+    int code = mdb_del(self->handle, self->lmdb->tables[table], &k, NULL);
+
+    return failed(self->lmdb, code, "delete", err);
+}
+
+/* ---- cursors ---- */
+
+static int lmdb_cursor_open(struct store_txn *txn, enum store_table table,
+        struct store_cursor **cursor, struct err *err)
+{
+    struct lmdb_txn *self = (struct lmdb_txn *)txn;
+    struct lmdb_cursor *new = calloc(1, sizeof(*new));
+    int code;
+
+    if (new == NULL)
+        return err_set(err, STATUS_INTERNAL, "no memory");
+    code = mdb_cursor_open(
+            self->handle, self->lmdb->tables[table], &new->handle);
+    if (code != 0) {
+        free(new);
+        return failed(self->lmdb, code, "cursor", err);
+    }
+    new->cursor.call = txn->call;
+    new->lmdb = self->lmdb;
+    *cursor = &new->cursor;
+    return 0;
+}
+
+static void lmdb_cursor_close(struct store_cursor *cursor)
+{
+    struct lmdb_cursor *self = (struct lmdb_cursor *)cursor;
+
+    mdb_cursor_close(self->handle);
+    free(self);
+}
+
+static int cursor_move(struct store_cursor *cursor, struct bytes key,
+        MDB_cursor_op operation, struct bytes *found, struct bytes *value,
+        struct err *err)
+{
+    struct lmdb_cursor *self = (struct lmdb_cursor *)cursor;
+    MDB_val k = val_of(key), v;
+    int code = mdb_cursor_get(self->handle, &k, &v, operation);
+
+    if (code != 0)
+        return failed(self->lmdb, code, "cursor", err);
+    *found = bytes_of_val(k);
+    *value = bytes_of_val(v);
+    return 0;
+}
+
+static int lmdb_seek(struct store_cursor *cursor, struct bytes key,
+        struct bytes *found, struct bytes *value, struct err *err)
+{
+    return cursor_move(cursor, key, key.size == 0 ? MDB_FIRST : MDB_SET_RANGE,
+            found, value, err);
+}
+
+static int lmdb_next(struct store_cursor *cursor, struct bytes *found,
+        struct bytes *value, struct err *err)
+{
+    return cursor_move(
+            cursor, bytes_of(NULL, 0), MDB_NEXT, found, value, err);
+}
+
+static int lmdb_previous(struct store_cursor *cursor, struct bytes *found,
+        struct bytes *value, struct err *err)
+{
+    return cursor_move(
+            cursor, bytes_of(NULL, 0), MDB_PREV, found, value, err);
+}
+
+static int lmdb_last(struct store_cursor *cursor, struct bytes *found,
+        struct bytes *value, struct err *err)
+{
+    return cursor_move(
+            cursor, bytes_of(NULL, 0), MDB_LAST, found, value, err);
+}
+
+/* ---- the whole ---- */
+
+static void lmdb_usage(struct store *store, struct store_usage *usage)
+{
+    struct lmdb *lmdb = (struct lmdb *)store;
+    MDB_envinfo info;
+    MDB_stat stat;
+    MDB_txn *txn;
+    struct stat file;
+    int fd;
+
+    memset(usage, 0, sizeof(*usage));
+    CHECK_ZERO(mdb_env_info(lmdb->env, &info));
+    CHECK_ZERO(mdb_env_stat(lmdb->env, &stat));
+    usage->map_bytes = info.me_mapsize;
+    usage->free_disk_bytes = free_disk(lmdb);
+    if (mdb_env_get_fd(lmdb->env, &fd) == 0 && fstat(fd, &file) == 0)
+        usage->file_bytes = (uint64_t)file.st_size;
+    if (mdb_txn_begin(lmdb->env, NULL, MDB_RDONLY, &txn) != 0)
+        return;
+    for (int i = 0; i < TABLE_COUNT; i++)
+        if (mdb_stat(txn, lmdb->tables[i], &stat) == 0)
+            usage->used_bytes += stat.ms_psize *
+                    (uint64_t)(stat.ms_branch_pages + stat.ms_leaf_pages +
+                            stat.ms_overflow_pages);
+    mdb_txn_abort(txn);
+}
+
+static void lmdb_tend(struct store *store)
+{
+    struct lmdb *lmdb = (struct lmdb *)store;
+    int dead;
+
+    (void)mdb_reader_check(lmdb->env, &dead);
+}
+
+static void lmdb_close(struct store *store)
+{
+    struct lmdb *lmdb = (struct lmdb *)store;
+
+    mdb_env_close(lmdb->env);
+    free(lmdb->directory);
+    free(lmdb);
+}
+
+static const struct store_functions lmdb_functions = {
+        .close = lmdb_close,
+        .begin = lmdb_begin,
+        .commit = lmdb_commit,
+        .abort = lmdb_abort,
+        .renew = lmdb_renew,
+        .release = lmdb_release,
+        .get = lmdb_get,
+        .put = lmdb_put,
+        .reserve = lmdb_reserve,
+        .del = lmdb_del,
+        .cursor_open = lmdb_cursor_open,
+        .cursor_close = lmdb_cursor_close,
+        .seek = lmdb_seek,
+        .next = lmdb_next,
+        .previous = lmdb_previous,
+        .last = lmdb_last,
+        .usage = lmdb_usage,
+        .tend = lmdb_tend,
+};
+
+static int open_tables(struct lmdb *lmdb, bool read_only)
+{
+    MDB_txn *txn;
+    int code = mdb_txn_begin(
+            lmdb->env, NULL, read_only ? MDB_RDONLY : 0, &txn);
+
+    if (code != 0)
+        return code;
+    for (int i = 0; i < TABLE_COUNT; i++) {
+        code = mdb_dbi_open(txn, table_names[i], read_only ? 0 : MDB_CREATE,
+                &lmdb->tables[i]);
+        if (code != 0) {
+            mdb_txn_abort(txn);
+            return code;
+        }
+    }
+    return mdb_txn_commit(txn);
+}
+
+static int open_env(struct lmdb *lmdb, const struct store_settings *settings)
+{
+    unsigned flags = MDB_NOTLS | (settings->read_only ? MDB_RDONLY : 0) |
+            (settings->no_sync ? MDB_NOSYNC : 0);
+    int code;
+
+    if ((code = mdb_env_create(&lmdb->env)) != 0 ||
+            (code = mdb_env_set_maxdbs(lmdb->env, TABLE_COUNT)) != 0 ||
+            (code = mdb_env_set_maxreaders(lmdb->env, READERS_MAX)) != 0)
+        return code;
+    if (!settings->read_only &&
+            (code = mdb_env_set_mapsize(lmdb->env, settings->map_bytes)) != 0)
+        return code;
+    if ((code = mdb_env_open(lmdb->env, lmdb->directory, flags, 0640)) != 0)
+        return code;
+    return open_tables(lmdb, settings->read_only);
+}
+
+int store_lmdb_open(const char *directory,
+        const struct store_settings *settings, struct store **store,
+        struct err *err)
+{
+    struct lmdb *lmdb = calloc(1, sizeof(*lmdb));
+    int code;
+
+    if (lmdb != NULL)
+        lmdb->directory = strdup(directory);
+    if (lmdb == NULL || lmdb->directory == NULL) {
+        free(lmdb);
+        return err_set(err, STATUS_INTERNAL, "no memory");
+    }
+    lmdb->store.call = &lmdb_functions;
+    if (!settings->read_only && mkdir(directory, 0750) != 0 &&
+            errno != EEXIST)
+        code = errno;
+    else
+        code = open_env(lmdb, settings);
+    if (code != 0) {
+        int status = failed(lmdb, code, directory, err);
+        if (lmdb->env != NULL)
+            mdb_env_close(lmdb->env);
+        free(lmdb->directory);
+        free(lmdb);
+        return status == STATUS_NOT_FOUND
+                ? err_set(err, STATUS_NOT_FOUND, "%s: is not a store of rue",
+                          directory)
+                : status;
+    }
+    *store = &lmdb->store;
+    return 0;
+}

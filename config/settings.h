@@ -5,7 +5,7 @@
 #define CONFIG_SETTINGS_H
 
 #include "base/time.h"
-#include "policies/options.h"
+#include "base/options.h"
 
 struct settings {
     struct bytes data;

@@ -10,7 +10,7 @@
 
 #include "base/arena.h"
 #include "base/rng.h"
-#include "policies/options.h"
+#include "base/options.h"
 
 /* What an explorer may know of the moment. */
 struct round {

@@ -25,7 +25,7 @@ struct group_term {
     bool dense;      /* else named */
     uint32_t column; /* dense column */
     uint64_t hash;   /* named feature */
-    enum group_operator operator;
+    enum group_operator operation;
     double value;
 };
 

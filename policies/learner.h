@@ -23,7 +23,7 @@ struct learner {
             struct arena *scratch, double *pmf);
     void (*learn)(
             void *self, const struct lesson *lesson, struct arena *scratch);
-    void (*correct)(void *self, const struct lesson *lesson, double before,
+    bool (*correct)(void *self, const struct lesson *lesson, double before,
             struct arena *scratch);
 
     void (*save)(const void *self, struct writer *writer);

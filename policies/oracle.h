@@ -17,7 +17,7 @@
 #include "base/bytes.h"
 #include "base/err.h"
 #include "base/types.h"
-#include "policies/options.h"
+#include "base/options.h"
 
 /* Takes named numbers out of a state, for metrics and reports. `group` is
  * the index of the group that the number is about, or -1. */
@@ -73,9 +73,10 @@ struct oracle {
     /* Optional: takes back `lesson` as learned once before with loss
      * `before` and puts lesson->loss in its place, exactly: afterwards the
      * state is that of a history in which it was learned with lesson->loss
-     * from the start, up to rounding. NULL where the state cannot do that;
-     * the correction then counts at the next retraining. */
-    void (*correct)(void *self, const struct lesson *lesson, double before,
+     * from the start, up to rounding. False, and no change, where the state
+     * cannot do that; NULL where it never can. The correction then counts at
+     * the next retraining. */
+    bool (*correct)(void *self, const struct lesson *lesson, double before,
             struct arena *scratch);
     /* Optional: effective number of lessons in the state (forgetting makes
      * it smaller than the number learned). NULL = number learned. */

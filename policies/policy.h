@@ -59,6 +59,9 @@ int policy_spec_parse(struct policy_spec *spec, const struct shape *shape,
 /* "squarecb over ridge", "tsallis-inf", "groupwise(ridge)". */
 void policy_spec_name(const struct policy_spec *spec, char *out, size_t size);
 
+/* The rows of `floor` and `cap`, for help. */
+extern const struct option_table policy_shared_options;
+
 struct policy;
 
 size_t policy_footprint(const struct policy_spec *spec);

@@ -6,7 +6,7 @@
 #define ENGINE_PROBLEM_SETTINGS_H
 
 #include "base/time.h"
-#include "policies/options.h"
+#include "base/options.h"
 
 enum problem_form { FORM_DECIDE, FORM_PREDICT };
 enum problem_objective { OBJECTIVE_MAXIMISE, OBJECTIVE_MINIMISE };

@@ -2,8 +2,8 @@
  * the part's options struct from key/value text, checks bounds and prints.
  * So no oracle, explorer or learner parses text. The settings of a problem
  * and of the service are rows of the same kind. */
-#ifndef POLICIES_OPTIONS_H
-#define POLICIES_OPTIONS_H
+#ifndef BASE_OPTIONS_H
+#define BASE_OPTIONS_H
 
 #include "base/bytes.h"
 #include "base/err.h"

@@ -1,0 +1,22 @@
+/* Every action with the same probability: the reference, the best log for
+ * off-policy work, and the worst reward. */
+#include "policies/explorer.h"
+
+static void uniform_distribute(const double *scores, const double *widths,
+        uint32_t count, const struct round *round, const void *options,
+        struct rng *draws, struct arena *scratch, double *pmf)
+{
+    (void)scores;
+    (void)widths;
+    (void)round;
+    (void)options;
+    (void)draws;
+    (void)scratch;
+    for (uint32_t i = 0; i < count; i++)
+        pmf[i] = 1.0 / (double)count;
+}
+
+const struct explorer explorer_uniform = {
+        .name = "uniform",
+        .distribute = uniform_distribute,
+};

@@ -1,0 +1,455 @@
+/* Sleeping experts over one inner oracle per group (groupwise.md): small
+ * regret for every group at once. An expert predicts and learns only on the
+ * rounds of its group; an always-on one sees all of them.
+ *
+ * The combined prediction is the mean of the awake experts' predictions under
+ * the meta weights, which are the same for all actions (section 8).
+ *
+ * With late feedback p and every f_g are computed anew from the state at the
+ * moment of learning ("recomputed", section 3): the theorem then holds in
+ * feedback order. A correction would need the weights of that moment, so it is
+ * refused and counts at the next retraining. */
+#include "policies/oracle.h"
+#include "policies/sleeping.h"
+
+#include <math.h>
+
+#define ALIGNMENT ((size_t)64)
+
+enum { WEIGHTS_ADANORMALHEDGE, WEIGHTS_EXPONENTIAL };
+
+struct groupwise_options {
+    uint32_t weights;
+    bool always_on;
+    bool clip_experts;
+};
+
+/* The meta state of one expert. */
+struct expert {
+    double regret;     /* R; exponential: log weight */
+    double variation;  /* C; exponential: unused */
+    double loss;       /* cumulative, its own */
+    double mixed_loss; /* cumulative, of the combination on its rounds */
+    uint64_t rounds;
+};
+
+struct groupwise {
+    const struct oracle_spec *spec;
+    const struct shape *shape;
+    uint32_t count; /* experts: the groups, then always_on */
+    size_t inner_offset, inner_size;
+    struct expert experts[];
+};
+
+static const char *const weight_choices[] = {
+        "adanormalhedge", "exponential", NULL};
+
+#define AT(member) offsetof(struct groupwise_options, member)
+
+static const struct option groupwise_rows[] = {
+        {.name = "weights",
+                .type = OPTION_CHOICE,
+                .offset = AT(weights),
+                .choices = weight_choices,
+                .sentence = "how experts are weighed: adanormalhedge for any "
+                            "loss, exponential for clipped squared loss"},
+        {.name = "always_on",
+                .type = OPTION_FLAG,
+                .offset = AT(always_on),
+                .fallback = 1,
+                .sentence = "one more expert, awake on every round"},
+        {.name = "clip_experts",
+                .type = OPTION_FLAG,
+                .offset = AT(clip_experts),
+                .fallback = 1,
+                .sentence = "clip each expert's prediction to 0..1; the "
+                            "bounds need it"},
+};
+
+static const struct groupwise_options *options_of(
+        const struct oracle_spec *spec)
+{
+    return spec->options;
+}
+
+static uint32_t expert_count(
+        const struct oracle_spec *spec, const struct shape *shape)
+{
+    return shape->groups + (options_of(spec)->always_on ? 1 : 0);
+}
+
+static size_t rounded(size_t size)
+{
+    return (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+static size_t inner_offset(uint32_t experts)
+{
+    return rounded(sizeof(struct groupwise) + experts * sizeof(struct expert));
+}
+
+static size_t groupwise_footprint(const struct oracle_spec *spec,
+        const struct shape *shape, struct err *err)
+{
+    uint32_t experts = expert_count(spec, shape);
+    size_t inner = spec->inner->oracle->footprint(spec->inner, shape, err);
+
+    if (inner == 0)
+        return 0;
+    if (experts == 0) {
+        (void)err_set(err, STATUS_INVALID,
+                "groupwise: no groups and no always_on expert");
+        return 0;
+    }
+    if (options_of(spec)->weights == WEIGHTS_EXPONENTIAL &&
+            !options_of(spec)->clip_experts) {
+        (void)err_set(err, STATUS_INVALID,
+                "groupwise: weights exponential needs clip_experts");
+        return 0;
+    }
+    return inner_offset(experts) + experts * rounded(inner);
+}
+
+static size_t groupwise_scratch(
+        const struct oracle_spec *spec, const struct shape *shape)
+{
+    size_t experts = expert_count(spec, shape);
+
+    return 5 * (experts * sizeof(double) + ALIGNMENT) +
+            experts * sizeof(uint32_t) + ALIGNMENT +
+            shape->actions_max * sizeof(double) + ALIGNMENT +
+            spec->inner->oracle->scratch(spec->inner, shape) + ALIGNMENT;
+}
+
+static void *inner_of(struct groupwise *self, uint32_t expert)
+{
+    return (char *)self + self->inner_offset + expert * self->inner_size;
+}
+
+static const void *const_inner(const struct groupwise *self, uint32_t expert)
+{
+    return (const char *)self + self->inner_offset +
+            expert * self->inner_size;
+}
+
+static void groupwise_init(void *block, const struct oracle_spec *spec,
+        const struct shape *shape)
+{
+    struct groupwise *self = block;
+
+    self->spec = spec;
+    self->shape = shape;
+    self->count = expert_count(spec, shape);
+    self->inner_offset = inner_offset(self->count);
+    self->inner_size =
+            rounded(spec->inner->oracle->footprint(spec->inner, shape, NULL));
+    for (uint32_t i = 0; i < self->count; i++) {
+        if (options_of(spec)->weights == WEIGHTS_EXPONENTIAL)
+            self->experts[i].regret = -log(self->count);
+        spec->inner->oracle->init(inner_of(self, i), spec->inner, shape);
+    }
+}
+
+/* ---- who is awake, and with what weight ---- */
+
+struct awake {
+    uint32_t count;
+    uint32_t *expert; /* [count] */
+    double *regret, *variation, *weight; /* [count] */
+};
+
+static void wake(const struct groupwise *self, const struct context *context,
+        struct arena *scratch, struct awake *awake)
+{
+    bool always_on = self->count > self->shape->groups;
+
+    awake->count = context->group_count + (always_on ? 1 : 0);
+    awake->expert = arena_array(scratch, uint32_t, awake->count);
+    awake->regret = arena_array(scratch, double, awake->count);
+    awake->variation = arena_array(scratch, double, awake->count);
+    awake->weight = arena_array(scratch, double, awake->count);
+    CHECK(!scratch->overflow);
+    for (uint32_t i = 0; i < context->group_count; i++)
+        awake->expert[i] = context->groups[i];
+    if (always_on)
+        awake->expert[context->group_count] = self->count - 1;
+    for (uint32_t i = 0; i < awake->count; i++) {
+        awake->regret[i] = self->experts[awake->expert[i]].regret;
+        awake->variation[i] = self->experts[awake->expert[i]].variation;
+    }
+    if (awake->count == 0)
+        return;
+    if (options_of(self->spec)->weights == WEIGHTS_EXPONENTIAL)
+        specialists_weights(awake->regret, awake->count, awake->weight);
+    else
+        anh_weights(awake->regret, awake->variation, awake->count,
+                awake->weight);
+}
+
+static double clipped(const struct groupwise *self, double loss)
+{
+    return options_of(self->spec)->clip_experts ? fmin(fmax(loss, 0.0), 1.0)
+                                                : loss;
+}
+
+/* ---- predicting ---- */
+
+static void groupwise_predict(const void *block,
+        const struct context *context, const struct action_set *actions,
+        struct arena *scratch, double *losses)
+{
+    const struct groupwise *self = block;
+    const struct oracle *inner = self->spec->inner->oracle;
+    double *own = arena_array(scratch, double, actions->count);
+    struct awake awake;
+
+    CHECK(own != NULL);
+    wake(self, context, scratch, &awake);
+    for (uint32_t i = 0; i < actions->count; i++)
+        losses[i] = 0.0;
+    for (uint32_t i = 0; i < awake.count; i++) {
+        size_t mark = scratch->used;
+        inner->predict(const_inner(self, awake.expert[i]), context, actions,
+                scratch, own);
+        arena_release(scratch, mark);
+        for (uint32_t a = 0; a < actions->count; a++)
+            losses[a] += awake.weight[i] * clipped(self, own[a]);
+    }
+}
+
+/* What each awake expert predicts for one action. */
+static void predict_one(const struct groupwise *self,
+        const struct context *context, const struct action_set *actions,
+        uint32_t index, const struct awake *awake, struct arena *scratch,
+        double *predictions)
+{
+    const struct oracle *inner = self->spec->inner->oracle;
+    struct action_set one = {
+            .count = 1,
+            .slot = actions->slot == NULL ? NULL : &actions->slot[index],
+            .features = actions->features == NULL ? NULL
+                                                  : &actions->features[index],
+    };
+
+    for (uint32_t i = 0; i < awake->count; i++) {
+        size_t mark = scratch->used;
+        inner->predict(const_inner(self, awake->expert[i]), context, &one,
+                scratch, &predictions[i]);
+        arena_release(scratch, mark);
+        predictions[i] = clipped(self, predictions[i]);
+    }
+}
+
+static uint32_t groupwise_experts(const void *block,
+        const struct context *context, const struct action_set *actions,
+        uint32_t index, struct arena *scratch, struct expert_view *out,
+        uint32_t max)
+{
+    const struct groupwise *self = block;
+    struct awake awake;
+    double *predictions;
+    uint32_t count;
+
+    wake(self, context, scratch, &awake);
+    predictions = arena_array(scratch, double, awake.count);
+    CHECK(predictions != NULL);
+    predict_one(self, context, actions, index, &awake, scratch, predictions);
+    count = awake.count < max ? awake.count : max;
+    for (uint32_t i = 0; i < count; i++)
+        out[i] = (struct expert_view){
+                awake.expert[i] < self->shape->groups
+                        ? (int32_t)awake.expert[i]
+                        : -1,
+                awake.weight[i], predictions[i]};
+    return count;
+}
+
+/* Widths add up under the same weights (bandits.md, 2.3). */
+static void groupwise_spread(const void *block,
+        const struct context *context, const struct action_set *actions,
+        struct arena *scratch, double *widths)
+{
+    const struct groupwise *self = block;
+    const struct oracle *inner = self->spec->inner->oracle;
+    double *own = arena_array(scratch, double, actions->count);
+    struct awake awake;
+
+    CHECK(own != NULL);
+    wake(self, context, scratch, &awake);
+    for (uint32_t a = 0; a < actions->count; a++)
+        widths[a] = 0.0;
+    for (uint32_t i = 0; i < awake.count; i++) {
+        size_t mark = scratch->used;
+        if (inner->spread == NULL)
+            continue;
+        inner->spread(const_inner(self, awake.expert[i]), context, actions,
+                scratch, own);
+        arena_release(scratch, mark);
+        for (uint32_t a = 0; a < actions->count; a++)
+            widths[a] += awake.weight[i] * own[a];
+    }
+}
+
+/* ---- learning ---- */
+
+/* The meta level: own losses of the awake experts, and the new weights. */
+static void learn_weights(struct groupwise *self, struct awake *awake,
+        const double *losses)
+{
+    double mixed = 0.0;
+
+    for (uint32_t i = 0; i < awake->count; i++)
+        mixed += awake->weight[i] * losses[i];
+    if (options_of(self->spec)->weights == WEIGHTS_EXPONENTIAL)
+        (void)specialists_update(
+                awake->regret, awake->weight, losses, awake->count);
+    else
+        (void)anh_update(awake->regret, awake->variation, awake->weight,
+                losses, awake->count);
+    for (uint32_t i = 0; i < awake->count; i++) {
+        struct expert *expert = &self->experts[awake->expert[i]];
+        expert->regret = awake->regret[i];
+        expert->variation = awake->variation[i];
+        expert->loss += losses[i];
+        expert->mixed_loss += mixed;
+        expert->rounds++;
+    }
+}
+
+static void groupwise_learn(
+        void *block, const struct lesson *lesson, struct arena *scratch)
+{
+    struct groupwise *self = block;
+    const struct oracle *inner = self->spec->inner->oracle;
+    struct awake awake;
+    double *losses;
+
+    wake(self, lesson->context, scratch, &awake);
+    if (awake.count == 0)
+        return;
+    losses = arena_array(scratch, double, awake.count);
+    CHECK(losses != NULL);
+    predict_one(self, lesson->context, lesson->actions, lesson->chosen,
+            &awake, scratch, losses);
+    for (uint32_t i = 0; i < awake.count; i++)
+        losses[i] = (losses[i] - lesson->loss) * (losses[i] - lesson->loss);
+    learn_weights(self, &awake, losses);
+    for (uint32_t i = 0; i < awake.count; i++) {
+        size_t mark = scratch->used;
+        inner->learn(inner_of(self, awake.expert[i]), lesson, scratch);
+        arena_release(scratch, mark);
+    }
+}
+
+/* ---- bytes ---- */
+
+static void groupwise_save(const void *block, struct writer *writer)
+{
+    const struct groupwise *self = block;
+
+    write_u32(writer, self->count);
+    for (uint32_t i = 0; i < self->count; i++) {
+        const struct expert *expert = &self->experts[i];
+        write_f64(writer, expert->regret);
+        write_f64(writer, expert->variation);
+        write_f64(writer, expert->loss);
+        write_f64(writer, expert->mixed_loss);
+        write_u64(writer, expert->rounds);
+        self->spec->inner->oracle->save(const_inner(self, i), writer);
+    }
+}
+
+static int groupwise_load(
+        void *block, struct reader *reader, struct err *err)
+{
+    struct groupwise *self = block;
+    uint32_t count = read_u32(reader);
+
+    if (reader->failed || count != self->count)
+        return err_set(err, STATUS_CORRUPT,
+                "groupwise: state of %u experts, expected %u", count,
+                self->count);
+    for (uint32_t i = 0; i < self->count; i++) {
+        struct expert *expert = &self->experts[i];
+        expert->regret = read_f64(reader);
+        expert->variation = read_f64(reader);
+        expert->loss = read_f64(reader);
+        expert->mixed_loss = read_f64(reader);
+        expert->rounds = read_u64(reader);
+        if (reader->failed)
+            return err_set(
+                    err, STATUS_CORRUPT, "groupwise: state is cut short");
+        if (self->spec->inner->oracle->load(
+                    inner_of(self, i), reader, err) != 0)
+            return err_prefix(err, "groupwise: expert %u", i);
+    }
+    return 0;
+}
+
+static bool groupwise_check(const void *block)
+{
+    const struct groupwise *self = block;
+
+    for (uint32_t i = 0; i < self->count; i++) {
+        const struct expert *expert = &self->experts[i];
+        if (!isfinite(expert->regret) || !isfinite(expert->variation) ||
+                !(expert->variation >= 0.0) || !isfinite(expert->loss) ||
+                !isfinite(expert->mixed_loss))
+            return false;
+        if (!self->spec->inner->oracle->check(const_inner(self, i)))
+            return false;
+    }
+    return true;
+}
+
+/* Section 4: R_g <= sqrt(3 C_g (ln N + ln B)); section 8: 2 ln N. */
+static double meta_bound(const struct groupwise *self, uint32_t expert)
+{
+    double prior = 1.0 / (double)self->count;
+    double b = 1.0;
+
+    if (options_of(self->spec)->weights == WEIGHTS_EXPONENTIAL)
+        return 2.0 * log(self->count);
+    for (uint32_t i = 0; i < self->count; i++)
+        b += 1.5 * prior * (1.0 + log1p(self->experts[i].variation));
+    return sqrt(3.0 * self->experts[expert].variation *
+            (log(self->count) + log(b)));
+}
+
+static void groupwise_visit(const void *block, const struct visitor *visitor)
+{
+    const struct groupwise *self = block;
+
+    for (uint32_t i = 0; i < self->count; i++) {
+        const struct expert *expert = &self->experts[i];
+        int32_t group = i < self->shape->groups ? (int32_t)i : -1;
+        visitor->number(visitor->self, "expert_rounds", group,
+                (double)expert->rounds);
+        visitor->number(visitor->self, "expert_loss", group, expert->loss);
+        visitor->number(
+                visitor->self, "mixed_loss", group, expert->mixed_loss);
+        visitor->number(visitor->self, "meta_regret", group,
+                expert->mixed_loss - expert->loss);
+        visitor->number(visitor->self, "meta_regret_bound", group,
+                meta_bound(self, i));
+    }
+}
+
+const struct oracle oracle_groupwise = {
+        .name = "groupwise",
+        .state_version = 1,
+        .options = {groupwise_rows, ARRAY_COUNT(groupwise_rows),
+                sizeof(struct groupwise_options)},
+        .has_inner = true,
+        .footprint = groupwise_footprint,
+        .scratch = groupwise_scratch,
+        .init = groupwise_init,
+        .predict = groupwise_predict,
+        .spread = groupwise_spread,
+        .experts = groupwise_experts,
+        .learn = groupwise_learn,
+        .save = groupwise_save,
+        .load = groupwise_load,
+        .check = groupwise_check,
+        .visit = groupwise_visit,
+};

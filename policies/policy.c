@@ -1,0 +1,592 @@
+#include "policies/policy.h"
+
+#include "policies/pmf.h"
+#include "policies/registry.h"
+
+#include <math.h>
+
+#define POLICY_MAGIC  UINT32_C(0x706f6c69)
+#define POLICY_TAG    UINT32_C(0x4c4f5052) /* "RPOL" */
+#define POLICY_FORMAT 1u
+#define ALIGNMENT     ((size_t)64)
+
+/* Widths, losses, and what explorers may take per action. */
+#define SCRATCH_PER_ACTION ((size_t)160)
+#define SCRATCH_FIXED      ((size_t)4096)
+
+struct policy {
+    uint32_t magic;
+    const struct policy_spec *spec;
+    uint64_t learned;
+    double effective; /* lessons by weight; oracles may know better */
+    _Alignas(64) unsigned char state[];
+};
+
+/* ---- losses ---- */
+
+double loss_of_value(const struct value_range *range, double value)
+{
+    double place = (value - range->min) / (range->max - range->min);
+
+    return range->minimise ? place : 1.0 - place;
+}
+
+double value_of_loss(const struct value_range *range, double loss)
+{
+    double place = range->minimise ? loss : 1.0 - loss;
+
+    return range->min + place * (range->max - range->min);
+}
+
+/* ---- the spec ---- */
+
+struct shared_options {
+    double floor;
+    double cap;
+};
+
+static const struct option shared_rows[] = {
+        {.name = "floor",
+                .type = OPTION_DOUBLE,
+                .offset = offsetof(struct shared_options, floor),
+                .min = 0.0,
+                .max = 1.0,
+                .sentence = "share of every decision that is drawn uniformly; "
+                            "0.02 where the log is to be evaluated"},
+        {.name = "cap",
+                .type = OPTION_DOUBLE,
+                .offset = offsetof(struct shared_options, cap),
+                .min = 0.0,
+                .max = 1.0,
+                .fallback = 1.0,
+                .sentence = "most probability that a request may give to "
+                            "other actions than the likeliest"},
+};
+
+const struct option_table policy_shared_options = {
+        shared_rows, ARRAY_COUNT(shared_rows), sizeof(struct shared_options)};
+
+struct parse {
+    struct policy_spec *spec;
+    struct keyvalue *values;
+    size_t count;
+    struct arena *arena;
+    uint32_t *err_line;
+    struct err *err;
+};
+
+static void blame(const struct parse *parse, const struct keyvalue *value)
+{
+    if (parse->err_line != NULL)
+        *parse->err_line = value == NULL ? 0 : value->line;
+}
+
+static struct keyvalue *find(const struct parse *parse, const char *key)
+{
+    for (size_t i = 0; i < parse->count; i++)
+        if (bytes_equal(parse->values[i].key, bytes_of_text(key))) {
+            parse->values[i].used = true;
+            return &parse->values[i];
+        }
+    return NULL;
+}
+
+static struct bytes value_or(const struct keyvalue *value, const char *other)
+{
+    return value == NULL ? bytes_of_text(other) : value->value;
+}
+
+static int unknown_part(const struct parse *parse, const char *kind,
+        const struct keyvalue *value)
+{
+    char text[80];
+
+    blame(parse, value);
+    return err_set(parse->err, STATUS_INVALID, "%s: there is no '%s'", kind,
+            bytes_text(value->value, text, sizeof(text)));
+}
+
+/* The options of one part, from the values that are there for it. */
+static int part_options(const struct parse *parse,
+        const struct option_table *table, const void **options)
+{
+    void *block = arena_zalloc(parse->arena, 1, table->size + 1);
+
+    if (block == NULL)
+        return err_set(parse->err, STATUS_INVALID, "too many settings");
+    *options = block;
+    if (options_parse(table, parse->values, parse->count, block,
+                parse->err) == 0)
+        return 0;
+    for (size_t i = 0; i < parse->count; i++) {
+        const struct bytes key = parse->values[i].key;
+        if (memcmp(parse->err->text, key.data, key.size) == 0 &&
+                parse->err->text[key.size] == ':')
+            blame(parse, &parse->values[i]);
+    }
+    return STATUS_INVALID;
+}
+
+static int parse_inner(const struct parse *parse)
+{
+    struct keyvalue *name = find(parse, "inner");
+    struct oracle_spec *outer = &parse->spec->oracle;
+    struct oracle_spec *inner;
+
+    if (!outer->oracle->has_inner) {
+        blame(parse, name);
+        return name == NULL
+                ? 0
+                : err_set(parse->err, STATUS_INVALID,
+                          "inner: oracle %s is not built over another",
+                          outer->oracle->name);
+    }
+    inner = arena_zalloc(parse->arena, 1, sizeof(*inner));
+    if (inner == NULL)
+        return err_set(parse->err, STATUS_INVALID, "too many settings");
+    inner->oracle = registry_oracle(value_or(name, "ridge"));
+    outer->inner = inner;
+    if (inner->oracle == NULL)
+        return unknown_part(parse, "inner", name);
+    if (inner->oracle->has_inner) {
+        blame(parse, name);
+        return err_set(parse->err, STATUS_INVALID,
+                "inner: %s cannot stand inside another oracle",
+                inner->oracle->name);
+    }
+    return part_options(parse, &inner->oracle->options, &inner->options);
+}
+
+static bool has_spread(const struct oracle_spec *spec)
+{
+    return spec->oracle->spread != NULL &&
+            (spec->inner == NULL || spec->inner->oracle->spread != NULL);
+}
+
+static int parse_explorer(const struct parse *parse)
+{
+    struct keyvalue *name = find(parse, "explorer");
+    struct policy_spec *spec = parse->spec;
+
+    if (spec->shape.predict) {
+        blame(parse, name);
+        return name == NULL ? 0
+                            : err_set(parse->err, STATUS_INVALID,
+                                      "explorer: a problem that predicts "
+                                      "explores nothing");
+    }
+    spec->explorer = registry_explorer(value_or(name, "squarecb"));
+    if (spec->explorer == NULL)
+        return unknown_part(parse, "explorer", name);
+    if (spec->explorer->needs_spread && !has_spread(&spec->oracle)) {
+        blame(parse, name);
+        return err_set(parse->err, STATUS_INVALID,
+                "explorer: %s needs an oracle that knows its uncertainty; %s "
+                "does not",
+                spec->explorer->name, spec->oracle.oracle->name);
+    }
+    return part_options(
+            parse, &spec->explorer->options, &spec->explorer_options);
+}
+
+static int parse_oracle(const struct parse *parse)
+{
+    struct keyvalue *name = find(parse, "oracle");
+    struct oracle_spec *spec = &parse->spec->oracle;
+    int status;
+
+    spec->oracle = registry_oracle(value_or(name, "ridge"));
+    if (spec->oracle == NULL)
+        return unknown_part(parse, "oracle", name);
+    status = part_options(parse, &spec->oracle->options, &spec->options);
+    if (status == 0)
+        status = parse_inner(parse);
+    if (status == 0)
+        status = parse_explorer(parse);
+    if (status != 0)
+        return status;
+    if (spec->oracle->footprint(spec, &parse->spec->shape, parse->err) == 0) {
+        blame(parse, name);
+        return STATUS_INVALID;
+    }
+    return 0;
+}
+
+static int parse_learner(
+        const struct parse *parse, const struct keyvalue *name)
+{
+    struct policy_spec *spec = parse->spec;
+    int status;
+
+    spec->learner = registry_learner(name->value);
+    if (spec->learner == NULL)
+        return unknown_part(parse, "learner", name);
+    status = part_options(
+            parse, &spec->learner->options, &spec->learner_options);
+    if (status != 0)
+        return status;
+    if (spec->learner->footprint(
+                spec->learner_options, &spec->shape, parse->err) == 0) {
+        blame(parse, name);
+        return STATUS_INVALID;
+    }
+    return 0;
+}
+
+static int refuse_unused(const struct parse *parse)
+{
+    char text[80];
+
+    for (size_t i = 0; i < parse->count; i++)
+        if (!parse->values[i].used) {
+            blame(parse, &parse->values[i]);
+            return err_set(parse->err, STATUS_INVALID,
+                    "%s: no part of this policy has such an option",
+                    bytes_text(parse->values[i].key, text, sizeof(text)));
+        }
+    return 0;
+}
+
+int policy_spec_parse(struct policy_spec *spec, const struct shape *shape,
+        const struct value_range *range, struct keyvalue *values, size_t count,
+        struct arena *arena, uint32_t *err_line, struct err *err)
+{
+    struct parse parse = {spec, values, count, arena, err_line, err};
+    const void *shared;
+    struct keyvalue *learner;
+    int status;
+
+    memset(spec, 0, sizeof(*spec));
+    spec->shape = *shape;
+    spec->range = *range;
+    learner = find(&parse, "learner");
+    status = part_options(&parse, &policy_shared_options, &shared);
+    if (status != 0)
+        return status;
+    spec->floor = ((const struct shared_options *)shared)->floor;
+    spec->cap = ((const struct shared_options *)shared)->cap;
+    status = learner != NULL ? parse_learner(&parse, learner)
+                             : parse_oracle(&parse);
+    return status == 0 ? refuse_unused(&parse) : status;
+}
+
+void policy_spec_name(const struct policy_spec *spec, char *out, size_t size)
+{
+    const char *parts[6];
+    size_t count = 0, used = 0;
+
+    if (spec->learner != NULL) {
+        parts[count++] = spec->learner->name;
+    } else {
+        if (spec->explorer != NULL) {
+            parts[count++] = spec->explorer->name;
+            parts[count++] = " over ";
+        }
+        parts[count++] = spec->oracle.oracle->name;
+        if (spec->oracle.inner != NULL) {
+            parts[count++] = " of ";
+            parts[count++] = spec->oracle.inner->oracle->name;
+        }
+    }
+    for (size_t i = 0; i < count; i++)
+        for (const char *c = parts[i]; *c != '\0' && used + 1 < size; c++)
+            out[used++] = *c;
+    out[used] = '\0';
+}
+
+/* ---- life ---- */
+
+size_t policy_footprint(const struct policy_spec *spec)
+{
+    size_t state = spec->learner != NULL
+            ? spec->learner->footprint(
+                      spec->learner_options, &spec->shape, NULL)
+            : spec->oracle.oracle->footprint(
+                      &spec->oracle, &spec->shape, NULL);
+
+    return sizeof(struct policy) +
+            (state + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+size_t policy_scratch(const struct policy_spec *spec)
+{
+    size_t own = spec->learner != NULL
+            ? spec->learner->scratch(spec->learner_options, &spec->shape)
+            : spec->oracle.oracle->scratch(&spec->oracle, &spec->shape);
+
+    return own + SCRATCH_FIXED + spec->shape.actions_max * SCRATCH_PER_ACTION;
+}
+
+struct policy *policy_init(void *block, const struct policy_spec *spec)
+{
+    struct policy *policy = block;
+
+    memset(block, 0, policy_footprint(spec));
+    MAGIC_SET(policy, POLICY_MAGIC);
+    policy->spec = spec;
+    if (spec->learner != NULL)
+        spec->learner->init(
+                policy->state, spec->learner_options, &spec->shape);
+    else
+        spec->oracle.oracle->init(
+                policy->state, &spec->oracle, &spec->shape);
+    return policy;
+}
+
+/* ---- deciding ---- */
+
+static double effective_of(const struct policy *policy)
+{
+    const struct policy_spec *spec = policy->spec;
+
+    if (spec->learner == NULL && spec->oracle.oracle->effective != NULL)
+        return spec->oracle.oracle->effective(policy->state);
+    return policy->effective;
+}
+
+/* Losses to scores: predicted reward, clipped to [0,1] for the explorer. */
+static bool scores_of_losses(
+        const double *losses, uint32_t count, double *scores)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (!isfinite(losses[i]))
+            return false;
+        scores[i] = 1.0 - fmin(fmax(losses[i], 0.0), 1.0);
+    }
+    return true;
+}
+
+static int distribute(const struct policy *policy,
+        const struct context *context, const struct action_set *actions,
+        struct rng *draws, struct arena *arena, double *scores, double *pmf,
+        struct err *err)
+{
+    const struct policy_spec *spec = policy->spec;
+    const struct oracle *oracle = spec->oracle.oracle;
+    struct round round = {effective_of(policy)};
+    double *losses = arena_array(arena, double, actions->count);
+    double *widths = NULL;
+
+    if (losses == NULL)
+        return err_set(err, STATUS_BUSY, "the request is too large");
+    oracle->predict(policy->state, context, actions, arena, losses);
+    if (!scores_of_losses(losses, actions->count, scores))
+        return err_set(err, STATUS_INTERNAL,
+                "policy: a predicted loss is not finite");
+    if (spec->explorer->needs_spread) {
+        widths = arena_array(arena, double, actions->count);
+        if (widths == NULL)
+            return err_set(err, STATUS_BUSY, "the request is too large");
+        oracle->spread(policy->state, context, actions, arena, widths);
+    }
+    spec->explorer->distribute(scores, widths, actions->count, &round,
+            spec->explorer_options, draws, arena, pmf);
+    return 0;
+}
+
+int policy_decide(const struct policy *policy, const struct context *context,
+        const struct action_set *actions, uint64_t seed, uint64_t event,
+        struct arena *arena, struct distribution *out, struct err *err)
+{
+    const struct policy_spec *spec = policy->spec;
+    uint32_t count = actions->count;
+    struct rng explorer_draws = rng_keyed(seed, event, RNG_EXPLORER);
+    struct rng action_draw = rng_keyed(seed, event, RNG_ACTION);
+    double *pmf = arena_array(arena, double, count);
+    double *scores = arena_array(arena, double, count);
+    size_t mark = arena->used;
+    int status = 0;
+
+    MAGIC_CHECK(policy, POLICY_MAGIC);
+    CHECK(count >= 1);
+    if (pmf == NULL || scores == NULL ||
+            arena_left(arena) < policy_scratch(spec))
+        return err_set(err, STATUS_BUSY, "the request is too large");
+    if (spec->learner != NULL)
+        spec->learner->decide(policy->state, context, actions,
+                &explorer_draws, arena, pmf);
+    else
+        status = distribute(policy, context, actions, &explorer_draws, arena,
+                scores, pmf, err);
+    arena_release(arena, mark);
+    if (status != 0)
+        return status;
+    pmf_cap(pmf, count, spec->cap);
+    pmf_floor(pmf, count, spec->floor);
+    if (!pmf_valid(pmf, count))
+        return err_set(err, STATUS_INTERNAL, "policy: not a distribution");
+    out->count = count;
+    out->pmf = pmf;
+    out->scores = spec->learner != NULL ? NULL : scores;
+    out->chosen = pmf_draw(pmf, count, &action_draw);
+    out->propensity = pmf[out->chosen];
+    return 0;
+}
+
+int policy_predict(const struct policy *policy, const struct context *context,
+        struct arena *arena, double *value, struct err *err)
+{
+    const struct policy_spec *spec = policy->spec;
+    struct action_set one = {.count = 1};
+    size_t mark = arena->used;
+    double loss;
+
+    MAGIC_CHECK(policy, POLICY_MAGIC);
+    CHECK(spec->shape.predict && spec->learner == NULL);
+    if (arena_left(arena) < policy_scratch(spec))
+        return err_set(err, STATUS_BUSY, "the request is too large");
+    spec->oracle.oracle->predict(policy->state, context, &one, arena, &loss);
+    arena_release(arena, mark);
+    if (!isfinite(loss))
+        return err_set(err, STATUS_INTERNAL,
+                "policy: the prediction is not finite");
+    *value = value_of_loss(&spec->range, loss);
+    return 0;
+}
+
+uint32_t policy_experts(const struct policy *policy,
+        const struct context *context, const struct action_set *actions,
+        uint32_t index, struct arena *arena, struct expert_view *out,
+        uint32_t max)
+{
+    const struct policy_spec *spec = policy->spec;
+    size_t mark = arena->used;
+    uint32_t count;
+
+    if (spec->learner != NULL || spec->oracle.oracle->experts == NULL)
+        return 0;
+    count = spec->oracle.oracle->experts(
+            policy->state, context, actions, index, arena, out, max);
+    arena_release(arena, mark);
+    return count;
+}
+
+/* ---- learning ---- */
+
+void policy_learn(
+        struct policy *policy, const struct lesson *lesson, struct arena *arena)
+{
+    const struct policy_spec *spec = policy->spec;
+    size_t mark = arena->used;
+
+    MAGIC_CHECK(policy, POLICY_MAGIC);
+    if (spec->learner != NULL)
+        spec->learner->learn(policy->state, lesson, arena);
+    else
+        spec->oracle.oracle->learn(policy->state, lesson, arena);
+    CHECK(!arena->overflow);
+    arena_release(arena, mark);
+    policy->learned++;
+    policy->effective += lesson->weight;
+}
+
+bool policy_correct(struct policy *policy, const struct lesson *lesson,
+        double before, struct arena *arena)
+{
+    const struct policy_spec *spec = policy->spec;
+    size_t mark = arena->used;
+    bool done = false;
+
+    MAGIC_CHECK(policy, POLICY_MAGIC);
+    if (spec->learner != NULL && spec->learner->correct != NULL)
+        done = spec->learner->correct(policy->state, lesson, before, arena);
+    else if (spec->learner == NULL && spec->oracle.oracle->correct != NULL)
+        done = spec->oracle.oracle->correct(
+                policy->state, lesson, before, arena);
+    CHECK(!arena->overflow);
+    arena_release(arena, mark);
+    return done;
+}
+
+/* ---- bytes ---- */
+
+static const char *part_name(const struct policy_spec *spec)
+{
+    return spec->learner != NULL ? spec->learner->name
+                                 : spec->oracle.oracle->name;
+}
+
+/* The versions of all parts whose bytes follow, in one number. */
+static uint32_t part_version(const struct policy_spec *spec)
+{
+    if (spec->learner != NULL)
+        return spec->learner->state_version;
+    return spec->oracle.oracle->state_version << 16 |
+            (spec->oracle.inner == NULL
+                            ? 0
+                            : spec->oracle.inner->oracle->state_version);
+}
+
+void policy_save(const struct policy *policy, struct writer *writer)
+{
+    const struct policy_spec *spec = policy->spec;
+    struct bytes name = bytes_of_text(part_name(spec));
+
+    MAGIC_CHECK(policy, POLICY_MAGIC);
+    write_u32(writer, POLICY_TAG);
+    write_u32(writer, POLICY_FORMAT);
+    write_u8(writer, (uint8_t)name.size);
+    write_bytes(writer, name);
+    write_u32(writer, part_version(spec));
+    write_u64(writer, policy->learned);
+    write_f64(writer, policy->effective);
+    if (spec->learner != NULL)
+        spec->learner->save(policy->state, writer);
+    else
+        spec->oracle.oracle->save(policy->state, writer);
+}
+
+int policy_load(struct policy *policy, struct reader *reader, struct err *err)
+{
+    const struct policy_spec *spec = policy->spec;
+    uint32_t tag = read_u32(reader);
+    uint32_t format = read_u32(reader);
+    struct bytes name = read_bytes(reader, read_u8(reader));
+    uint32_t version = read_u32(reader);
+    int status;
+
+    MAGIC_CHECK(policy, POLICY_MAGIC);
+    policy->learned = read_u64(reader);
+    policy->effective = read_f64(reader);
+    if (reader->failed || tag != POLICY_TAG || format != POLICY_FORMAT)
+        return err_set(err, STATUS_CORRUPT, "not the state of a policy");
+    if (!bytes_equal(name, bytes_of_text(part_name(spec))) ||
+            version != part_version(spec))
+        return err_set(err, STATUS_CORRUPT,
+                "policy: state of another part or version, expected %s",
+                part_name(spec));
+    if (!isfinite(policy->effective) || policy->effective < 0.0)
+        return err_set(err, STATUS_CORRUPT, "policy: state is damaged");
+    status = spec->learner != NULL
+            ? spec->learner->load(policy->state, reader, err)
+            : spec->oracle.oracle->load(policy->state, reader, err);
+    if (status == 0 && !policy_check(policy))
+        return err_set(err, STATUS_CORRUPT, "policy: state is damaged");
+    return status;
+}
+
+bool policy_check(const struct policy *policy)
+{
+    const struct policy_spec *spec = policy->spec;
+
+    MAGIC_CHECK(policy, POLICY_MAGIC);
+    return spec->learner != NULL ? spec->learner->check(policy->state)
+                                 : spec->oracle.oracle->check(policy->state);
+}
+
+void policy_visit(const struct policy *policy, const struct visitor *visitor)
+{
+    const struct policy_spec *spec = policy->spec;
+
+    visitor->number(visitor->self, "policy_effective", -1,
+            effective_of(policy));
+    if (spec->learner != NULL && spec->learner->visit != NULL)
+        spec->learner->visit(policy->state, visitor);
+    else if (spec->learner == NULL && spec->oracle.oracle->visit != NULL)
+        spec->oracle.oracle->visit(policy->state, visitor);
+}
+
+uint64_t policy_learned(const struct policy *policy)
+{
+    return policy->learned;
+}

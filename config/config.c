@@ -301,7 +301,7 @@ static int take_problems(struct load *load, int index)
         return err_set(load->err, STATUS_INVALID, "problems: at most %u",
                 PROBLEMS_MAX);
     load->config->problems = arena_array(
-            &load->config->arena, const struct problem_spec *, count);
+            &load->config->arena, struct problem_spec *, count);
     CHECK(load->config->problems != NULL);
     for (size_t i = 0; i < count; i++) {
         int status =

@@ -19,7 +19,7 @@ struct config {
     struct settings settings;
     const char *listen[LISTEN_MAX]; /* ZeroMQ endpoints */
     uint32_t listen_count;
-    const struct problem_spec **problems; /* [problem_count] */
+    struct problem_spec **problems; /* [problem_count] */
     uint32_t problem_count;
     struct arena arena; /* holds all of the above */
 };

@@ -385,6 +385,24 @@ static int decode_config(const Rue__ConfigRecord *message,
 
 /* ---- any ---- */
 
+bool record_peek_problem(struct bytes payload, uint32_t *problem)
+{
+    struct reader reader = reader_of(payload);
+    uint64_t value = 0;
+    bool more = true;
+
+    /* Field 1, a varint: encoders write fields in order. */
+    if (read_u8(&reader) != 0x08)
+        return false;
+    for (unsigned shift = 0; more && shift < 35; shift += 7) {
+        uint8_t byte = read_u8(&reader);
+        value |= (uint64_t)(byte & 0x7f) << shift;
+        more = (byte & 0x80) != 0;
+    }
+    *problem = (uint32_t)value;
+    return !reader.failed && !more && value <= UINT32_MAX;
+}
+
 static const ProtobufCMessageDescriptor *descriptor_of(enum record_kind kind)
 {
     switch (kind) {

@@ -112,6 +112,10 @@ int record_decode(enum record_kind kind, struct bytes payload,
         struct arena *arena, union any_record *record,
         struct err *err) MUST_USE;
 
+/* The problem of a record of any kind, without decoding the rest. False if
+ * the payload does not begin with it, as every record does. */
+bool record_peek_problem(struct bytes payload, uint32_t *problem);
+
 /* "decision", "feedback", ... */
 const char *record_kind_name(enum record_kind kind);
 const char *effect_name(enum effect effect);

@@ -86,6 +86,8 @@ void batch_reset(struct batch *batch)
     batch->effect_count = 0;
     batch->event_count = 0;
     batch->item_count = 0;
+    batch->has_relaxed = false;
+    atomic_store(&batch->early, false);
     arena_reset(&batch->arena);
     arena_reset(&batch->states);
     batch->next = NULL;
@@ -146,11 +148,12 @@ static struct batch_effect *add_effect(struct batch *batch)
     return effect;
 }
 
-void batch_append(
-        struct batch *batch, enum record_kind kind, struct bytes payload)
+void batch_append(struct batch *batch, enum record_kind kind,
+        uint32_t problem, struct bytes payload)
 {
     struct batch_effect *effect = add_effect(batch);
 
+    effect->problem = problem;
     effect->kind = EFFECT_RECORD;
     effect->record_kind = kind;
     effect->payload = payload;
@@ -158,7 +161,7 @@ void batch_append(
 
 void batch_event_put(struct batch *batch, uint32_t problem,
         struct bytes event, const struct event_state *state,
-        struct bytes decision)
+        struct bytes decision, const struct batch_effect *earlier)
 {
     /* Most events have few marks: keep only those in use. */
     size_t size = offsetof(struct event_state, marks) +
@@ -167,10 +170,12 @@ void batch_event_put(struct batch *batch, uint32_t problem,
 
     entry->state = arena_copy(&batch->states, state, size);
     CHECK(entry->state != NULL);
+    if (earlier != NULL)
+        entry->earlier = earlier;
     if (decision.size > 0) {
         CHECK(batch->effect_count > 0);
         entry->decision = decision;
-        entry->decision_effect = batch->effect_count - 1;
+        entry->decision_effect = &batch->effects[batch->effect_count - 1];
     }
 }
 
@@ -181,6 +186,23 @@ void batch_event_del(
 
     entry->state = NULL;
     entry->decision = bytes_of(NULL, 0);
+    entry->decision_effect = NULL;
+    entry->earlier = NULL;
+}
+
+void batch_resolve(struct batch *batch)
+{
+    for (uint32_t i = 0; i < batch->event_count; i++) {
+        struct batch_event *entry = &batch->events[i];
+        struct event_state *state;
+        if (entry->earlier == NULL || entry->state == NULL)
+            continue;
+        /* The state lies in this batch's own arena. */
+        state = (struct event_state *)(batch->states.data +
+                ((const uint8_t *)entry->state - batch->states.data));
+        state->decision = entry->earlier->sequence;
+        entry->earlier = NULL;
+    }
 }
 
 void batch_due(struct batch *batch, enum batch_effect_kind kind,

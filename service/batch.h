@@ -20,7 +20,8 @@
 
 #include <stdatomic.h>
 
-#define ENVELOPE_FRAMES_MAX 8u
+#define ENVELOPE_FRAMES_MAX  8u
+#define REPLY_FALLBACK_BYTES 128u
 
 enum batch_stage {
     BATCH_FREE,
@@ -34,9 +35,11 @@ enum batch_stage {
 struct exchange {
     const struct bytes *envelope; /* [envelope_count] */
     uint32_t envelope_count;
-    bool relaxed; /* the reply may go before the commit */
+    bool relaxed; /* its reply may go before the commit */
     bool sent;
     struct bytes reply;
+    uint8_t fallback[REPLY_FALLBACK_BYTES]; /* for a refusal when the arena is
+                                               used up */
 };
 
 enum batch_effect_kind {
@@ -62,10 +65,13 @@ struct batch_effect {
 struct batch_event {
     uint32_t problem;
     struct bytes event;
-    struct event_state *state; /* NULL: deleted */
-    struct bytes decision;     /* payload of its Decision record, if that is
-                                  in this batch; else empty */
-    uint32_t decision_effect;  /* index of that record's effect */
+    const struct event_state *state; /* NULL: deleted */
+    /* Where its Decision record is: in this batch (payload and effect are
+     * set), in the batch before it that has no sequences yet (`earlier`), or
+     * in the store, as state->decision says. */
+    struct bytes decision;
+    const struct batch_effect *decision_effect;
+    const struct batch_effect *earlier;
 };
 
 struct batch {
@@ -80,7 +86,9 @@ struct batch {
     uint32_t event_count, event_max;
     uint32_t table_size; /* power of two, at least 2 event_max */
     uint32_t item_count, item_max;
-    _Atomic int stage;  /* enum batch_stage */
+    bool has_relaxed;    /* some reply may go early */
+    _Atomic bool early;  /* and the socket's thread has sent those */
+    _Atomic int stage;   /* enum batch_stage */
     struct batch *next; /* in a queue */
 };
 
@@ -102,12 +110,16 @@ static inline bool batch_must_commit(const struct batch *batch)
 struct batch_event *batch_find(
         struct batch *batch, uint32_t problem, struct bytes event);
 
-/* Effects. All bytes must lie in the batch's arena. */
-void batch_append(
-        struct batch *batch, enum record_kind kind, struct bytes payload);
+/* The batch before this one is on disk: its sequences are known now. */
+void batch_resolve(struct batch *batch);
+
+/* Effects. All bytes must lie in the batch's arena; `earlier` is the effect of
+ * the event's Decision record in the batch before this one, or NULL. */
+void batch_append(struct batch *batch, enum record_kind kind,
+        uint32_t problem, struct bytes payload);
 void batch_event_put(struct batch *batch, uint32_t problem,
         struct bytes event, const struct event_state *state,
-        struct bytes decision);
+        struct bytes decision, const struct batch_effect *earlier);
 void batch_event_del(
         struct batch *batch, uint32_t problem, struct bytes event);
 void batch_due(struct batch *batch, enum batch_effect_kind kind,

@@ -2,46 +2,50 @@
  * `engine_threads: 0` there is one, and the socket's thread calls it.
  *
  * shard_handle is one request: parse, step through its items, pack the reply.
- * The reply waits in the batch until the batch is committed. */
+ * The reply waits in the batch until the batch is committed. All calls are for
+ * the one thread that runs the shard. */
 #ifndef SERVICE_SHARD_H
 #define SERVICE_SHARD_H
 
+#include "base/event_id.h"
 #include "config/config.h"
 #include "service/batch.h"
+#include "service/commit.h"
 #include "service/engine/engine.h"
 #include "storage/ledger.h"
 
 #define SHARD_BATCHES 3u
 
-struct committer;
-
 /* A problem and when its state was last put away. */
 struct hosted {
     struct problem *problem;
-    uint64_t records_since; /* its last snapshot */
+    uint64_t changes; /* records since its last snapshot */
     nanos snapshot_at;
-    bool snapshot_due;
 };
 
 struct shard {
-    uint32_t index;
-    const struct settings *settings;
+    const struct config *config;
     struct hosted *hosted; /* [hosted_count], sorted by problem name */
     uint32_t hosted_count;
-    struct ledger_reader *reader;
+    struct ledger_reader reader;
     struct committer *committer;
-    struct batch *batches[SHARD_BATCHES]; /* all of them */
-    struct batch *open;                   /* the one being filled, or NULL */
+    struct batch *batches[SHARD_BATCHES];
+    struct batch *open;    /* the one being filled, or NULL */
+    struct batch *pending; /* submitted and not known to be on disk, or NULL */
+    struct mailbox *early; /* batches with replies that need not wait */
+    bool reader_fresh;     /* the reader sees all that was committed */
     struct event_id_source ids;
     nanos started;
     nanos now; /* never goes back */
+    struct arena spare; /* for what is read back from the store */
 };
 
-/* Takes over the problems, which must be recovered. */
-int shard_open(struct shard *shard, uint32_t index,
-        const struct settings *settings, struct ledger *ledger,
-        struct committer *committer, struct problem **problems,
-        uint32_t problem_count, struct err *err) MUST_USE;
+/* Takes over the problems, which must be recovered, and their array. */
+int shard_open(struct shard *shard, const struct config *config,
+        struct ledger *ledger, struct committer *committer,
+        struct mailbox *early, struct problem **problems,
+        uint32_t problem_count, nanos now, struct err *err) MUST_USE;
+/* Frees the problems too. */
 void shard_close(struct shard *shard);
 
 /* Can it take a request now? If not, a batch must come back first. */
@@ -51,18 +55,29 @@ bool shard_ready(struct shard *shard);
 void shard_handle(struct shard *shard, const struct bytes *envelope,
         uint32_t envelope_count, struct bytes frame, nanos now);
 
-/* Deadlines that have passed and snapshots that are due. */
+/* Deadlines that have passed, and snapshots that are due. */
 void shard_tick(struct shard *shard, nanos now);
 
 /* Hands the open batch to the commit thread, if there is something in it and
- * none of this shard's is waiting there: so groups grow while the disk is
- * busy. True if it did. */
-bool shard_submit(struct shard *shard);
+ * none of this shard's is under way there: so groups grow while the disk is
+ * busy. */
+void shard_submit(struct shard *shard);
 
-/* Everything is on its way or done: nothing open, nothing under way. */
-bool shard_idle(const struct shard *shard);
+/* Nothing is open and nothing under way: all replies are sent. */
+bool shard_idle(struct shard *shard);
 
-/* Snapshots of all problems that changed, for a stop. */
-void shard_snapshot_all(struct shard *shard, nanos now);
+/* Puts the state of all problems that changed into the open batch. False if
+ * there was no room: submit, and call again. */
+bool shard_snapshot_all(struct shard *shard);
+
+/* Goes over to new settings; config_check_reload() said that it may. Specs of
+ * problems are those of `config`; problems that are new are in `added`, which
+ * the shard takes over. */
+int shard_reload(struct shard *shard, const struct config *config,
+        struct problem **added, uint32_t added_count,
+        struct err *err) MUST_USE;
+
+/* The hosted problem of that name, or NULL. */
+struct hosted *shard_find(struct shard *shard, struct bytes name);
 
 #endif

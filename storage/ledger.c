@@ -291,16 +291,53 @@ int ledger_problem(struct ledger *ledger, struct bytes name, uint32_t *number,
     return status;
 }
 
-int ledger_problem_set_config(struct ledger *ledger, struct bytes name,
+struct name_search {
+    uint32_t number;
+    struct bytes name;
+};
+
+static int match_number(void *self, struct bytes name, uint32_t number,
+        uint64_t config, struct err *err)
+{
+    struct name_search *search = self;
+
+    (void)config;
+    (void)err;
+    if (number == search->number)
+        search->name = name;
+    return 0;
+}
+
+/* The problem's name; a view into the store. */
+static int problem_name(struct store_txn *txn, uint32_t number,
+        struct bytes *name, struct err *err)
+{
+    struct name_search search = {number, {NULL, 0}};
+    int status = problems_each(txn, match_number, &search, err);
+
+    if (status != 0)
+        return status;
+    *name = search.name;
+    return search.name.size > 0
+            ? 0
+            : err_set(err, STATUS_NOT_FOUND, "no problem %u", number);
+}
+
+int ledger_problem_set_config(struct ledger *ledger, uint32_t number,
         uint64_t config, struct err *err)
 {
     struct store_txn *txn = ledger_txn(ledger);
-    uint32_t number;
-    uint64_t before;
-    int status = problem_get(txn, name, &number, &before, err);
+    uint8_t copy[ID_BYTES_MAX];
+    struct bytes name;
+    int status = problem_name(txn, number, &name, err);
 
-    return status == 0 ? problem_put(txn, name, number, config, err)
-                       : status;
+    if (status != 0)
+        return status;
+    if (name.size > sizeof(copy))
+        return err_set(err, STATUS_CORRUPT, "problem: a name is damaged");
+    memcpy(copy, name.data, name.size);
+    return problem_put(
+            txn, bytes_of(copy, name.size), number, config, err);
 }
 
 void ledger_usage(struct ledger *ledger, struct store_usage *usage)
@@ -353,34 +390,8 @@ int ledger_reader_problems(struct ledger_reader *reader,
     return problems_each(reader->txn, visit, self, err);
 }
 
-struct name_search {
-    uint32_t number;
-    struct bytes name;
-};
-
-static int match_number(void *self, struct bytes name, uint32_t number,
-        uint64_t config, struct err *err)
-{
-    struct name_search *search = self;
-
-    (void)config;
-    (void)err;
-    if (number == search->number)
-        search->name = name;
-    return 0;
-}
-
 int ledger_reader_problem_name(struct ledger_reader *reader, uint32_t number,
         struct bytes *name, struct err *err)
 {
-    struct name_search search = {number, {NULL, 0}};
-    int status =
-            problems_each(reader->txn, match_number, &search, err);
-
-    if (status != 0)
-        return status;
-    *name = search.name;
-    return search.name.size > 0
-            ? 0
-            : err_set(err, STATUS_NOT_FOUND, "no problem %u", number);
+    return problem_name(reader->txn, number, name, err);
 }

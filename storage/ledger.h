@@ -47,7 +47,7 @@ struct store_txn *ledger_txn(struct ledger *ledger);
  * newest Config record, 0 = none. */
 int ledger_problem(struct ledger *ledger, struct bytes name, uint32_t *number,
         uint64_t *config, struct err *err) MUST_USE;
-int ledger_problem_set_config(struct ledger *ledger, struct bytes name,
+int ledger_problem_set_config(struct ledger *ledger, uint32_t number,
         uint64_t config, struct err *err) MUST_USE;
 
 void ledger_usage(struct ledger *ledger, struct store_usage *usage);

@@ -106,43 +106,36 @@ int snapshot_at(struct store_txn *txn, uint32_t problem, uint64_t sequence,
     return status;
 }
 
-/* The oldest snapshot that may go: older than the newest SNAPSHOTS_KEPT, and
- * not the newest at or before `needed`. NOT_FOUND if none may. */
-static int victim(struct store_txn *txn, uint32_t problem, uint64_t needed,
+/* The oldest snapshot, if there are more than are kept; else NOT_FOUND. */
+static int surplus(struct store_txn *txn, uint32_t problem,
         uint64_t *sequence, struct err *err)
 {
     struct store_cursor *cursor;
     struct bytes key, value;
     unsigned seen = 0;
-    bool base_seen = false, found = false;
     int status = txn->call->cursor_open(txn, TABLE_SNAPSHOT, &cursor, err);
 
     if (status != 0)
         return status;
     status = seek_back(cursor, problem, UINT64_MAX, &key, &value, err);
     while (status == 0 && key_of_problem(key, problem)) {
-        uint64_t at = load_be64(key.data + 4);
-        bool is_base = !base_seen && at <= needed;
-        base_seen = base_seen || is_base;
-        if (++seen > SNAPSHOTS_KEPT && !is_base) {
-            *sequence = at;
-            found = true;
-        }
+        *sequence = load_be64(key.data + 4);
+        seen++;
         status = cursor->call->previous(cursor, &key, &value, err);
     }
     cursor->call->cursor_close(cursor);
     if (status != 0 && status != STATUS_NOT_FOUND)
         return status;
-    return found ? 0 : STATUS_NOT_FOUND;
+    return seen > SNAPSHOTS_KEPT ? 0 : STATUS_NOT_FOUND;
 }
 
-int snapshot_prune(struct store_txn *txn, uint32_t problem, uint64_t needed,
-        struct err *err)
+int snapshot_prune(
+        struct store_txn *txn, uint32_t problem, struct err *err)
 {
     for (;;) {
         uint8_t key[SNAPSHOT_KEY_BYTES];
         uint64_t sequence = 0;
-        int status = victim(txn, problem, needed, &sequence, err);
+        int status = surplus(txn, problem, &sequence, err);
         if (status == STATUS_NOT_FOUND)
             return 0;
         if (status == 0) {

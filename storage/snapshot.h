@@ -3,7 +3,7 @@
  * Key: problem (4 bytes, big-endian), sequence (8). Value: u32 crc32c of what
  * follows and of the key, u32 format, u64 digest of the settings that the
  * state depends on, the state. The newest SNAPSHOTS_KEPT of a problem are
- * kept, and the oldest that retention still needs. */
+ * kept: one to start from, and one before it in case it is damaged. */
 #ifndef STORAGE_SNAPSHOT_H
 #define STORAGE_SNAPSHOT_H
 
@@ -22,9 +22,8 @@ int snapshot_put(struct store_txn *txn, uint32_t problem,
 /* The newest snapshot at or before a sequence. 0, NOT_FOUND, CORRUPT, IO. */
 int snapshot_at(struct store_txn *txn, uint32_t problem, uint64_t sequence,
         struct snapshot *snapshot, struct err *err) MUST_USE;
-/* Deletes all but the newest SNAPSHOTS_KEPT and the newest at or before
- * `needed`, the first record that is kept. */
-int snapshot_prune(struct store_txn *txn, uint32_t problem, uint64_t needed,
-        struct err *err) MUST_USE;
+/* Deletes all but the newest SNAPSHOTS_KEPT. */
+int snapshot_prune(
+        struct store_txn *txn, uint32_t problem, struct err *err) MUST_USE;
 
 #endif

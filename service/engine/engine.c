@@ -30,7 +30,8 @@ static int event_get(
 static void append(
         struct step *step, enum record_kind kind, struct bytes payload)
 {
-    step->journal->append(step->journal->self, kind, payload);
+    step->journal->append(step->journal->self, kind,
+            step->problem->spec->number, payload);
 }
 
 static void event_put(struct step *step, struct bytes event,

@@ -25,7 +25,8 @@ struct journal {
     int (*decision_get)(void *self, uint32_t problem, struct bytes event,
             const struct event_state *state, struct bytes *payload,
             struct err *err);
-    void (*append)(void *self, enum record_kind kind, struct bytes payload);
+    void (*append)(void *self, enum record_kind kind, uint32_t problem,
+            struct bytes payload);
     /* `decision` is the payload of the Decision record that this step
      * appended for the event, or empty: then state->decision holds. */
     void (*event_put)(void *self, uint32_t problem, struct bytes event,

@@ -432,6 +432,14 @@ void problem_close(struct problem *problem)
     free(problem);
 }
 
+void problem_reset(struct problem *problem)
+{
+    MAGIC_CHECK(problem, PROBLEM_MAGIC);
+    memset(&problem->counters, 0, sizeof(problem->counters));
+    problem->generation = 0;
+    problem->policy = policy_init(problem->policy, &problem->spec->policy);
+}
+
 void problem_save(const struct problem *problem, struct writer *writer)
 {
     MAGIC_CHECK(problem, PROBLEM_MAGIC);

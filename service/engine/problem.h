@@ -83,6 +83,8 @@ struct problem {
  * The spec must outlive it. */
 struct problem *problem_open(const struct problem_spec *spec, struct err *err);
 void problem_close(struct problem *problem);
+/* Back to fresh state. */
+void problem_reset(struct problem *problem);
 
 /* The state's bytes: counters and policy. The same records give the same
  * bytes, on every machine. */

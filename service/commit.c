@@ -1,0 +1,400 @@
+#include "service/commit.h"
+
+#include "service/counters.h"
+#include "service/diag.h"
+#include "storage/retention.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#define RETRY_MS   100
+#define TEND_EVERY 600 /* turns of RETRY_MS: once a minute */
+
+struct committer {
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    struct batch *first, *last; /* submitted */
+    bool stopping;
+    struct settings settings; /* under the lock */
+    struct ledger *ledger;
+    struct mailbox *done;
+    _Atomic bool full;
+    _Atomic uint64_t sequence;
+};
+
+/* ---- one batch into the open transaction ---- */
+
+static int write_snapshot(struct ledger *ledger,
+        const struct batch_effect *effect, struct err *err)
+{
+    struct snapshot snapshot = {ledger_last_appended(ledger), effect->digest,
+            effect->payload};
+    int status =
+            snapshot_put(ledger_txn(ledger), effect->problem, &snapshot, err);
+
+    if (status == 0)
+        status = snapshot_prune(ledger_txn(ledger), effect->problem, err);
+    return status;
+}
+
+static int write_record(
+        struct ledger *ledger, struct batch_effect *effect, struct err *err)
+{
+    int status = ledger_append(ledger, effect->record_kind, effect->payload,
+            &effect->sequence, err);
+
+    if (status == 0 && effect->record_kind == RECORD_CONFIG)
+        status = ledger_problem_set_config(
+                ledger, effect->problem, effect->sequence, err);
+    return status;
+}
+
+static int write_effect(
+        struct ledger *ledger, struct batch_effect *effect, struct err *err)
+{
+    switch (effect->kind) {
+    case EFFECT_RECORD:
+        return write_record(ledger, effect, err);
+    case EFFECT_DUE_PUT:
+        return due_put(ledger_txn(ledger), effect->problem, effect->deadline,
+                effect->event, err);
+    case EFFECT_DUE_DEL:
+        return due_delete(ledger_txn(ledger), effect->problem,
+                effect->deadline, effect->event, err);
+    case EFFECT_SNAPSHOT:
+        return write_snapshot(ledger, effect, err);
+    }
+    CHECK_UNREACHABLE();
+}
+
+/* The event's state with the sequence of its Decision record, which is known
+ * only now if the record is of this batch. The state itself is left alone: the
+ * engine thread may be reading it. */
+static int write_event(struct ledger *ledger, const struct batch_event *entry,
+        struct err *err)
+{
+    struct event_state state;
+
+    if (entry->state == NULL)
+        return event_delete(
+                ledger_txn(ledger), entry->problem, entry->event, err);
+    memcpy(&state, entry->state,
+            offsetof(struct event_state, marks) +
+                    entry->state->mark_count * sizeof(state.marks[0]));
+    if (entry->decision_effect != NULL)
+        state.decision = entry->decision_effect->sequence;
+    return event_put(
+            ledger_txn(ledger), entry->problem, entry->event, &state, err);
+}
+
+static int write_batch(
+        struct ledger *ledger, const struct batch *batch, struct err *err)
+{
+    int status = 0;
+
+    for (uint32_t i = 0; status == 0 && i < batch->effect_count; i++)
+        status = write_effect(ledger, &batch->effects[i], err);
+    for (uint32_t i = 0; status == 0 && i < batch->event_count; i++)
+        status = write_event(ledger, &batch->events[i], err);
+    return status;
+}
+
+/* All batches of a list in one transaction. 0, STORAGE_FULL and nothing
+ * happened, or another status: stop. */
+static int write_list(
+        struct ledger *ledger, const struct batch *list, struct err *err)
+{
+    int status = ledger_begin(ledger, err);
+
+    if (status != 0)
+        return status;
+    for (; status == 0 && list != NULL; list = list->next)
+        status = write_batch(ledger, list, err);
+    if (status != 0) {
+        ledger_abort(ledger);
+        return status;
+    }
+    return ledger_commit(ledger, err);
+}
+
+/* ---- room ---- */
+
+static void copy_settings(
+        struct committer *committer, struct settings *settings)
+{
+    CHECK_ZERO(pthread_mutex_lock(&committer->lock));
+    *settings = committer->settings;
+    CHECK_ZERO(pthread_mutex_unlock(&committer->lock));
+}
+
+static void set_full(struct committer *committer, bool full, const char *why)
+{
+    if (atomic_exchange(&committer->full, full) == full)
+        return;
+    if (full)
+        diag(DIAG_ERROR, "storage.full", "refusing=true why=\"%s\"", why);
+    else
+        diag(DIAG_INFO, "storage.room", "refusing=false");
+}
+
+/* Makes room by retention and says whether new work may come in. */
+static void look_for_room(struct committer *committer)
+{
+    struct settings settings;
+    struct store_usage usage;
+    struct err err;
+    uint64_t dropped = 0;
+    struct timespec now;
+    const char *why;
+
+    copy_settings(committer, &settings);
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    if (retention_run(committer->ledger, settings.storage_keep,
+                (nanos)now.tv_sec * NANOS_PER_SECOND, &dropped, &err) != 0)
+        diag(DIAG_WARNING, "retention.failed", "why=\"%s\"", err.text);
+    COUNT_ADD(retired, dropped);
+    ledger_usage(committer->ledger, &usage);
+    why = retention_full(
+            &usage, settings.storage_quota, settings.storage_reserve);
+    set_full(committer, why != NULL, why);
+}
+
+/* ---- the thread ---- */
+
+static struct timespec soon(void)
+{
+    struct timespec at;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &at);
+    at.tv_nsec += RETRY_MS * 1000000;
+    if (at.tv_nsec >= 1000000000) {
+        at.tv_nsec -= 1000000000;
+        at.tv_sec++;
+    }
+    return at;
+}
+
+/* Waits for batches, a stop or the next turn; takes all that is submitted. */
+static struct batch *take_list(
+        struct committer *committer, bool *stopping, bool *idle)
+{
+    struct timespec until = soon();
+    struct batch *list;
+    int code = 0;
+
+    CHECK_ZERO(pthread_mutex_lock(&committer->lock));
+    while (committer->first == NULL && !committer->stopping &&
+            code != ETIMEDOUT)
+        code = pthread_cond_timedwait(
+                &committer->wake, &committer->lock, &until);
+    list = committer->first;
+    committer->first = NULL;
+    committer->last = NULL;
+    *stopping = committer->stopping;
+    *idle = code == ETIMEDOUT;
+    CHECK_ZERO(pthread_mutex_unlock(&committer->lock));
+    return list;
+}
+
+static void count_list(const struct batch *list)
+{
+    COUNT(commits);
+    for (; list != NULL; list = list->next)
+        for (uint32_t i = 0; i < list->effect_count; i++) {
+            const struct batch_effect *effect = &list->effects[i];
+            if (effect->kind == EFFECT_SNAPSHOT)
+                COUNT(snapshots);
+            if (effect->kind != EFFECT_RECORD)
+                continue;
+            COUNT(records);
+            COUNT_ADD(record_bytes, effect->payload.size);
+        }
+}
+
+static void free_snapshots(struct batch *batch)
+{
+    for (uint32_t i = 0; i < batch->effect_count; i++) {
+        struct batch_effect *effect = &batch->effects[i];
+        if (effect->kind != EFFECT_SNAPSHOT)
+            continue;
+        union {
+            const uint8_t *in;
+            void *out;
+        } state = {effect->payload.data};
+        free(state.out);
+        effect->payload = bytes_of(NULL, 0);
+    }
+}
+
+static void hand_back(struct committer *committer, struct batch *list)
+{
+    atomic_store(&committer->sequence,
+            ledger_last_appended(committer->ledger));
+    while (list != NULL) {
+        struct batch *next = list->next;
+        free_snapshots(list);
+        atomic_store_explicit(
+                &list->stage, BATCH_COMMITTED, memory_order_release);
+        /* There is a place for every batch that exists. */
+        CHECK(mailbox_put(committer->done, list));
+        list = next;
+    }
+}
+
+static bool nothing_to_write(const struct batch *list)
+{
+    for (; list != NULL; list = list->next)
+        if (batch_must_commit(list))
+            return false;
+    return true;
+}
+
+_Noreturn static void stop_process(const struct err *err)
+{
+    diag(DIAG_ERROR, "commit.failed",
+            "status=%s why=\"%s\" action=\"stopping without acknowledging\"",
+            status_name(err->status), err->text);
+    _exit(1);
+}
+
+static bool stop_asked(struct committer *committer)
+{
+    bool stopping;
+
+    CHECK_ZERO(pthread_mutex_lock(&committer->lock));
+    stopping = committer->stopping;
+    CHECK_ZERO(pthread_mutex_unlock(&committer->lock));
+    return stopping;
+}
+
+static void wait_a_turn(void)
+{
+    struct timespec pause = {0, RETRY_MS * 1000000};
+
+    (void)nanosleep(&pause, NULL);
+}
+
+/* Commits a list, however long it takes to find room. False if a stop came
+ * before there was any: the list is given up, unacknowledged. */
+static bool commit_list(struct committer *committer, struct batch *list)
+{
+    struct err err;
+
+    for (;;) {
+        int status = write_list(committer->ledger, list, &err);
+        if (status == 0)
+            return true;
+        if (status != STATUS_STORAGE_FULL)
+            stop_process(&err);
+        COUNT(commit_retries);
+        set_full(committer, true, err.text);
+        if (stop_asked(committer))
+            return false;
+        wait_a_turn();
+        look_for_room(committer);
+        /* What waits here did not fit: refuse until it does. */
+        atomic_store(&committer->full, true);
+    }
+}
+
+static void *commit_main(void *argument)
+{
+    struct committer *committer = argument;
+    unsigned turns = 0;
+    bool stopping = false, idle;
+
+    while (!stopping) {
+        struct batch *list = take_list(committer, &stopping, &idle);
+        if (list != NULL && !nothing_to_write(list)) {
+            if (!commit_list(committer, list))
+                break;
+            count_list(list);
+        }
+        if (list != NULL) {
+            hand_back(committer, list);
+            stopping = false; /* look once more for what came meanwhile */
+            if (stop_asked(committer))
+                continue;
+        }
+        if (++turns % 64 == 0 || idle || commit_full(committer))
+            look_for_room(committer);
+        if (turns % TEND_EVERY == 0)
+            ledger_tend(committer->ledger);
+    }
+    return NULL;
+}
+
+int commit_start(struct committer **out, struct ledger *ledger,
+        const struct settings *settings, struct mailbox *done,
+        struct err *err)
+{
+    struct committer *committer = calloc(1, sizeof(*committer));
+    pthread_condattr_t attributes;
+
+    if (committer == NULL)
+        return err_set(err, STATUS_INTERNAL, "no memory");
+    committer->ledger = ledger;
+    committer->settings = *settings;
+    committer->done = done;
+    atomic_store(&committer->sequence, ledger_last_appended(ledger));
+    CHECK_ZERO(pthread_mutex_init(&committer->lock, NULL));
+    CHECK_ZERO(pthread_condattr_init(&attributes));
+    CHECK_ZERO(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC));
+    CHECK_ZERO(pthread_cond_init(&committer->wake, &attributes));
+    CHECK_ZERO(pthread_condattr_destroy(&attributes));
+    look_for_room(committer);
+    if (pthread_create(&committer->thread, NULL, commit_main, committer) !=
+            0) {
+        free(committer);
+        return err_set(err, STATUS_INTERNAL, "no thread for commits");
+    }
+    *out = committer;
+    return 0;
+}
+
+void commit_stop(struct committer *committer)
+{
+    CHECK_ZERO(pthread_mutex_lock(&committer->lock));
+    committer->stopping = true;
+    CHECK_ZERO(pthread_cond_signal(&committer->wake));
+    CHECK_ZERO(pthread_mutex_unlock(&committer->lock));
+    CHECK_ZERO(pthread_join(committer->thread, NULL));
+    CHECK_ZERO(pthread_cond_destroy(&committer->wake));
+    CHECK_ZERO(pthread_mutex_destroy(&committer->lock));
+    free(committer);
+}
+
+void commit_submit(struct committer *committer, struct batch *batch)
+{
+    CHECK_ZERO(pthread_mutex_lock(&committer->lock));
+    batch->next = NULL;
+    if (committer->last == NULL)
+        committer->first = batch;
+    else
+        committer->last->next = batch;
+    committer->last = batch;
+    CHECK_ZERO(pthread_cond_signal(&committer->wake));
+    CHECK_ZERO(pthread_mutex_unlock(&committer->lock));
+}
+
+bool commit_full(const struct committer *committer)
+{
+    return atomic_load_explicit(&committer->full, memory_order_relaxed);
+}
+
+void commit_reconfigure(
+        struct committer *committer, const struct settings *settings)
+{
+    CHECK_ZERO(pthread_mutex_lock(&committer->lock));
+    committer->settings = *settings;
+    CHECK_ZERO(pthread_mutex_unlock(&committer->lock));
+}
+
+uint64_t commit_last_sequence(const struct committer *committer)
+{
+    return atomic_load(&committer->sequence);
+}

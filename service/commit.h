@@ -1,0 +1,38 @@
+/* The commit thread: gathers submitted batches, writes them in one
+ * transaction, and only then lets their replies go.
+ *
+ * No room (full disk, quota or map): what was submitted stays here and is
+ * tried again until there is room; commit_full() then tells the socket's
+ * thread to refuse new work. Nothing that was acknowledged is touched.
+ * Any other failure: the process stops at once, without acknowledging. */
+#ifndef SERVICE_COMMIT_H
+#define SERVICE_COMMIT_H
+
+#include "config/settings.h"
+#include "service/batch.h"
+#include "service/mailbox.h"
+#include "storage/ledger.h"
+
+struct committer;
+
+/* `done` is told of every batch that was committed. Owned by the caller and
+ * must outlive the committer. */
+int commit_start(struct committer **committer, struct ledger *ledger,
+        const struct settings *settings, struct mailbox *done,
+        struct err *err) MUST_USE;
+/* Commits what is submitted, then ends the thread. If there is no room it
+ * gives up what is submitted, which was not acknowledged. */
+void commit_stop(struct committer *committer);
+
+/* From the thread that owns the batch. */
+void commit_submit(struct committer *committer, struct batch *batch);
+
+/* Is there no room for new work? */
+bool commit_full(const struct committer *committer);
+/* New settings for quota, reserve and retention. */
+void commit_reconfigure(
+        struct committer *committer, const struct settings *settings);
+/* Sequence of the last record on disk. */
+uint64_t commit_last_sequence(const struct committer *committer);
+
+#endif

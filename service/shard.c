@@ -1,0 +1,778 @@
+#include "service/shard.h"
+
+#include "base/hash.h"
+#include "proto/wire.h"
+#include "service/counters.h"
+#include "service/diag.h"
+#include "service/status.h"
+
+#include <stdlib.h>
+#include <sys/random.h>
+
+/* Deadlines handled in one tick. */
+#define DEADLINES_MAX 1024u
+/* What is read back from the store for one step. */
+#define SPARE_BYTES (2 * MESSAGE_BYTES_MAX)
+
+/* ---- the journal: what the engine reads and writes ---- */
+
+static enum batch_stage stage_of(const struct batch *batch)
+{
+    return (enum batch_stage)atomic_load_explicit(
+            &batch->stage, memory_order_acquire);
+}
+
+/* The event in the batch that is on its way to the disk. */
+static struct batch_event *find_older(
+        struct shard *shard, uint32_t problem, struct bytes event)
+{
+    return shard->pending == NULL
+            ? NULL
+            : batch_find(shard->pending, problem, event);
+}
+
+/* The event as the newest batch that touched it leaves it, or NULL. */
+static struct batch_event *find_pending(
+        struct shard *shard, uint32_t problem, struct bytes event)
+{
+    struct batch_event *found = batch_find(shard->open, problem, event);
+
+    return found != NULL ? found : find_older(shard, problem, event);
+}
+
+/* Reads the store as it is now. What is not on disk is found in its batch, so a
+ * batch must leave `pending` before the reader is renewed, never after. */
+static int fresh_reader(struct shard *shard, struct err *err)
+{
+    if (shard->reader_fresh)
+        return 0;
+    shard->reader_fresh = true;
+    return ledger_reader_renew(&shard->reader, err);
+}
+
+static int journal_event_get(void *self, uint32_t problem,
+        struct bytes event, struct event_state *state, struct err *err)
+{
+    struct shard *shard = self;
+    const struct batch_event *pending = find_pending(shard, problem, event);
+    int status;
+
+    if (pending != NULL && pending->state == NULL)
+        return err_set(err, STATUS_NOT_FOUND, "event: gone");
+    if (pending != NULL) {
+        memcpy(state, pending->state,
+                offsetof(struct event_state, marks) +
+                        pending->state->mark_count * sizeof(state->marks[0]));
+        return 0;
+    }
+    status = fresh_reader(shard, err);
+    if (status != 0)
+        return status;
+    return event_get(shard->reader.txn, problem, event, state, err);
+}
+
+static int journal_decision_get(void *self, uint32_t problem,
+        struct bytes event, const struct event_state *state,
+        struct bytes *payload, struct err *err)
+{
+    struct shard *shard = self;
+    const struct batch_event *here = batch_find(shard->open, problem, event);
+    const struct batch_event *before = find_older(shard, problem, event);
+    struct log_entry entry;
+    int status;
+
+    if (here != NULL && here->decision.size > 0) {
+        *payload = here->decision;
+        return 0;
+    }
+    if (before != NULL && before->decision.size > 0) {
+        *payload = before->decision;
+        return 0;
+    }
+    status = fresh_reader(shard, err);
+    if (status == 0)
+        status = log_get(shard->reader.txn, state->decision, &entry, err);
+    if (status != 0)
+        return status;
+    if (entry.kind != RECORD_DECISION)
+        return err_set(err, STATUS_CORRUPT,
+                "event: its decision is another record");
+    *payload = entry.payload;
+    return 0;
+}
+
+static void journal_append(void *self, enum record_kind kind,
+        uint32_t problem, struct bytes payload)
+{
+    struct shard *shard = self;
+
+    batch_append(shard->open, kind, problem, payload);
+}
+
+static void journal_event_put(void *self, uint32_t problem,
+        struct bytes event, const struct event_state *state,
+        struct bytes decision)
+{
+    struct shard *shard = self;
+    const struct batch_event *before = find_older(shard, problem, event);
+
+    batch_event_put(shard->open, problem, event, state, decision,
+            before == NULL ? NULL : before->decision_effect);
+}
+
+static void journal_event_del(
+        void *self, uint32_t problem, struct bytes event)
+{
+    struct shard *shard = self;
+
+    batch_event_del(shard->open, problem, event);
+}
+
+static void journal_due_put(
+        void *self, nanos deadline, uint32_t problem, struct bytes event)
+{
+    struct shard *shard = self;
+
+    batch_due(shard->open, EFFECT_DUE_PUT, deadline, problem, event);
+}
+
+static void journal_due_del(
+        void *self, nanos deadline, uint32_t problem, struct bytes event)
+{
+    struct shard *shard = self;
+
+    batch_due(shard->open, EFFECT_DUE_DEL, deadline, problem, event);
+}
+
+static struct journal journal_of(struct shard *shard)
+{
+    return (struct journal){
+            .event_get = journal_event_get,
+            .decision_get = journal_decision_get,
+            .append = journal_append,
+            .event_put = journal_event_put,
+            .event_del = journal_event_del,
+            .due_put = journal_due_put,
+            .due_del = journal_due_del,
+            .self = shard,
+    };
+}
+
+/* ---- batches ---- */
+
+/* Lets go of the pending batch when it is on disk: from here on the store is
+ * asked for its events. */
+static void retire_pending(struct shard *shard)
+{
+    if (shard->pending == NULL ||
+            stage_of(shard->pending) == BATCH_SUBMITTED)
+        return;
+    if (shard->open != NULL)
+        batch_resolve(shard->open);
+    shard->pending = NULL;
+    shard->reader_fresh = false;
+}
+
+static void open_batch(struct shard *shard)
+{
+    for (uint32_t i = 0; i < SHARD_BATCHES; i++) {
+        struct batch *batch = shard->batches[i];
+        enum batch_stage stage = stage_of(batch);
+        if (stage != BATCH_FREE && stage != BATCH_ANSWERED)
+            continue;
+        if (batch->has_relaxed && !atomic_load(&batch->early))
+            continue;
+        batch_reset(batch);
+        atomic_store(&batch->stage, BATCH_OPEN);
+        shard->open = batch;
+        return;
+    }
+}
+
+bool shard_ready(struct shard *shard)
+{
+    retire_pending(shard);
+    if (shard->open == NULL)
+        open_batch(shard);
+    return shard->open != NULL && batch_has_room(shard->open);
+}
+
+void shard_submit(struct shard *shard)
+{
+    struct batch *batch = shard->open;
+
+    retire_pending(shard);
+    if (batch == NULL || shard->pending != NULL ||
+            (batch->exchange_count == 0 && !batch_must_commit(batch)))
+        return;
+    shard->open = NULL;
+    shard->pending = batch;
+    atomic_store_explicit(
+            &batch->stage, BATCH_SUBMITTED, memory_order_release);
+    if (batch->has_relaxed)
+        CHECK(mailbox_put(shard->early, batch));
+    commit_submit(shard->committer, batch);
+    ledger_reader_release(&shard->reader);
+    shard->reader_fresh = false;
+}
+
+bool shard_idle(struct shard *shard)
+{
+    retire_pending(shard);
+    for (uint32_t i = 0; i < SHARD_BATCHES; i++) {
+        const struct batch *batch = shard->batches[i];
+        enum batch_stage stage = stage_of(batch);
+        if (stage == BATCH_SUBMITTED || stage == BATCH_COMMITTED)
+            return false;
+        if (stage == BATCH_OPEN &&
+                (batch->exchange_count > 0 || batch_must_commit(batch)))
+            return false;
+    }
+    return true;
+}
+
+/* ---- problems ---- */
+
+static int compare_names(struct bytes a, struct bytes b)
+{
+    size_t size = a.size < b.size ? a.size : b.size;
+    int order = size == 0 ? 0 : memcmp(a.data, b.data, size);
+
+    return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
+}
+
+static int compare_hosted(const void *a, const void *b)
+{
+    const struct hosted *left = a, *right = b;
+
+    return compare_names(
+            left->problem->spec->name, right->problem->spec->name);
+}
+
+struct hosted *shard_find(struct shard *shard, struct bytes name)
+{
+    uint32_t low = 0, high = shard->hosted_count;
+
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        struct hosted *hosted = &shard->hosted[middle];
+        int order = compare_names(name, hosted->problem->spec->name);
+        if (order == 0)
+            return hosted;
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return NULL;
+}
+
+/* ---- one request ---- */
+
+/* All that one request works with. */
+struct handling {
+    struct shard *shard;
+    struct hosted *hosted;
+    struct request request;
+    struct reply reply;
+    struct journal journal;
+    struct arena *arena;
+};
+
+static void count_answer(enum status status, bool repeated)
+{
+    if (repeated)
+        COUNT(repeated);
+    if (status != STATUS_OK)
+        COUNT(refused);
+}
+
+static void step(struct handling *handling, const struct input *input,
+        struct answer *answer)
+{
+    struct shard *shard = handling->shard;
+    uint32_t before = shard->open->effect_count;
+
+    engine_step(handling->hosted->problem, input, &handling->journal,
+            handling->arena, answer);
+    handling->hosted->changes += shard->open->effect_count - before;
+    shard->open->item_count++;
+}
+
+static bool handle_decides(struct handling *handling)
+{
+    const struct request *request = &handling->request;
+    struct decision *decisions =
+            arena_array(handling->arena, struct decision,
+                    request->decide_count);
+
+    if (decisions == NULL)
+        return false;
+    for (uint32_t i = 0; i < request->decide_count; i++) {
+        struct input input = {INPUT_DECIDE, handling->shard->now, {{0}}};
+        struct answer answer;
+        char *id = arena_alloc(handling->arena, EVENT_ID_SIZE);
+        if (id == NULL)
+            return false;
+        event_id_make(&handling->shard->ids,
+                (uint64_t)(handling->shard->now / NANOS_PER_MS), id);
+        input.as.decide.question = &request->decide[i];
+        input.as.decide.fresh_id = bytes_of(id, EVENT_ID_SIZE);
+        step(handling, &input, &answer);
+        decisions[i] = answer.decision;
+        count_answer(decisions[i].status, decisions[i].repeated);
+        if (decisions[i].status == STATUS_OK)
+            COUNT(decides);
+    }
+    handling->reply.decision = decisions;
+    handling->reply.decision_count = request->decide_count;
+    return true;
+}
+
+static bool handle_feedbacks(struct handling *handling)
+{
+    const struct request *request = &handling->request;
+    struct receipt *receipts = arena_array(
+            handling->arena, struct receipt, request->feedback_count);
+
+    if (receipts == NULL)
+        return false;
+    for (uint32_t i = 0; i < request->feedback_count; i++) {
+        struct input input = {INPUT_FEEDBACK, handling->shard->now, {{0}}};
+        struct answer answer;
+        input.as.feedback = &request->feedback[i];
+        step(handling, &input, &answer);
+        receipts[i] = answer.receipt;
+        count_answer(receipts[i].status, receipts[i].repeated);
+        if (receipts[i].status == STATUS_OK)
+            COUNT(feedbacks);
+    }
+    handling->reply.feedback = receipts;
+    handling->reply.feedback_count = request->feedback_count;
+    return true;
+}
+
+static bool handle_activates(struct handling *handling)
+{
+    const struct request *request = &handling->request;
+    struct receipt *receipts = arena_array(
+            handling->arena, struct receipt, request->activate_count);
+
+    if (receipts == NULL)
+        return false;
+    for (uint32_t i = 0; i < request->activate_count; i++) {
+        struct input input = {INPUT_ACTIVATE, handling->shard->now, {{0}}};
+        struct answer answer;
+        input.as.activate = request->activate[i];
+        step(handling, &input, &answer);
+        receipts[i] = answer.receipt;
+        count_answer(receipts[i].status, receipts[i].repeated);
+        if (receipts[i].status == STATUS_OK)
+            COUNT(activates);
+    }
+    handling->reply.activate = receipts;
+    handling->reply.activate_count = request->activate_count;
+    return true;
+}
+
+static bool handle_status(struct handling *handling)
+{
+    struct status_answer *answer =
+            arena_alloc(handling->arena, sizeof(*answer));
+
+    if (answer == NULL)
+        return false;
+    handling->reply.answer = answer;
+    return status_answer(handling->shard,
+            handling->hosted == NULL ? NULL : handling->hosted->problem,
+            handling->arena, answer);
+}
+
+static void refuse(struct handling *handling, enum status status,
+        const char *message)
+{
+    uint64_t id = handling->reply.id;
+
+    memset(&handling->reply, 0, sizeof(handling->reply));
+    handling->reply.id = id;
+    handling->reply.status = status;
+    handling->reply.message = message;
+    COUNT(refused);
+}
+
+static bool changes_something(const struct request *request)
+{
+    return request->decide_count > 0 || request->feedback_count > 0 ||
+            request->activate_count > 0;
+}
+
+static void run_request(struct handling *handling)
+{
+    const struct request *request = &handling->request;
+    struct shard *shard = handling->shard;
+
+    if (request->problem.size > 0) {
+        handling->hosted = shard_find(shard, request->problem);
+        if (handling->hosted == NULL) {
+            refuse(handling, STATUS_UNKNOWN_PROBLEM,
+                    "problem: none of that name is configured");
+            return;
+        }
+    }
+    if (changes_something(request) && commit_full(shard->committer)) {
+        COUNT(refused_full);
+        refuse(handling, STATUS_STORAGE_FULL,
+                status_sentence(STATUS_STORAGE_FULL));
+        return;
+    }
+    if (!handle_decides(handling) || !handle_feedbacks(handling) ||
+            !handle_activates(handling) ||
+            (request->status && !handle_status(handling)))
+        refuse(handling, STATUS_BUSY, "the answer is too large to hold now");
+}
+
+static bool add_exchange(struct shard *shard, const struct bytes *envelope,
+        uint32_t envelope_count, struct exchange **out)
+{
+    struct batch *batch = shard->open;
+    struct bytes *frames =
+            arena_array(&batch->arena, struct bytes, envelope_count);
+
+    if (frames == NULL)
+        return false;
+    for (uint32_t i = 0; i < envelope_count; i++) {
+        frames[i] = bytes_of(arena_copy(&batch->arena, envelope[i].data,
+                                     envelope[i].size),
+                envelope[i].size);
+        if (frames[i].data == NULL)
+            return false;
+    }
+    *out = &batch->exchanges[batch->exchange_count++];
+    memset(*out, 0, sizeof(**out));
+    (*out)->envelope = frames;
+    (*out)->envelope_count = envelope_count;
+    return true;
+}
+
+static void finish(struct handling *handling, struct exchange *exchange)
+{
+    struct batch *batch = handling->shard->open;
+
+    exchange->reply = wire_reply_encode(&handling->reply, handling->arena);
+    if (exchange->reply.data == NULL) {
+        /* What was recorded stands; the client asks again by event id. */
+        arena_reset(&handling->shard->spare);
+        refuse(handling, STATUS_BUSY, "the answer is too large to hold now");
+        exchange->reply = wire_reply_encode(
+                &handling->reply, &handling->shard->spare);
+        CHECK(exchange->reply.data != NULL);
+        exchange->reply = bytes_of(
+                memcpy(exchange->fallback, exchange->reply.data,
+                        exchange->reply.size),
+                exchange->reply.size);
+    }
+    if (handling->hosted != NULL &&
+            handling->hosted->problem->spec->settings.durability ==
+                    DURABILITY_RELAXED) {
+        exchange->relaxed = true;
+        batch->has_relaxed = true;
+    }
+}
+
+static void set_now(struct shard *shard, nanos now)
+{
+    if (now > shard->now)
+        shard->now = now;
+}
+
+void shard_handle(struct shard *shard, const struct bytes *envelope,
+        uint32_t envelope_count, struct bytes frame, nanos now)
+{
+    struct batch *batch = shard->open;
+    struct handling handling = {
+            .shard = shard,
+            .journal = journal_of(shard),
+            .arena = &batch->arena,
+    };
+    struct exchange *exchange;
+    struct err err;
+    int status;
+
+    set_now(shard, now);
+    COUNT(requests);
+    if (!add_exchange(shard, envelope, envelope_count, &exchange)) {
+        COUNT(dropped);
+        return;
+    }
+    status = wire_request_decode(
+            frame, handling.arena, &handling.request, &err);
+    handling.reply.id = handling.request.id;
+    if (status != 0) {
+        COUNT(malformed);
+        batch->arena.overflow = false;
+        refuse(&handling, (enum status)status,
+                arena_copy(handling.arena, err.text, strlen(err.text) + 1));
+    } else {
+        run_request(&handling);
+    }
+    finish(&handling, exchange);
+    batch->arena.overflow = false;
+}
+
+/* ---- time ---- */
+
+/* Deadlines of one problem, copied out of the store before they change it. */
+struct due_list {
+    struct arena *arena;
+    struct {
+        nanos deadline;
+        struct bytes event;
+    } entries[DEADLINES_MAX];
+    uint32_t count;
+};
+
+static bool add_due(void *self, nanos deadline, struct bytes event)
+{
+    struct due_list *list = self;
+    void *copy = arena_copy(list->arena, event.data, event.size);
+
+    if (copy == NULL || list->count == DEADLINES_MAX)
+        return false;
+    list->entries[list->count].deadline = deadline;
+    list->entries[list->count++].event = bytes_of(copy, event.size);
+    return true;
+}
+
+static void expire(struct shard *shard, struct hosted *hosted)
+{
+    struct batch *batch = shard->open;
+    struct handling handling = {shard, hosted, .journal = journal_of(shard),
+            .arena = &batch->arena};
+    struct due_list *list = arena_alloc(&batch->arena, sizeof(*list));
+    struct err err;
+
+    if (list == NULL)
+        return;
+    list->arena = &batch->arena;
+    list->count = 0;
+    if (fresh_reader(shard, &err) != 0 ||
+            due_range(shard->reader.txn, hosted->problem->spec->number,
+                    shard->now, add_due, list, &err) != 0) {
+        diag(DIAG_ERROR, "expiry.failed", "why=\"%s\"", err.text);
+        return;
+    }
+    for (uint32_t i = 0; i < list->count && batch_has_room(batch); i++) {
+        struct input input = {INPUT_DEADLINE, shard->now, {{0}}};
+        struct answer answer;
+        input.as.deadline.event = list->entries[i].event;
+        input.as.deadline.deadline = list->entries[i].deadline;
+        step(&handling, &input, &answer);
+        if (answer.receipt.status != STATUS_OK)
+            diag(DIAG_ERROR, "expiry.failed", "why=\"%s\"",
+                    answer.receipt.message);
+        COUNT(expiries);
+    }
+}
+
+/* The problem's state into the open batch. False if there is no room. */
+static bool snapshot(struct shard *shard, struct hosted *hosted)
+{
+    const struct problem *problem = hosted->problem;
+    size_t size = problem_save_size(problem);
+    struct writer writer;
+    uint8_t *state;
+
+    if (shard->open->effect_count + 2 > shard->open->effect_max)
+        return false;
+    state = malloc(size);
+    if (state == NULL) {
+        diag(DIAG_ERROR, "snapshot.failed", "why=\"no memory\" bytes=%zu",
+                size);
+        return true;
+    }
+    writer = writer_over(state, size);
+    problem_save(problem, &writer);
+    CHECK(!writer.failed && writer.size == size);
+    batch_snapshot(shard->open, problem->spec->number,
+            problem->spec->state_digest, writer_bytes(&writer));
+    hosted->changes = 0;
+    hosted->snapshot_at = shard->now;
+    return true;
+}
+
+static bool snapshot_due(const struct shard *shard, const struct hosted *hosted)
+{
+    const struct settings *settings = &shard->config->settings;
+
+    return hosted->changes >= settings->snapshot_records ||
+            (hosted->changes > 0 &&
+                    shard->now - hosted->snapshot_at >=
+                            settings->snapshot_every);
+}
+
+void shard_tick(struct shard *shard, nanos now)
+{
+    set_now(shard, now);
+    if (!shard_ready(shard) || commit_full(shard->committer))
+        return;
+    for (uint32_t i = 0; i < shard->hosted_count; i++) {
+        struct hosted *hosted = &shard->hosted[i];
+        /* What is under way is not in the store yet: its deadlines would be
+         * found again. */
+        if (shard->pending == NULL && batch_has_room(shard->open))
+            expire(shard, hosted);
+        if (snapshot_due(shard, hosted) && !snapshot(shard, hosted))
+            return;
+    }
+}
+
+bool shard_snapshot_all(struct shard *shard)
+{
+    if (!shard_ready(shard))
+        return false;
+    for (uint32_t i = 0; i < shard->hosted_count; i++)
+        if (shard->hosted[i].changes > 0 &&
+                !snapshot(shard, &shard->hosted[i]))
+            return false;
+    return true;
+}
+
+/* ---- life ---- */
+
+static int host(struct shard *shard, struct problem **problems,
+        uint32_t count, struct err *err)
+{
+    uint32_t total = shard->hosted_count + count;
+    struct hosted *hosted = calloc(total + 1, sizeof(*hosted));
+
+    if (hosted == NULL)
+        return err_set(err, STATUS_INTERNAL, "no memory");
+    if (shard->hosted_count > 0)
+        memcpy(hosted, shard->hosted, shard->hosted_count * sizeof(*hosted));
+    for (uint32_t i = 0; i < count; i++)
+        hosted[shard->hosted_count + i] =
+                (struct hosted){problems[i], 0, shard->now};
+    qsort(hosted, total, sizeof(*hosted), compare_hosted);
+    free(shard->hosted);
+    shard->hosted = hosted;
+    shard->hosted_count = total;
+    return 0;
+}
+
+static int new_ids(struct shard *shard, struct err *err)
+{
+    if (getrandom(&shard->ids.maker, sizeof(shard->ids.maker), 0) !=
+            (ssize_t)sizeof(shard->ids.maker))
+        return err_set(err, STATUS_IO, "no random bytes");
+    return 0;
+}
+
+int shard_open(struct shard *shard, const struct config *config,
+        struct ledger *ledger, struct committer *committer,
+        struct mailbox *early, struct problem **problems,
+        uint32_t problem_count, nanos now, struct err *err)
+{
+    int status;
+
+    memset(shard, 0, sizeof(*shard));
+    shard->config = config;
+    shard->committer = committer;
+    shard->early = early;
+    shard->started = now;
+    shard->now = now;
+    shard->spare = arena_over(malloc(SPARE_BYTES), SPARE_BYTES);
+    if (shard->spare.data == NULL)
+        return err_set(err, STATUS_INTERNAL, "no memory");
+    if ((status = new_ids(shard, err)) != 0 ||
+            (status = host(shard, problems, problem_count, err)) != 0 ||
+            (status = ledger_reader_open(ledger, &shard->reader, err)) != 0)
+        return status;
+    for (uint32_t i = 0; i < SHARD_BATCHES; i++) {
+        shard->batches[i] = batch_new(config->settings.batch_items);
+        if (shard->batches[i] == NULL)
+            return err_set(err, STATUS_INTERNAL, "no memory for batches");
+    }
+    return 0;
+}
+
+void shard_close(struct shard *shard)
+{
+    ledger_reader_close(&shard->reader);
+    for (uint32_t i = 0; i < SHARD_BATCHES; i++)
+        batch_free(shard->batches[i]);
+    for (uint32_t i = 0; i < shard->hosted_count; i++)
+        problem_close(shard->hosted[i].problem);
+    free(shard->hosted);
+    free(shard->spare.data);
+}
+
+/* ---- reload ---- */
+
+/* The problem's state under its new spec. */
+static int respec(struct hosted *hosted, const struct problem_spec *spec,
+        struct err *err)
+{
+    size_t size = problem_save_size(hosted->problem);
+    struct problem *problem = problem_open(spec, err);
+    uint8_t *state = malloc(size);
+    struct writer writer = writer_over(state, size);
+    int status;
+
+    if (problem == NULL || state == NULL) {
+        problem_close(problem);
+        free(state);
+        return err_set(err, STATUS_INTERNAL, "no memory");
+    }
+    problem_save(hosted->problem, &writer);
+    status = problem_load(problem, writer_bytes(&writer), err);
+    free(state);
+    if (status != 0) {
+        problem_close(problem);
+        return status;
+    }
+    problem_close(hosted->problem);
+    hosted->problem = problem;
+    return 0;
+}
+
+/* Notes the problem's new settings in the log. */
+static int append_config(struct shard *shard, const struct problem_spec *spec,
+        struct err *err)
+{
+    struct config_record record = {
+            .head = {RECORD_CONFIG, spec->number, shard->now, {NULL, 0}},
+            .name = spec->name,
+            .settings = spec->text,
+            .shape = spec->shape_digest,
+    };
+    struct bytes payload;
+
+    if (!shard_ready(shard))
+        return err_set(err, STATUS_BUSY, "too much is under way");
+    payload = record_encode_config(&record, &shard->open->arena);
+    if (payload.data == NULL)
+        return err_set(err, STATUS_BUSY, "the settings are too long");
+    batch_append(shard->open, RECORD_CONFIG, spec->number, payload);
+    return 0;
+}
+
+int shard_reload(struct shard *shard, const struct config *config,
+        struct problem **added, uint32_t added_count, struct err *err)
+{
+    for (uint32_t i = 0; i < shard->hosted_count; i++) {
+        struct hosted *hosted = &shard->hosted[i];
+        const struct problem_spec *old = hosted->problem->spec;
+        const struct problem_spec *new = config_problem(config, old->name);
+        int status = 0;
+        CHECK(new != NULL && new->number == old->number);
+        if (!bytes_equal(old->text, new->text))
+            status = append_config(shard, new, err);
+        if (status == 0)
+            status = respec(hosted, new, err);
+        if (status != 0)
+            return status;
+        hosted->changes++;
+    }
+    shard->config = config;
+    return host(shard, added, added_count, err);
+}

@@ -1,0 +1,105 @@
+#include "service/status.h"
+
+#include "service/counters.h"
+
+#define NUMBERS_MAX 16384u
+
+/* Numbers gathered so far, in an arena. */
+struct gather {
+    const struct problem_spec *spec;
+    struct number *numbers;
+    uint32_t count, capacity;
+};
+
+static void add(struct gather *gather, const char *name, struct bytes group,
+        double value)
+{
+    if (gather->count == gather->capacity)
+        return;
+    gather->numbers[gather->count++] =
+            (struct number){bytes_of_text(name), group, value};
+}
+
+static void add_visited(
+        void *self, const char *name, int32_t group, double value)
+{
+    struct gather *gather = self;
+    struct bytes group_name = group < 0
+            ? bytes_of_text("always_on")
+            : gather->spec->groups[group].name;
+    bool of_group = group >= 0 || strncmp(name, "expert_", 7) == 0 ||
+            strncmp(name, "meta_", 5) == 0 || strncmp(name, "mixed_", 6) == 0;
+
+    add(gather, name, of_group ? group_name : bytes_of(NULL, 0), value);
+}
+
+static void add_problem(struct gather *gather, const struct problem *problem)
+{
+    const struct problem_counters *folded = &problem->counters;
+    struct visitor visitor = {add_visited, gather};
+
+#define X(name, sentence)                                                      \
+    add(gather, #name, bytes_of(NULL, 0), (double)folded->name);
+    PROBLEM_COUNTERS(X)
+#undef X
+    add(gather, "value_sum", bytes_of(NULL, 0), folded->value_sum);
+    if (folded->learned > 0)
+        add(gather, "value_mean", bytes_of(NULL, 0),
+                folded->value_sum / (double)folded->learned);
+    policy_visit(problem->policy, &visitor);
+}
+
+static bool of_problem(const struct problem *problem, struct gather *gather,
+        struct status_answer *answer)
+{
+    add_problem(gather, problem);
+    answer->policy = bytes_of_text(problem->spec->policy_name);
+    answer->generation = problem->generation;
+    return problem_state_hash(problem, &answer->state_hash);
+}
+
+static bool of_service(const struct shard *shard, struct arena *arena,
+        struct gather *gather, struct status_answer *answer)
+{
+    const struct config *config = shard->config;
+    struct bytes *names =
+            arena_array(arena, struct bytes, config->problem_count);
+
+    if (names == NULL)
+        return false;
+    for (uint32_t i = 0; i < config->problem_count; i++)
+        names[i] = config->problems[i]->name;
+    answer->problem = names;
+    answer->problem_count = config->problem_count;
+    for (uint32_t i = 0; i < counters_count(); i++)
+        add(gather, counters_name(i), bytes_of(NULL, 0),
+                (double)counters_value(i));
+    add(gather, "storage_full", bytes_of(NULL, 0),
+            commit_full(shard->committer) ? 1.0 : 0.0);
+    return true;
+}
+
+bool status_answer(const struct shard *shard, const struct problem *problem,
+        struct arena *arena, struct status_answer *answer)
+{
+    struct gather gather = {.capacity = NUMBERS_MAX};
+
+    gather.numbers = arena_array(arena, struct number, gather.capacity);
+    if (gather.numbers == NULL)
+        return false;
+    memset(answer, 0, sizeof(*answer));
+    answer->version = bytes_of_text(RUE_VERSION);
+    answer->uptime_s = (double)(shard->now - shard->started) /
+            (double)NANOS_PER_SECOND;
+    answer->last_sequence = commit_last_sequence(shard->committer);
+    if (problem != NULL) {
+        gather.spec = problem->spec;
+        if (!of_problem(problem, &gather, answer))
+            return false;
+    } else if (!of_service(shard, arena, &gather, answer)) {
+        return false;
+    }
+    answer->number = gather.numbers;
+    answer->number_count = gather.count;
+    return true;
+}

@@ -440,6 +440,17 @@ struct config *config_load(const char *path, struct err *err)
     return config;
 }
 
+void config_override(
+        struct config *config, const struct config_overrides *overrides)
+{
+    if (overrides->data != NULL)
+        config->settings.data = bytes_of_text(overrides->data);
+    for (uint32_t i = 0; i < overrides->listen_count; i++) {
+        config->listen[i] = overrides->listen[i];
+        config->listen_count = overrides->listen_count;
+    }
+}
+
 void config_free(struct config *config)
 {
     if (config == NULL)

@@ -24,6 +24,16 @@ struct config {
     struct arena arena; /* holds all of the above */
 };
 
+/* What the command line says over the file. Its texts outlive the config. */
+struct config_overrides {
+    const char *data; /* NULL: as in the file */
+    const char *listen[LISTEN_MAX];
+    uint32_t listen_count; /* 0: as in the file */
+};
+
+void config_override(
+        struct config *config, const struct config_overrides *overrides);
+
 /* Reads a file. NULL with err ("FILE:LINE: setting: what is wrong") on
  * failure. The result is heap memory of its own. */
 struct config *config_load(const char *path, struct err *err);

@@ -756,8 +756,8 @@ static int append_config(struct shard *shard, const struct problem_spec *spec,
     return 0;
 }
 
-int shard_reload(struct shard *shard, const struct config *config,
-        struct problem **added, uint32_t added_count, struct err *err)
+int shard_reload(
+        struct shard *shard, const struct config *config, struct err *err)
 {
     for (uint32_t i = 0; i < shard->hosted_count; i++) {
         struct hosted *hosted = &shard->hosted[i];
@@ -774,5 +774,5 @@ int shard_reload(struct shard *shard, const struct config *config,
         hosted->changes++;
     }
     shard->config = config;
-    return host(shard, added, added_count, err);
+    return 0;
 }

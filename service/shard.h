@@ -70,11 +70,8 @@ bool shard_idle(struct shard *shard);
  * there was no room: submit, and call again. */
 bool shard_snapshot_all(struct shard *shard);
 
-/* Goes over to new settings; config_check_reload() said that it may. Specs of
- * problems are those of `config`; problems that are new are in `added`, which
- * the shard takes over. */
+/* Goes over to new settings; config_check_reload() said that it may. */
 int shard_reload(struct shard *shard, const struct config *config,
-        struct problem **added, uint32_t added_count,
         struct err *err) MUST_USE;
 
 /* The hosted problem of that name, or NULL. */

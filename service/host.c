@@ -1,0 +1,145 @@
+#include "service/host.h"
+
+#include "replay/rebuild.h"
+#include "service/diag.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#define ARENA_BYTES ((size_t)16 << 20)
+
+/* Are the problem's settings those of its newest Config record? */
+static int same_settings(struct ledger *ledger,
+        const struct problem_spec *spec, uint64_t sequence,
+        struct arena *arena, bool *same, struct err *err)
+{
+    struct log_entry entry;
+    union any_record record;
+    int status;
+
+    *same = false;
+    if (sequence == 0)
+        return 0;
+    status = log_get(ledger_txn(ledger), sequence, &entry, err);
+    if (status == STATUS_NOT_FOUND)
+        return 0; /* retention took it */
+    if (status == 0)
+        status = record_decode(
+                entry.kind, entry.payload, arena, &record, err);
+    if (status != 0)
+        return status;
+    *same = entry.kind == RECORD_CONFIG &&
+            bytes_equal(record.config.settings, spec->text);
+    return 0;
+}
+
+static int register_one(struct ledger *ledger, struct problem_spec *spec,
+        nanos now, struct arena *arena, struct err *err)
+{
+    struct config_record record = {
+            .head = {RECORD_CONFIG, 0, now, {NULL, 0}},
+            .name = spec->name,
+            .settings = spec->text,
+            .shape = spec->shape_digest,
+    };
+    uint64_t sequence;
+    struct bytes payload;
+    bool same;
+    int status = ledger_problem(
+            ledger, spec->name, &spec->number, &sequence, err);
+
+    arena_reset(arena);
+    if (status == 0)
+        status = same_settings(ledger, spec, sequence, arena, &same, err);
+    if (status != 0 || same)
+        return status;
+    arena_reset(arena);
+    record.head.problem = spec->number;
+    payload = record_encode_config(&record, arena);
+    if (payload.data == NULL)
+        return err_set(err, STATUS_INVALID, "the settings are too long");
+    status = ledger_append(ledger, RECORD_CONFIG, payload, &sequence, err);
+    if (status == 0)
+        status = ledger_problem_set_config(
+                ledger, spec->number, sequence, err);
+    return status;
+}
+
+int host_register(struct ledger *ledger, struct config *config, nanos now,
+        struct err *err)
+{
+    struct arena arena = arena_over(malloc(ARENA_BYTES), ARENA_BYTES);
+    int status;
+
+    if (arena.data == NULL)
+        return err_set(err, STATUS_INTERNAL, "no memory");
+    status = ledger_begin(ledger, err);
+    if (status == 0) {
+        for (uint32_t i = 0; status == 0 && i < config->problem_count; i++)
+            status = register_one(
+                    ledger, config->problems[i], now, &arena, err);
+        if (status == 0)
+            status = ledger_commit(ledger, err);
+        else
+            ledger_abort(ledger);
+    }
+    free(arena.data);
+    return status;
+}
+
+static void show_progress(void *self, uint64_t sequence, uint64_t last)
+{
+    (void)self;
+    diag(DIAG_INFO, "recovery.progress",
+            "record=%" PRIu64 " of=%" PRIu64, sequence, last);
+}
+
+static int rebuild_all(struct ledger *ledger, struct problem **problems,
+        uint32_t count, struct err *err)
+{
+    struct rebuild rebuild = {.problems = problems, .problem_count = count,
+            .progress = show_progress};
+    struct ledger_reader reader;
+    int status = ledger_reader_open(ledger, &reader, err);
+
+    if (status != 0)
+        return status;
+    status = rebuild_run(&rebuild, &reader, err);
+    ledger_reader_close(&reader);
+    if (status == 0)
+        diag(DIAG_INFO, "recovery.done",
+                "problems=%u folded=%" PRIu64 " last_record=%" PRIu64, count,
+                rebuild.folded, rebuild.last_sequence);
+    return status;
+}
+
+static void close_all(struct problem **problems, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        problem_close(problems[i]);
+    free(problems);
+}
+
+int host_open(struct ledger *ledger, const struct config *config,
+        uint32_t from, struct problem ***out, struct err *err)
+{
+    uint32_t count = config->problem_count - from;
+    struct problem **problems = calloc(count + 1, sizeof(*problems));
+    int status = 0;
+
+    if (problems == NULL)
+        return err_set(err, STATUS_INTERNAL, "no memory");
+    for (uint32_t i = 0; status == 0 && i < count; i++) {
+        problems[i] = problem_open(config->problems[from + i], err);
+        if (problems[i] == NULL)
+            status = STATUS_INTERNAL;
+    }
+    if (status == 0)
+        status = rebuild_all(ledger, problems, count, err);
+    if (status != 0) {
+        close_all(problems, count);
+        return status;
+    }
+    *out = problems;
+    return 0;
+}

@@ -7,17 +7,17 @@
 
 /* ---- members of an options struct ---- */
 
-static void *member(const struct option *row, void *options)
+static void *member(const struct option_row *row, void *options)
 {
     return (char *)options + row->offset;
 }
 
-static const void *const_member(const struct option *row, const void *options)
+static const void *const_member(const struct option_row *row, const void *options)
 {
     return (const char *)options + row->offset;
 }
 
-static void set_number(const struct option *row, void *options, double value)
+static void set_number(const struct option_row *row, void *options, double value)
 {
     void *at = member(row, options);
 
@@ -43,7 +43,7 @@ static void set_number(const struct option *row, void *options, double value)
     }
 }
 
-static void set_default(const struct option *row, void *options)
+static void set_default(const struct option_row *row, void *options)
 {
     if (row->type == OPTION_TEXT) {
         struct bytes text = bytes_of_text(row->text);
@@ -69,7 +69,7 @@ static bool parse_flag(struct bytes text, double *out)
 }
 
 static bool parse_choice(
-        const struct option *row, struct bytes text, double *out)
+        const struct option_row *row, struct bytes text, double *out)
 {
     for (size_t i = 0; row->choices[i] != NULL; i++)
         if (bytes_equal(text, bytes_of_text(row->choices[i]))) {
@@ -81,7 +81,7 @@ static bool parse_choice(
 
 /* The value as a number in the row's own unit; false if it is not one. */
 static bool parse_number(
-        const struct option *row, struct bytes text, double *out)
+        const struct option_row *row, struct bytes text, double *out)
 {
     uint64_t size = 0;
     nanos time = 0;
@@ -113,7 +113,7 @@ static bool parse_number(
 }
 
 /* "one of a, b, c", "a duration such as 10m", "a number in 0..1" */
-static void expectation(const struct option *row, char *out, size_t size)
+static void expectation(const struct option_row *row, char *out, size_t size)
 {
     int used;
 
@@ -148,14 +148,14 @@ static void expectation(const struct option *row, char *out, size_t size)
     }
 }
 
-static bool in_bounds(const struct option *row, double number)
+static bool in_bounds(const struct option_row *row, double number)
 {
     if (row->type == OPTION_FLAG || row->type == OPTION_CHOICE)
         return true;
     return number >= row->min && number <= row->max;
 }
 
-static int take_value(const struct option *row, struct keyvalue *value,
+static int take_value(const struct option_row *row, struct keyvalue *value,
         void *options, struct err *err)
 {
     char expected[128], text[96];
@@ -185,7 +185,7 @@ int options_parse(const struct option_table *table, struct keyvalue *values,
 {
     memset(options, 0, table->size);
     for (size_t i = 0; i < table->count; i++) {
-        const struct option *row = &table->rows[i];
+        const struct option_row *row = &table->rows[i];
         struct bytes name = bytes_of_text(row->name);
         bool seen = false;
         set_default(row, options);
@@ -213,7 +213,7 @@ static void print_double(double value, char *out, size_t size)
         (void)snprintf(out, size, "%.17g", value);
 }
 
-void option_print(const struct option *row, const void *options, char *out,
+void option_print(const struct option_row *row, const void *options, char *out,
         size_t size)
 {
     const void *at = const_member(row, options);

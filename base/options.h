@@ -19,7 +19,7 @@ enum option_type {
                         is `text` */
 };
 
-struct option {
+struct option_row {
     const char *name;
     enum option_type type;
     size_t offset; /* of the member in the options struct */
@@ -31,7 +31,7 @@ struct option {
 
 /* A row table: what the generic functions need to know of a part. */
 struct option_table {
-    const struct option *rows;
+    const struct option_row *rows;
     size_t count;
     size_t size; /* of the options struct */
 };
@@ -53,7 +53,7 @@ int options_parse(const struct option_table *table, struct keyvalue *values,
         size_t count, void *options, struct err *err) MUST_USE;
 
 /* The row's current value as text ("0.5", "true", "shared"). */
-void option_print(const struct option *row, const void *options, char *out,
+void option_print(const struct option_row *row, const void *options, char *out,
         size_t size);
 
 #endif

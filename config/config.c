@@ -474,7 +474,7 @@ static int check_rows(const struct config *old, const struct config *new,
         struct err *err)
 {
     for (size_t i = 0; i < settings_table.count; i++) {
-        const struct option *row = &settings_table.rows[i];
+        const struct option_row *row = &settings_table.rows[i];
         char was[256], is[256];
         option_print(row, &old->settings, was, sizeof(was));
         option_print(row, &new->settings, is, sizeof(is));

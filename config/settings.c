@@ -4,7 +4,7 @@
 
 static const char *const levels[] = {"debug", "info", "warning", "error", NULL};
 
-static const struct option rows[] = {
+static const struct option_row rows[] = {
         {.name = "data",
                 .type = OPTION_TEXT,
                 .offset = AT(data),

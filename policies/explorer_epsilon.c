@@ -6,7 +6,7 @@ struct epsilon_options {
     double epsilon;
 };
 
-static const struct option epsilon_rows[] = {
+static const struct option_row epsilon_rows[] = {
         {.name = "epsilon",
                 .type = OPTION_DOUBLE,
                 .offset = offsetof(struct epsilon_options, epsilon),

@@ -22,7 +22,7 @@ static const char *const tie_choices[] = {"lowest", "split", NULL};
 
 #define AT(member) offsetof(struct squarecb_options, member)
 
-static const struct option squarecb_rows[] = {
+static const struct option_row squarecb_rows[] = {
         {.name = "gamma_scale",
                 .type = OPTION_DOUBLE,
                 .offset = AT(gamma_scale),

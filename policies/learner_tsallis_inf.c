@@ -39,7 +39,7 @@ static const char *const estimators[] = {
 
 #define AT(member) offsetof(struct tsallis_options, member)
 
-static const struct option tsallis_rows[] = {
+static const struct option_row tsallis_rows[] = {
         {.name = "estimator",
                 .type = OPTION_CHOICE,
                 .offset = AT(estimator),

@@ -46,7 +46,7 @@ static const char *const weight_choices[] = {
 
 #define AT(member) offsetof(struct groupwise_options, member)
 
-static const struct option groupwise_rows[] = {
+static const struct option_row groupwise_rows[] = {
         {.name = "weights",
                 .type = OPTION_CHOICE,
                 .offset = AT(weights),

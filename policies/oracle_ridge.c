@@ -39,7 +39,7 @@ static const char *const model_choices[] = {
 
 #define AT(member) offsetof(struct ridge_options, member)
 
-static const struct option ridge_rows[] = {
+static const struct option_row ridge_rows[] = {
         {.name = "lambda",
                 .type = OPTION_DOUBLE,
                 .offset = AT(lambda),

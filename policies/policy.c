@@ -45,7 +45,7 @@ struct shared_options {
     double cap;
 };
 
-static const struct option shared_rows[] = {
+static const struct option_row shared_rows[] = {
         {.name = "floor",
                 .type = OPTION_DOUBLE,
                 .offset = offsetof(struct shared_options, floor),

@@ -52,7 +52,7 @@ static int check_options(
         const char *part, const struct option_table *table, struct err *err)
 {
     for (size_t i = 0; i < table->count; i++) {
-        const struct option *row = &table->rows[i];
+        const struct option_row *row = &table->rows[i];
         bool listed = row->type == OPTION_CHOICE;
         bool flag = row->type == OPTION_FLAG;
         if (row->name == NULL || row->sentence == NULL ||

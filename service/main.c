@@ -3,6 +3,7 @@
 #include "service/diag.h"
 #include "service/front.h"
 
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -37,35 +38,42 @@ static int usage_error(const char *what)
     return 2;
 }
 
-/* -1 to go on, otherwise the exit status. Written by hand: getopt_long has a
- * struct option of its own. */
+/* -1 to go on, otherwise the exit status. */
 static int read_arguments(int argc, char **argv, struct arguments *arguments)
 {
-    for (int i = 1; i < argc; i++) {
-        const char *word = argv[i];
-        const char *value = i + 1 < argc ? argv[i + 1] : NULL;
-        if (strcmp(word, "-h") == 0 || strcmp(word, "--help") == 0) {
+    static const struct option options[] = {
+            {"config", required_argument, NULL, 'c'},
+            {"data", required_argument, NULL, 'd'},
+            {"listen", required_argument, NULL, 'l'},
+            {"help", no_argument, NULL, 'h'},
+            {"version", no_argument, NULL, 'V'},
+            {NULL, 0, NULL, 0},
+    };
+    int letter;
+
+    while ((letter = getopt_long(argc, argv, "c:d:l:h", options, NULL)) != -1)
+        switch (letter) {
+        case 'c':
+            arguments->config = optarg;
+            break;
+        case 'd':
+            arguments->over.data = optarg;
+            break;
+        case 'l':
+            if (arguments->over.listen_count == LISTEN_MAX)
+                return usage_error("too many endpoints");
+            arguments->over.listen[arguments->over.listen_count++] = optarg;
+            break;
+        case 'h':
             fputs(usage, stdout);
             return 0;
-        }
-        if (strcmp(word, "--version") == 0) {
+        case 'V':
             puts("rued " RUE_VERSION);
             return 0;
+        default:
+            return 2;
         }
-        if (value == NULL)
-            return usage_error("an option is unknown or lacks its value");
-        if (strcmp(word, "-c") == 0 || strcmp(word, "--config") == 0)
-            arguments->config = value;
-        else if (strcmp(word, "-d") == 0 || strcmp(word, "--data") == 0)
-            arguments->over.data = value;
-        else if ((strcmp(word, "-l") == 0 || strcmp(word, "--listen") == 0) &&
-                arguments->over.listen_count < LISTEN_MAX)
-            arguments->over.listen[arguments->over.listen_count++] = value;
-        else
-            return usage_error("an option is unknown or lacks its value");
-        i++;
-    }
-    return -1;
+    return optind == argc ? -1 : usage_error("it takes options only");
 }
 
 static int failed(const struct err *err)

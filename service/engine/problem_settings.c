@@ -9,7 +9,7 @@ static const char *const durabilities[] = {"commit", "relaxed", NULL};
 
 #define AT(member) offsetof(struct problem_settings, member)
 
-static const struct option rows[] = {
+static const struct option_row rows[] = {
         {.name = "form",
                 .type = OPTION_CHOICE,
                 .offset = AT(form),

@@ -8,6 +8,11 @@
  * into the store, valid until the transaction ends or, in a write transaction,
  * until its next change. A transaction and its cursors belong to one thread.
  *
+ * A cursor has a place after a call that returned 0; next and previous need
+ * one. It has none after NOT_FOUND or after a change of its table: seek or
+ * last gives it one again. Cursors are closed before their transaction ends,
+ * is renewed or is released.
+ *
  * Keys are 1..511 bytes and sort as bytes (memcmp, shorter first). */
 #ifndef STORAGE_STORE_H
 #define STORAGE_STORE_H
@@ -33,14 +38,14 @@ struct store_cursor;
 struct store_usage {
     uint64_t used_bytes; /* of pages that hold something */
     uint64_t file_bytes;
-    uint64_t map_bytes;  /* most that file_bytes can become */
+    uint64_t map_bytes; /* most that used_bytes can become, about */
     uint64_t free_disk_bytes;
 };
 
 struct store_settings {
-    uint64_t map_bytes;
+    uint64_t map_bytes; /* most that the tables may hold */
     bool read_only; /* for tools beside a running service */
-    bool no_sync;   /* tests and imports that can be run again */
+    bool no_sync; /* tests and imports that can be run again */
 };
 
 struct store_functions {
@@ -61,21 +66,23 @@ struct store_functions {
     void (*release)(struct store_txn *txn);
 
     /* 0, NOT_FOUND, or IO. */
-    int (*get)(struct store_txn *txn, enum store_table table,
-            struct bytes key, struct bytes *value, struct err *err);
+    int (*get)(struct store_txn *txn, enum store_table table, struct bytes key,
+            struct bytes *value, struct err *err);
     /* 0, STORAGE_FULL (abort, then try again later) or IO. `last`: the key
      * is greater than every other in the table, which is faster; INTERNAL if
      * that is not so. */
-    int (*put)(struct store_txn *txn, enum store_table table,
-            struct bytes key, struct bytes value, bool last, struct err *err);
+    int (*put)(struct store_txn *txn, enum store_table table, struct bytes key,
+            struct bytes value, bool last, struct err *err);
     /* As put, but returns room of `size` bytes that the caller fills in
      * before the next call. */
     int (*reserve)(struct store_txn *txn, enum store_table table,
             struct bytes key, size_t size, bool last, uint8_t **room,
             struct err *err);
-    /* 0, NOT_FOUND, STORAGE_FULL or IO. */
-    int (*del)(struct store_txn *txn, enum store_table table,
-            struct bytes key, struct err *err);
+    /* 0, NOT_FOUND, STORAGE_FULL or IO. A store that takes no more still lets
+     * a few thousand entries go in one transaction; only the disk can refuse
+     * that. */
+    int (*del)(struct store_txn *txn, enum store_table table, struct bytes key,
+            struct err *err);
 
     int (*cursor_open)(struct store_txn *txn, enum store_table table,
             struct store_cursor **cursor, struct err *err);

@@ -2,9 +2,18 @@
  * readers without thread-local slots, a large sparse map.
  *
  * A full disk shows as ENOSPC or, on a partial page write, as EIO: statvfs
- * tells the two meanings of EIO apart. Pages freed by transaction N are usable
- * from N+2 on, so after a retention that freed pages in a full map the caller
- * must commit once more before it can count on them (storage/retention.c). */
+ * tells the two meanings of EIO apart. Trying again after such a failure is
+ * safe even if it was the sync that failed: a new transaction writes each page
+ * that it depends on once more, and all older pages were synced before. (LMDB
+ * itself refuses everything after a failed write of its meta page.)
+ *
+ * A map that is full to its last page is a trap. A delete copies pages and
+ * notes those that it frees, for which it needs pages itself, and pages freed
+ * by transaction N are usable from N+2 on; so deletes in a full map fail for
+ * want of the room that they would make. Hence the map is MAP_SPARE_BYTES
+ * larger than asked for, and only deletes may use these: puts are refused when
+ * the tables hold as much as was asked for. The spare part is a range of
+ * addresses and costs nothing until it is used. */
 #include "storage/store.h"
 
 #include <errno.h>
@@ -16,6 +25,10 @@
 #define READERS_MAX 126
 /* Less free disk than this after a failed write: the disk is full. */
 #define DISK_FULL_BYTES ((uint64_t)1 << 20)
+/* Twice the pages that 10,000 deletes in three tables can touch, and more. */
+#define MAP_SPARE_BYTES ((uint64_t)256 << 20)
+/* LMDB's header of an entry and its slot in the page. */
+#define ENTRY_OVERHEAD_BYTES 10u
 
 static const char *const table_names[TABLE_COUNT] = {
         "meta", "log", "event", "due", "problem", "snapshot", "model"};
@@ -25,6 +38,7 @@ struct lmdb {
     MDB_env *env;
     MDB_dbi tables[TABLE_COUNT];
     char *directory;
+    uint64_t map_bytes; /* as asked for; most that the tables may hold */
 };
 
 struct lmdb_txn {
@@ -32,6 +46,7 @@ struct lmdb_txn {
     struct lmdb *lmdb;
     MDB_txn *handle;
     bool released;
+    uint64_t used_bytes; /* by all tables, about; kept when writing */
 };
 
 struct lmdb_cursor {
@@ -50,8 +65,8 @@ static uint64_t free_disk(const struct lmdb *lmdb)
 }
 
 /* One place that says what LMDB's and the system's numbers mean. */
-static int failed(const struct lmdb *lmdb, int code, const char *what,
-        struct err *err)
+static int failed(
+        const struct lmdb *lmdb, int code, const char *what, struct err *err)
 {
     switch (code) {
     case 0:
@@ -61,6 +76,12 @@ static int failed(const struct lmdb *lmdb, int code, const char *what,
     case MDB_MAP_FULL:
         return err_set(err, STATUS_STORAGE_FULL,
                 "store: %s: storage.map_size is used up", what);
+    case MDB_CORRUPTED:
+    case MDB_PAGE_NOTFOUND:
+    case MDB_INVALID:
+    case MDB_VERSION_MISMATCH:
+        return err_set(
+                err, STATUS_CORRUPT, "store: %s: %s", what, mdb_strerror(code));
     case MDB_KEYEXIST:
         return err_set(err, STATUS_INTERNAL, "store: %s: out of order", what);
     case ENOSPC:
@@ -95,6 +116,21 @@ static struct bytes bytes_of_val(MDB_val value)
 
 /* ---- transactions ---- */
 
+/* Bytes of the pages that hold something, as the transaction sees them. */
+static uint64_t used_bytes(const struct lmdb *lmdb, MDB_txn *txn)
+{
+    uint64_t bytes = 0;
+
+    for (int i = 0; i < TABLE_COUNT; i++) {
+        MDB_stat stat;
+        if (mdb_stat(txn, lmdb->tables[i], &stat) == 0)
+            bytes += stat.ms_psize *
+                    (uint64_t)(stat.ms_branch_pages + stat.ms_leaf_pages +
+                            stat.ms_overflow_pages);
+    }
+    return bytes;
+}
+
 static int lmdb_begin(struct store *store, bool write, struct store_txn **txn,
         struct err *err)
 {
@@ -104,8 +140,7 @@ static int lmdb_begin(struct store *store, bool write, struct store_txn **txn,
 
     if (new == NULL)
         return err_set(err, STATUS_INTERNAL, "no memory");
-    code = mdb_txn_begin(
-            lmdb->env, NULL, write ? 0 : MDB_RDONLY, &new->handle);
+    code = mdb_txn_begin(lmdb->env, NULL, write ? 0 : MDB_RDONLY, &new->handle);
     if (code == MDB_MAP_RESIZED && mdb_env_set_mapsize(lmdb->env, 0) == 0)
         code = mdb_txn_begin(
                 lmdb->env, NULL, write ? 0 : MDB_RDONLY, &new->handle);
@@ -115,6 +150,8 @@ static int lmdb_begin(struct store *store, bool write, struct store_txn **txn,
     }
     new->txn = (struct store_txn){store->call, write};
     new->lmdb = lmdb;
+    if (write)
+        new->used_bytes = used_bytes(lmdb, new->handle);
     *txn = &new->txn;
     return 0;
 }
@@ -173,15 +210,30 @@ static int lmdb_get(struct store_txn *txn, enum store_table table,
     return 0;
 }
 
+/* Counts an entry that is about to be put. STORAGE_FULL if the tables hold
+ * all that they may. */
+static int take_room(
+        struct lmdb_txn *self, struct bytes key, size_t size, struct err *err)
+{
+    self->used_bytes += key.size + size + ENTRY_OVERHEAD_BYTES;
+    return self->used_bytes <= self->lmdb->map_bytes
+            ? 0
+            : failed(self->lmdb, MDB_MAP_FULL, "put", err);
+}
+
 static int lmdb_put(struct store_txn *txn, enum store_table table,
         struct bytes key, struct bytes value, bool last, struct err *err)
 {
     struct lmdb_txn *self = (struct lmdb_txn *)txn;
     MDB_val k = val_of(key), v = val_of(value);
-    int code = mdb_put(self->handle, self->lmdb->tables[table], &k, &v,
-            last ? MDB_APPEND : 0);
+    int status = take_room(self, key, value.size, err);
 
-    return failed(self->lmdb, code, "put", err);
+    if (status != 0)
+        return status;
+    return failed(self->lmdb,
+            mdb_put(self->handle, self->lmdb->tables[table], &k, &v,
+                    last ? MDB_APPEND : 0),
+            "put", err);
 }
 
 static int lmdb_reserve(struct store_txn *txn, enum store_table table,
@@ -190,11 +242,16 @@ static int lmdb_reserve(struct store_txn *txn, enum store_table table,
 {
     struct lmdb_txn *self = (struct lmdb_txn *)txn;
     MDB_val k = val_of(key), v = {size, NULL};
-    int code = mdb_put(self->handle, self->lmdb->tables[table], &k, &v,
-            MDB_RESERVE | (last ? MDB_APPEND : 0));
+    int status = take_room(self, key, size, err);
 
+    if (status != 0)
+        return status;
+    status = failed(self->lmdb,
+            mdb_put(self->handle, self->lmdb->tables[table], &k, &v,
+                    MDB_RESERVE | (last ? MDB_APPEND : 0)),
+            "put", err);
     *room = v.mv_data;
-    return failed(self->lmdb, code, "put", err);
+    return status;
 }
 
 static int lmdb_del(struct store_txn *txn, enum store_table table,
@@ -263,22 +320,19 @@ static int lmdb_seek(struct store_cursor *cursor, struct bytes key,
 static int lmdb_next(struct store_cursor *cursor, struct bytes *found,
         struct bytes *value, struct err *err)
 {
-    return cursor_move(
-            cursor, bytes_of(NULL, 0), MDB_NEXT, found, value, err);
+    return cursor_move(cursor, bytes_of(NULL, 0), MDB_NEXT, found, value, err);
 }
 
 static int lmdb_previous(struct store_cursor *cursor, struct bytes *found,
         struct bytes *value, struct err *err)
 {
-    return cursor_move(
-            cursor, bytes_of(NULL, 0), MDB_PREV, found, value, err);
+    return cursor_move(cursor, bytes_of(NULL, 0), MDB_PREV, found, value, err);
 }
 
 static int lmdb_last(struct store_cursor *cursor, struct bytes *found,
         struct bytes *value, struct err *err)
 {
-    return cursor_move(
-            cursor, bytes_of(NULL, 0), MDB_LAST, found, value, err);
+    return cursor_move(cursor, bytes_of(NULL, 0), MDB_LAST, found, value, err);
 }
 
 /* ---- the whole ---- */
@@ -286,26 +340,17 @@ static int lmdb_last(struct store_cursor *cursor, struct bytes *found,
 static void lmdb_usage(struct store *store, struct store_usage *usage)
 {
     struct lmdb *lmdb = (struct lmdb *)store;
-    MDB_envinfo info;
-    MDB_stat stat;
-    MDB_txn *txn;
     struct stat file;
+    MDB_txn *txn;
     int fd;
 
-    memset(usage, 0, sizeof(*usage));
-    CHECK_ZERO(mdb_env_info(lmdb->env, &info));
-    CHECK_ZERO(mdb_env_stat(lmdb->env, &stat));
-    usage->map_bytes = info.me_mapsize;
-    usage->free_disk_bytes = free_disk(lmdb);
+    *usage = (struct store_usage){
+            .map_bytes = lmdb->map_bytes, .free_disk_bytes = free_disk(lmdb)};
     if (mdb_env_get_fd(lmdb->env, &fd) == 0 && fstat(fd, &file) == 0)
         usage->file_bytes = (uint64_t)file.st_size;
     if (mdb_txn_begin(lmdb->env, NULL, MDB_RDONLY, &txn) != 0)
         return;
-    for (int i = 0; i < TABLE_COUNT; i++)
-        if (mdb_stat(txn, lmdb->tables[i], &stat) == 0)
-            usage->used_bytes += stat.ms_psize *
-                    (uint64_t)(stat.ms_branch_pages + stat.ms_leaf_pages +
-                            stat.ms_overflow_pages);
+    usage->used_bytes = used_bytes(lmdb, txn);
     mdb_txn_abort(txn);
 }
 
@@ -350,8 +395,7 @@ static const struct store_functions lmdb_functions = {
 static int open_tables(struct lmdb *lmdb, bool read_only)
 {
     MDB_txn *txn;
-    int code = mdb_txn_begin(
-            lmdb->env, NULL, read_only ? MDB_RDONLY : 0, &txn);
+    int code = mdb_txn_begin(lmdb->env, NULL, read_only ? MDB_RDONLY : 0, &txn);
 
     if (code != 0)
         return code;
@@ -366,6 +410,19 @@ static int open_tables(struct lmdb *lmdb, bool read_only)
     return mdb_txn_commit(txn);
 }
 
+/* What the map is without its spare part; a tool learns it from the file. */
+static int find_map_size(struct lmdb *lmdb)
+{
+    MDB_envinfo info;
+    int code = mdb_env_info(lmdb->env, &info);
+
+    if (code == 0)
+        lmdb->map_bytes = info.me_mapsize > MAP_SPARE_BYTES
+                ? info.me_mapsize - MAP_SPARE_BYTES
+                : 0;
+    return code;
+}
+
 static int open_env(struct lmdb *lmdb, const struct store_settings *settings)
 {
     unsigned flags = MDB_NOTLS | (settings->read_only ? MDB_RDONLY : 0) |
@@ -377,11 +434,13 @@ static int open_env(struct lmdb *lmdb, const struct store_settings *settings)
             (code = mdb_env_set_maxreaders(lmdb->env, READERS_MAX)) != 0)
         return code;
     if (!settings->read_only &&
-            (code = mdb_env_set_mapsize(lmdb->env, settings->map_bytes)) != 0)
+            (code = mdb_env_set_mapsize(
+                     lmdb->env, settings->map_bytes + MAP_SPARE_BYTES)) != 0)
         return code;
     if ((code = mdb_env_open(lmdb->env, lmdb->directory, flags, 0640)) != 0)
         return code;
-    return open_tables(lmdb, settings->read_only);
+    code = open_tables(lmdb, settings->read_only);
+    return code == 0 ? find_map_size(lmdb) : code;
 }
 
 int store_lmdb_open(const char *directory,
@@ -398,8 +457,7 @@ int store_lmdb_open(const char *directory,
         return err_set(err, STATUS_INTERNAL, "no memory");
     }
     lmdb->store.call = &lmdb_functions;
-    if (!settings->read_only && mkdir(directory, 0750) != 0 &&
-            errno != EEXIST)
+    if (!settings->read_only && mkdir(directory, 0750) != 0 && errno != EEXIST)
         code = errno;
     else
         code = open_env(lmdb, settings);
@@ -409,7 +467,7 @@ int store_lmdb_open(const char *directory,
             mdb_env_close(lmdb->env);
         free(lmdb->directory);
         free(lmdb);
-        return status == STATUS_NOT_FOUND
+        return status == STATUS_NOT_FOUND || code == ENOENT
                 ? err_set(err, STATUS_NOT_FOUND, "%s: is not a store of rue",
                           directory)
                 : status;

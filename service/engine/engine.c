@@ -327,7 +327,7 @@ double engine_aggregate(
     CHECK_UNREACHABLE();
 }
 
-static struct feedback_mark mark_of(const struct feedback *feedback)
+struct feedback_mark engine_feedback_mark(const struct feedback *feedback)
 {
     struct feedback_mark mark;
 
@@ -453,7 +453,7 @@ static int feedback_new(struct step *step, const struct feedback *feedback,
 static int feedback(struct step *step, struct receipt *receipt)
 {
     const struct feedback *feedback = step->input->as.feedback;
-    struct feedback_mark mark = mark_of(feedback);
+    struct feedback_mark mark = engine_feedback_mark(feedback);
     struct event_state state;
     bool found = true;
     int status = event_get(step, feedback->event, &state);

@@ -80,6 +80,10 @@ void engine_step(struct problem *problem, const struct input *input,
         const struct journal *journal, struct arena *arena,
         struct answer *answer);
 
+/* How an event remembers a feedback: by its id, or, without one, by what it
+ * says. */
+struct feedback_mark engine_feedback_mark(const struct feedback *feedback);
+
 /* What several feedbacks amount to. */
 double engine_aggregate(uint32_t rule, bool has_reward, double so_far,
         double value);

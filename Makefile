@@ -85,8 +85,8 @@ RUE  := $(B)/rue
 LIBRUE := $(B)/librue.so
 
 .PHONY: all
-all: $(if $(wildcard service/main.c),$(RUED)) $(if $(wildcard cli/main.c),$(RUE)) \
-	$(if $(wildcard client/rue.c),$(LIBRUE) $(B)/librue.a examples) \
+all: $(RUED) $(RUE) \
+	$(LIBRUE) $(B)/librue.a examples \
 	$(foreach f,$(FOLDERS),$(call archive,$(f)))
 
 # ---- rules ----------------------------------------------------------------
@@ -153,6 +153,37 @@ $(RUE): $(B)/cli/main.o $(link_cli)
 	@echo "  LINK  $@"
 	$(Q)$(CC) -pthread $(LINK) $< -Wl,--start-group $(link_cli) \
 		-Wl,--end-group $(libs_cli) -o $@
+
+# The client, for programs of others: one shared object that exports rue_*
+# only, and an archive that holds all it needs of ours.
+$(LIBRUE): $(link_client) client/rue.map
+	@echo "  LINK  $@"
+	$(Q)$(CC) -shared -pthread $(LINK) -Wl,-soname,librue.so.0 \
+		-Wl,--version-script,client/rue.map \
+		-Wl,--whole-archive $(call archive,client) -Wl,--no-whole-archive \
+		$(link_proto) $(libs_client) -o $@
+	@ln -sf librue.so $(B)/librue.so.0
+
+$(B)/librue.a: $(OBJECTS_client) $(OBJECTS_proto) $(OBJECTS_base)
+	@rm -f $@
+	$(Q)ar rcs $@ $^
+
+# ---- examples --------------------------------------------------------------
+# Built as a user's program would be: against the public header and librue.
+EXAMPLES := $(B)/examples/decide $(B)/examples/rue_pb2.py
+
+$(B)/examples/decide: examples/decide.c $(LIBRUE)
+	@mkdir -p $(@D) $(B)/include/rue
+	@cp client/rue.h $(B)/include/rue/rue.h
+	$(Q)$(CC) -std=c17 -Wall -Wextra -I$(B)/include $(OPT) $(LINK) $< \
+		-L$(B) -lrue -Wl,-rpath,'$$ORIGIN/..' -o $@
+
+$(B)/examples/rue_pb2.py: proto/rue.proto
+	@mkdir -p $(@D)
+	$(Q)protoc --python_out=$(@D) -Iproto proto/rue.proto
+
+.PHONY: examples
+examples: $(EXAMPLES)
 
 # ---- tests ----------------------------------------------------------------
 # tests/unit/FOLDER/test_x.c links what FOLDER may link and nothing else, so

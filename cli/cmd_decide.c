@@ -1,0 +1,314 @@
+#include "cli/connect.h"
+
+#include "base/limits.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char help[] =
+        "usage: rue decide PROBLEM [--context X,Y,...] [--actions A,B,...]\n"
+        "                  [--features ROW;ROW;...] [--exclude PLACE,...]\n"
+        "                  [--groups G,...] [--named SPACE.NAME=VALUE]...\n"
+        "                  [--baseline PLACE] [--event ID] [--deferred]\n"
+        "                  [--experts] [--connect ENDPOINT] [--timeout MS]\n"
+        "                  [--json]\n"
+        "\n"
+        "Asks a running service for one decision (or prediction).\n"
+        "\n"
+        "  --context X,Y,...   dense columns of the context\n"
+        "  --actions A,B,...   ids of the actions; without it the catalogue\n"
+        "  --features R;R;...  dense columns of each action, rows like X,Y\n"
+        "  --exclude PLACE,... actions that may not be chosen, by place\n"
+        "  --groups G,...      groups that the client names\n"
+        "  --named NAME=VALUE  a named feature: a number or a word\n"
+        "  --baseline PLACE    what would be done without rue\n"
+        "  --event ID          idempotency key; without it one is made\n"
+        "  --deferred          counts only after it is activated\n"
+        "  --experts           also what each expert said\n"
+        "  --connect ENDPOINT  default " CONNECT_ENDPOINT "\n"
+        "  --timeout MS        default 2000\n"
+        "  --json              one JSON object\n"
+        "\n"
+        "Example:\n"
+        "  rue decide demo --context 0.3,0.7\n";
+
+#define NUMBERS_MAX 65536u
+
+struct decide_command {
+    const char *problem, *endpoint;
+    uint64_t timeout_ms;
+    bool json;
+    rue_question question;
+    double context[COLUMNS_MAX];
+    double features[NUMBERS_MAX];
+    const char *actions[ACTIONS_MAX];
+    uint32_t excluded[ACTIONS_MAX];
+    const char *groups[GROUPS_MAX];
+    rue_named named[NAMED_MAX];
+};
+
+/* ---- reading lists ---- */
+
+/* Cuts text at each comma, in place. Returns how many words, 0 if too many. */
+static size_t cut(char *text, const char *words[], size_t max)
+{
+    size_t count = 0;
+    char *rest = text, *word;
+
+    while ((word = strsep(&rest, ",")) != NULL) {
+        if (count == max)
+            return 0;
+        words[count++] = word;
+    }
+    return count;
+}
+
+static bool take_numbers(const char *option, char *text, double *numbers,
+        size_t max, size_t *count)
+{
+    char *rest = text, *word;
+
+    *count = 0;
+    while ((word = strsep(&rest, ",")) != NULL) {
+        if (*count == max) {
+            (void)cli_usage("decide", "%s: too many numbers", option);
+            return false;
+        }
+        if (!cli_number("decide", option, word, &numbers[*count]))
+            return false;
+        (*count)++;
+    }
+    return true;
+}
+
+static bool take_features(struct decide_command *command, char *text)
+{
+    rue_question *question = &command->question;
+    char *rest = text, *row;
+    size_t used = 0;
+
+    question->action_features = command->features;
+    while ((row = strsep(&rest, ";")) != NULL) {
+        size_t columns;
+        if (!take_numbers("--features", row, command->features + used,
+                    NUMBERS_MAX - used, &columns))
+            return false;
+        if (question->action_rows > 0 && columns != question->action_columns) {
+            (void)cli_usage("decide", "--features: rows differ in length");
+            return false;
+        }
+        question->action_columns = columns;
+        question->action_rows++;
+        used += columns;
+    }
+    return true;
+}
+
+static bool take_excluded(struct decide_command *command, char *text)
+{
+    char *rest = text, *word;
+
+    command->question.excluded = command->excluded;
+    while ((word = strsep(&rest, ",")) != NULL) {
+        uint64_t place;
+        if (!cli_count("decide", "--exclude", word, &place))
+            return false;
+        if (place >= ACTIONS_MAX ||
+                command->question.excluded_count == ACTIONS_MAX) {
+            (void)cli_usage("decide", "--exclude: too many or too large");
+            return false;
+        }
+        command->excluded[command->question.excluded_count++] =
+                (uint32_t)place;
+    }
+    return true;
+}
+
+/* SPACE.NAME=VALUE, NAME=VALUE */
+static bool take_named(struct decide_command *command, char *text)
+{
+    rue_named *named = &command->named[command->question.named_count];
+    char *value = strchr(text, '='), *dot = strchr(text, '.'), *end;
+
+    if (value == NULL || command->question.named_count == NAMED_MAX) {
+        (void)cli_usage("decide", "--named: NAME=VALUE, at most %u", NAMED_MAX);
+        return false;
+    }
+    *value++ = '\0';
+    if (dot != NULL && dot < value) {
+        *dot++ = '\0';
+        named->space = text;
+        named->name = dot;
+    } else {
+        named->name = text;
+    }
+    named->value = strtod(value, &end);
+    if (end == value || *end != '\0')
+        named->text = value;
+    command->question.named = command->named;
+    command->question.named_count++;
+    return true;
+}
+
+/* ---- printing ---- */
+
+static void print_text(const rue_answer *answer)
+{
+    printf("event %s%s\n", answer->event,
+            answer->repeated ? " (decided before)" : "");
+    if (answer->has_prediction)
+        printf("prediction %.10g\n", answer->prediction);
+    for (size_t i = 0; i < answer->count; i++)
+        printf("%s %-4u %-24s %.6f\n", i == 0 ? "take" : "    ",
+                answer->ranking[i], answer->actions[i],
+                answer->probability[i]);
+    for (size_t i = 0; i < answer->expert_count; i++)
+        printf("expert %-24s weight %.6f  predicts %.6g\n",
+                answer->experts[i].group, answer->experts[i].weight,
+                answer->experts[i].prediction);
+    printf("by %s, generation %" PRIu64 ", version %" PRIu64 "\n",
+            answer->policy, answer->generation, answer->policy_version);
+}
+
+static void print_json(const rue_answer *answer)
+{
+    json_t *ranking = json_array(), *experts = json_array();
+    json_t *all;
+
+    for (size_t i = 0; i < answer->count; i++)
+        (void)json_array_append_new(ranking,
+                json_pack("{s:i, s:s, s:f}", "place",
+                        (int)answer->ranking[i], "action", answer->actions[i],
+                        "probability", answer->probability[i]));
+    for (size_t i = 0; i < answer->expert_count; i++)
+        (void)json_array_append_new(experts,
+                json_pack("{s:s, s:f, s:f}", "group",
+                        answer->experts[i].group, "weight",
+                        answer->experts[i].weight, "prediction",
+                        answer->experts[i].prediction));
+    all = json_pack("{s:s, s:b, s:o, s:o, s:s, s:I, s:I}", "event",
+            answer->event, "repeated", answer->repeated, "ranking", ranking,
+            "experts", experts, "policy", answer->policy, "generation",
+            (json_int_t)answer->generation, "policy_version",
+            (json_int_t)answer->policy_version);
+    if (answer->has_prediction)
+        (void)json_object_set_new(
+                all, "prediction", json_real(answer->prediction));
+    cli_print_json(all);
+}
+
+static int run(const struct decide_command *command)
+{
+    rue_client *client = connect_client(
+            "decide", command->endpoint, command->timeout_ms);
+    rue_answer answer;
+    rue_status status;
+
+    if (client == NULL)
+        return 1;
+    status = rue_decide(
+            client, command->problem, &command->question, &answer);
+    if (status != RUE_OK)
+        return connect_fail("decide", client, status);
+    if (command->json)
+        print_json(&answer);
+    else
+        print_text(&answer);
+    rue_close(client);
+    return 0;
+}
+
+static bool take_option(struct decide_command *command, int letter)
+{
+    rue_question *question = &command->question;
+    uint64_t count;
+
+    switch (letter) {
+    case 'x':
+        question->context = command->context;
+        return take_numbers("--context", optarg, command->context,
+                COLUMNS_MAX, &question->context_count);
+    case 'a':
+        question->actions = command->actions;
+        question->action_count = cut(optarg, command->actions, ACTIONS_MAX);
+        return question->action_count > 0 ||
+                !cli_usage("decide", "--actions: too many");
+    case 'f':
+        return take_features(command, optarg);
+    case 'e':
+        return take_excluded(command, optarg);
+    case 'g':
+        question->groups = command->groups;
+        question->group_count = cut(optarg, command->groups, GROUPS_MAX);
+        return question->group_count > 0 ||
+                !cli_usage("decide", "--groups: too many");
+    case 'n':
+        return take_named(command, optarg);
+    case 'b':
+        if (!cli_count("decide", "--baseline", optarg, &count))
+            return false;
+        question->has_baseline = 1;
+        question->baseline = (uint32_t)count;
+        return true;
+    case 'i':
+        question->event = optarg;
+        return true;
+    case 'd':
+        question->deferred = 1;
+        return true;
+    case 'E':
+        question->experts = 1;
+        return true;
+    case 'c':
+        command->endpoint = optarg;
+        return true;
+    case 't':
+        return cli_count("decide", "--timeout", optarg, &command->timeout_ms);
+    case 'j':
+        command->json = true;
+        return true;
+    default:
+        return false;
+    }
+}
+
+int cmd_decide(int argc, char **argv)
+{
+    static const struct option options[] = {
+            {"context", required_argument, NULL, 'x'},
+            {"actions", required_argument, NULL, 'a'},
+            {"features", required_argument, NULL, 'f'},
+            {"exclude", required_argument, NULL, 'e'},
+            {"groups", required_argument, NULL, 'g'},
+            {"named", required_argument, NULL, 'n'},
+            {"baseline", required_argument, NULL, 'b'},
+            {"event", required_argument, NULL, 'i'},
+            {"deferred", no_argument, NULL, 'd'},
+            {"experts", no_argument, NULL, 'E'},
+            {"connect", required_argument, NULL, 'c'},
+            {"timeout", required_argument, NULL, 't'},
+            {"json", no_argument, NULL, 'j'},
+            {"help", no_argument, NULL, 'h'},
+            {NULL, 0, NULL, 0},
+    };
+    static struct decide_command command;
+    int letter;
+
+    command.endpoint = CONNECT_ENDPOINT;
+    command.timeout_ms = 2000;
+    while ((letter = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+        if (letter == 'h') {
+            fputs(help, stdout);
+            return 0;
+        }
+        if (!take_option(&command, letter))
+            return EXIT_USAGE;
+    }
+    if (optind + 1 != argc)
+        return cli_usage("decide", "name the problem");
+    command.problem = argv[optind];
+    return run(&command);
+}

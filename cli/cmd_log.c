@@ -1,0 +1,423 @@
+#include "cli/cli.h"
+#include "storage/ledger.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+static const char help[] =
+        "usage: rue log DIR [--from N] [--count N] [--problem NAME]\n"
+        "               [--event ID] [--json]\n"
+        "\n"
+        "Prints the records of a store, oldest first, a line each. The\n"
+        "service may be running; what it commits meanwhile is not shown.\n"
+        "\n"
+        "  --from N        begin with record N (default 1)\n"
+        "  --count N       print at most N records\n"
+        "  --problem NAME  only records of this problem\n"
+        "  --event ID      only records of this event\n"
+        "  --json          a JSON object a line, with all that was recorded\n"
+        "\n"
+        "Example:\n"
+        "  rue log /var/lib/rue --problem checkout --count 10\n";
+
+#define ARENA_BYTES ((size_t)16 << 20)
+
+struct log_command {
+    const char *directory;
+    uint64_t from, count;
+    const char *problem, *event;
+    bool json;
+    struct ledger_reader reader;
+    struct arena arena;
+};
+
+/* ---- one line of text ---- */
+
+static void print_time(nanos time)
+{
+    time_t seconds = (time_t)(time / NANOS_PER_SECOND);
+    char text[32];
+    struct tm utc;
+
+    (void)gmtime_r(&seconds, &utc);
+    (void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &utc);
+    printf("%s.%06" PRId64 "Z", text, time % NANOS_PER_SECOND / 1000);
+}
+
+static void print_decision(const struct decision_record *record)
+{
+    char id[ID_BYTES_MAX + 1];
+
+    if (record->has_prediction) {
+        printf(" prediction=%.10g", record->prediction);
+    } else {
+        uint32_t place = record->eligible[record->chosen];
+        printf(" place=%u", place);
+        if (place < record->question.action_count)
+            printf(" action=%s",
+                    bytes_text(
+                            record->question.action[place], id, sizeof(id)));
+        printf(" p=%.6g of=%u", record->probability[record->chosen],
+                record->count);
+    }
+    printf(" version=%" PRIu64, record->policy_version);
+    if (record->question.deferred)
+        printf(" deferred");
+    if (record->has_held)
+        printf(" held=%.10g", record->held);
+}
+
+static void print_feedback(const struct feedback_record *record)
+{
+    char id[ID_BYTES_MAX + 1];
+
+    printf(" value=%.10g effect=%s", record->value,
+            effect_name(record->effect));
+    if (record->effect == EFFECT_CORRECT)
+        printf(" before=%.10g", record->before);
+    if (record->effect != EFFECT_NONE)
+        printf(" after=%.10g", record->after);
+    if (record->id.size > 0)
+        printf(" id=%s", bytes_text(record->id, id, sizeof(id)));
+}
+
+static void print_text(uint64_t sequence, struct bytes problem,
+        const union any_record *record)
+{
+    char text[ID_BYTES_MAX + 1];
+
+    printf("%" PRIu64 " ", sequence);
+    print_time(record->head.time);
+    printf(" %s problem=%s", record_kind_name(record->head.kind),
+            bytes_text(problem, text, sizeof(text)));
+    if (record->head.event.size > 0)
+        printf(" event=%s",
+                bytes_text(record->head.event, text, sizeof(text)));
+    switch (record->head.kind) {
+    case RECORD_DECISION:
+        print_decision(&record->decision);
+        break;
+    case RECORD_FEEDBACK:
+        print_feedback(&record->feedback);
+        break;
+    case RECORD_EXPIRY:
+        printf(" effect=%s%s", effect_name(record->expiry.effect),
+                record->expiry.orphan ? " orphan" : "");
+        if (record->expiry.effect == EFFECT_LEARN)
+            printf(" after=%.10g", record->expiry.after);
+        break;
+    case RECORD_ACTIVATION:
+        if (record->activation.has_held)
+            printf(" held=%.10g", record->activation.held);
+        break;
+    case RECORD_PROMOTION:
+        printf(" generation=%" PRIu64, record->promotion.generation);
+        break;
+    case RECORD_CONFIG:
+        printf(" bytes=%zu", record->config.settings.size);
+        break;
+    }
+    putchar('\n');
+}
+
+/* ---- one line of JSON ---- */
+
+static json_t *json_matrix(const struct matrix *matrix)
+{
+    json_t *rows = json_array();
+
+    for (uint32_t i = 0; i < matrix->rows; i++) {
+        json_t *row = json_array();
+        for (uint32_t j = 0; j < matrix->columns; j++)
+            (void)json_array_append_new(row,
+                    json_real(matrix->values[(size_t)i * matrix->columns + j]));
+        (void)json_array_append_new(rows, row);
+    }
+    return rows;
+}
+
+static json_t *json_named(const struct named *named, uint32_t count)
+{
+    json_t *list = json_array();
+
+    for (uint32_t i = 0; i < count; i++) {
+        json_t *one = json_object();
+        if (named[i].space.size > 0)
+            (void)json_object_set_new(
+                    one, "space", cli_json_text(named[i].space));
+        (void)json_object_set_new(one, "name", cli_json_text(named[i].name));
+        if (named[i].has_text)
+            (void)json_object_set_new(
+                    one, "text", cli_json_text(named[i].text));
+        else
+            (void)json_object_set_new(
+                    one, "value", json_real(named[i].value));
+        (void)json_array_append_new(list, one);
+    }
+    return list;
+}
+
+static json_t *json_texts(const struct bytes *texts, uint32_t count)
+{
+    json_t *list = json_array();
+
+    for (uint32_t i = 0; i < count; i++)
+        (void)json_array_append_new(list, cli_json_text(texts[i]));
+    return list;
+}
+
+static json_t *json_question(const struct question *question)
+{
+    json_t *value = json_object();
+    json_t *excluded = json_array();
+
+    (void)json_object_set_new(
+            value, "shared", json_matrix(&question->shared));
+    (void)json_object_set_new(value, "named",
+            json_named(question->named, question->named_count));
+    (void)json_object_set_new(value, "action",
+            json_texts(question->action, question->action_count));
+    (void)json_object_set_new(value, "action_features",
+            json_matrix(&question->action_features));
+    for (uint32_t i = 0; i < question->excluded_count; i++)
+        (void)json_array_append_new(
+                excluded, json_integer(question->excluded[i]));
+    (void)json_object_set_new(value, "excluded", excluded);
+    (void)json_object_set_new(value, "group",
+            json_texts(question->group, question->group_count));
+    if (question->has_baseline)
+        (void)json_object_set_new(
+                value, "baseline", json_integer(question->baseline));
+    if (question->deferred)
+        (void)json_object_set_new(value, "deferred", json_true());
+    return value;
+}
+
+static void json_add_decision(
+        json_t *line, const struct decision_record *record)
+{
+    json_t *eligible = json_array(), *probability = json_array();
+    json_t *groups = json_array(), *experts = json_array();
+
+    for (uint32_t i = 0; i < record->count; i++) {
+        (void)json_array_append_new(
+                eligible, json_integer(record->eligible[i]));
+        (void)json_array_append_new(
+                probability, json_real(record->probability[i]));
+    }
+    for (uint32_t i = 0; i < record->group_count; i++)
+        (void)json_array_append_new(groups, json_integer(record->groups[i]));
+    for (uint32_t i = 0; i < record->expert_count; i++)
+        (void)json_array_append_new(experts,
+                json_pack("{s:o, s:f, s:f}", "group",
+                        cli_json_text(record->expert[i].group), "weight",
+                        record->expert[i].weight, "prediction",
+                        record->expert[i].prediction));
+    (void)json_object_set_new(
+            line, "question", json_question(&record->question));
+    if (record->has_prediction) {
+        (void)json_object_set_new(
+                line, "prediction", json_real(record->prediction));
+    } else {
+        (void)json_object_set_new(line, "chosen",
+                json_integer(record->eligible[record->chosen]));
+        (void)json_object_set_new(line, "propensity",
+                json_real(record->probability[record->chosen]));
+    }
+    (void)json_object_set_new(line, "eligible", eligible);
+    (void)json_object_set_new(line, "probability", probability);
+    (void)json_object_set_new(line, "groups", groups);
+    (void)json_object_set_new(line, "experts", experts);
+    (void)json_object_set_new(line, "policy_version",
+            json_integer((json_int_t)record->policy_version));
+    (void)json_object_set_new(line, "generation",
+            json_integer((json_int_t)record->generation));
+    if (record->has_held)
+        (void)json_object_set_new(line, "held", json_real(record->held));
+}
+
+static void json_add_feedback(
+        json_t *line, const struct feedback_record *record)
+{
+    (void)json_object_set_new(line, "value", json_real(record->value));
+    if (record->id.size > 0)
+        (void)json_object_set_new(line, "id", cli_json_text(record->id));
+    (void)json_object_set_new(
+            line, "effect", json_string(effect_name(record->effect)));
+    if (record->effect == EFFECT_CORRECT)
+        (void)json_object_set_new(line, "before", json_real(record->before));
+    if (record->effect != EFFECT_NONE)
+        (void)json_object_set_new(line, "after", json_real(record->after));
+}
+
+static void json_add_expiry(json_t *line, const struct expiry_record *record)
+{
+    (void)json_object_set_new(
+            line, "effect", json_string(effect_name(record->effect)));
+    if (record->effect == EFFECT_LEARN)
+        (void)json_object_set_new(line, "after", json_real(record->after));
+    (void)json_object_set_new(line, "orphan", json_boolean(record->orphan));
+}
+
+static void print_json(uint64_t sequence, struct bytes problem,
+        const union any_record *record)
+{
+    json_t *line = json_pack("{s:I, s:I, s:s, s:o}", "sequence",
+            (json_int_t)sequence, "time_ns", (json_int_t)record->head.time,
+            "kind", record_kind_name(record->head.kind), "problem",
+            cli_json_text(problem));
+
+    if (record->head.event.size > 0)
+        (void)json_object_set_new(
+                line, "event", cli_json_text(record->head.event));
+    switch (record->head.kind) {
+    case RECORD_DECISION:
+        json_add_decision(line, &record->decision);
+        break;
+    case RECORD_FEEDBACK:
+        json_add_feedback(line, &record->feedback);
+        break;
+    case RECORD_EXPIRY:
+        json_add_expiry(line, &record->expiry);
+        break;
+    case RECORD_ACTIVATION:
+        if (record->activation.has_held)
+            (void)json_object_set_new(
+                    line, "held", json_real(record->activation.held));
+        break;
+    case RECORD_PROMOTION:
+        (void)json_object_set_new(line, "generation",
+                json_integer((json_int_t)record->promotion.generation));
+        break;
+    case RECORD_CONFIG:
+        (void)json_object_set_new(
+                line, "settings", cli_json_text(record->config.settings));
+        break;
+    }
+    cli_print_json(line);
+}
+
+/* ---- the walk ---- */
+
+static bool wanted(const struct log_command *command, struct bytes problem,
+        const struct record *head)
+{
+    if (command->problem != NULL &&
+            !bytes_equal(problem, bytes_of_text(command->problem)))
+        return false;
+    return command->event == NULL ||
+            bytes_equal(head->event, bytes_of_text(command->event));
+}
+
+static int print_entry(struct log_command *command,
+        const struct log_entry *entry, struct err *err)
+{
+    union any_record record;
+    struct bytes problem;
+    int status;
+
+    arena_reset(&command->arena);
+    status = record_decode(
+            entry->kind, entry->payload, &command->arena, &record, err);
+    if (status == 0)
+        status = ledger_reader_problem_name(
+                &command->reader, record.head.problem, &problem, err);
+    if (status != 0)
+        return err_prefix(err, "record %" PRIu64, entry->sequence);
+    if (!wanted(command, problem, &record.head))
+        return 0;
+    if (command->json)
+        print_json(entry->sequence, problem, &record);
+    else
+        print_text(entry->sequence, problem, &record);
+    command->count--;
+    return 0;
+}
+
+static int print_log(struct log_command *command, struct err *err)
+{
+    struct log_cursor cursor;
+    struct log_entry entry;
+    int status = log_cursor_open(
+            &cursor, command->reader.txn, command->from, err);
+
+    if (status != 0)
+        return status;
+    while (status == 0 && command->count > 0) {
+        status = log_cursor_next(&cursor, &entry, err);
+        if (status == 0)
+            status = print_entry(command, &entry, err);
+    }
+    log_cursor_close(&cursor);
+    return status == STATUS_NOT_FOUND ? 0 : status;
+}
+
+static int run(struct log_command *command)
+{
+    struct store_settings settings = {.read_only = true};
+    struct ledger *ledger;
+    struct err err;
+    int status = ledger_open(command->directory, &settings, &ledger, &err);
+
+    if (status != 0)
+        return cli_fail("log", &err);
+    command->arena = arena_over(malloc(ARENA_BYTES), ARENA_BYTES);
+    status = command->arena.data == NULL
+            ? err_set(&err, STATUS_INTERNAL, "no memory")
+            : ledger_reader_open(ledger, &command->reader, &err);
+    if (status == 0) {
+        status = print_log(command, &err);
+        ledger_reader_close(&command->reader);
+    }
+    free(command->arena.data);
+    ledger_close(ledger);
+    return status == 0 ? 0 : cli_fail("log", &err);
+}
+
+int cmd_log(int argc, char **argv)
+{
+    static const struct option options[] = {
+            {"from", required_argument, NULL, 'f'},
+            {"count", required_argument, NULL, 'n'},
+            {"problem", required_argument, NULL, 'p'},
+            {"event", required_argument, NULL, 'e'},
+            {"json", no_argument, NULL, 'j'},
+            {"help", no_argument, NULL, 'h'},
+            {NULL, 0, NULL, 0},
+    };
+    struct log_command command = {.from = 1, .count = UINT64_MAX};
+    int letter;
+
+    while ((letter = getopt_long(argc, argv, "h", options, NULL)) != -1)
+        switch (letter) {
+        case 'f':
+            if (!cli_count("log", "--from", optarg, &command.from))
+                return EXIT_USAGE;
+            break;
+        case 'n':
+            if (!cli_count("log", "--count", optarg, &command.count))
+                return EXIT_USAGE;
+            break;
+        case 'p':
+            command.problem = optarg;
+            break;
+        case 'e':
+            command.event = optarg;
+            break;
+        case 'j':
+            command.json = true;
+            break;
+        case 'h':
+            fputs(help, stdout);
+            return 0;
+        default:
+            return EXIT_USAGE;
+        }
+    if (optind + 1 != argc)
+        return cli_usage("log", "name the store's directory");
+    command.directory = argv[optind];
+    return run(&command);
+}

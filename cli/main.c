@@ -1,0 +1,44 @@
+/* rue: one command for people and scripts. */
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct command commands[] = {
+        {"decide", cmd_decide, "ask a running service for one decision"},
+        {"feedback", cmd_feedback, "report what happened to an event"},
+        {"status", cmd_status, "what a running service knows of itself"},
+        {"sim", cmd_sim, "play a simulated world against a service"},
+        {"log", cmd_log, "print the records of a store"},
+        {"verify", cmd_verify, "check a store against itself"},
+        {"config", cmd_config, "check a configuration, show every setting"},
+};
+
+static void print_help(void)
+{
+    puts("usage: rue COMMAND [ARGUMENT]...\n");
+    for (size_t i = 0; i < ARRAY_COUNT(commands); i++)
+        printf("  %-10s %s\n", commands[i].name, commands[i].line);
+    puts("\n`rue COMMAND --help` explains a command, with an example.\n"
+         "The service itself is rued.");
+}
+
+int main(int argc, char **argv)
+{
+    if (argc >= 2 && strcmp(argv[1], "--version") == 0) {
+        puts("rue " RUE_VERSION);
+        return 0;
+    }
+    if (argc >= 2 &&
+            (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+                    strcmp(argv[1], "help") == 0)) {
+        print_help();
+        return 0;
+    }
+    for (size_t i = 0; argc >= 2 && i < ARRAY_COUNT(commands); i++)
+        if (strcmp(argv[1], commands[i].name) == 0)
+            return commands[i].run(argc - 1, argv + 1);
+    fprintf(stderr, "rue: %s (see rue --help)\n",
+            argc < 2 ? "a command is missing" : "there is no such command");
+    return EXIT_USAGE;
+}

@@ -13,24 +13,55 @@ PREFIX  ?= /usr/local
 Q       := $(if $(V),,@)
 
 .DEFAULT_GOAL := all
+
+## help     this list
+.PHONY: help
+help:
+	@sed -n 's/^## /  make /p' Makefile
+
+## deps     install the Debian packages that building and testing need
+.PHONY: deps deps-build deps-test deps-tools deps-docker
+deps: deps-build deps-test
+deps-build:
+	$(call need,build)
+deps-test: deps-build
+	$(call need,test)
+deps-tools: deps-test
+	$(call need,tools)
+deps-docker:
+	$(call need,docker)
+
 .DELETE_ON_ERROR:
 .SUFFIXES:
 MAKEFLAGS += --no-builtin-rules
 
 # ---- packages -------------------------------------------------------------
-# Debian 12 packages that building and testing need, and one file of each
-# that shows it is there.
-PACKAGES := build-essential pkg-config libzmq3-dev liblmdb-dev \
+# Debian 12 packages by purpose, and one file of each that shows it is there.
+PACKAGES_build := gcc libc6-dev pkg-config libzmq3-dev liblmdb-dev \
 	libprotobuf-c-dev protobuf-c-compiler protobuf-compiler libyaml-dev \
-	libjansson-dev libxxhash-dev libsuitesparse-dev check \
-	python3-zmq python3-protobuf
-PACKAGE_FILES := /usr/bin/gcc /usr/bin/pkg-config /usr/include/zmq.h \
-	/usr/include/lmdb.h /usr/include/protobuf-c/protobuf-c.h \
-	/usr/bin/protoc-c /usr/bin/protoc /usr/include/yaml.h \
-	/usr/include/jansson.h /usr/include/xxhash.h \
-	/usr/include/suitesparse/cholmod.h /usr/include/check.h \
+	libjansson-dev libxxhash-dev libsuitesparse-dev
+FILES_build := /usr/bin/gcc /usr/include/stdio.h /usr/bin/pkg-config \
+	/usr/include/zmq.h /usr/include/lmdb.h \
+	/usr/include/protobuf-c/protobuf-c.h /usr/bin/protoc-c /usr/bin/protoc \
+	/usr/include/yaml.h /usr/include/jansson.h /usr/include/xxhash.h \
+	/usr/include/suitesparse/cholmod.h
+PACKAGES_test := check python3 python3-zmq python3-protobuf
+FILES_test := /usr/include/check.h /usr/bin/python3 \
 	/usr/lib/python3/dist-packages/zmq/__init__.py \
 	/usr/lib/python3/dist-packages/google/protobuf/__init__.py
+PACKAGES_tools := clang-14 libclang-rt-14-dev clang-format clang-tidy \
+	cppcheck shellcheck valgrind
+FILES_tools := /usr/bin/clang-14 /usr/bin/clang-format /usr/bin/clang-tidy \
+	/usr/bin/cppcheck /usr/bin/shellcheck /usr/bin/valgrind
+PACKAGES_docker := buildah debootstrap ca-certificates
+FILES_docker := /usr/bin/buildah /usr/sbin/debootstrap
+
+# $(call missing,PURPOSE): empty when nothing of it is missing.
+missing = $(strip $(foreach f,$(FILES_$(1)),$(if $(wildcard $(f)),,$(f))))
+# Installs what a purpose needs, when something is missing.
+define need
+$(if $(call missing,$(1)),sh tests/deps.sh $(PACKAGES_$(1)),@:)
+endef
 
 # ---- flags ----------------------------------------------------------------
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion \
@@ -84,6 +115,7 @@ RUED := $(B)/rued
 RUE  := $(B)/rue
 LIBRUE := $(B)/librue.so
 
+## all      everything, under build/VARIANT/ (rued and rue are there)
 .PHONY: all
 all: $(RUED) $(RUE) \
 	$(LIBRUE) $(B)/librue.a examples \
@@ -190,7 +222,6 @@ examples: $(EXAMPLES)
 # that a forbidden call does not link. `-` in FOLDER stands for `/`.
 UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/unit/%, \
 	$(wildcard tests/unit/*/test_*.c))
-TEST_LIB_OBJECTS := $(patsubst %.c,$(B)/%.o,$(wildcard tests/lib/*.c))
 unit_folder = $(subst -,/,$(word 3,$(subst /, ,$(patsubst $(B)/%,%,$(1)))))
 
 .SECONDEXPANSION:
@@ -204,6 +235,125 @@ $(UNIT_TESTS): $(B)/%: $(B)/%.o $$(link_$$(call unit_folder,$$@))
 unit: $(UNIT_TESTS)
 	@sh tests/run.sh $(UNIT_TESTS)
 
+# tests/system/test_x.c drive the real programs; tests/system/x.sh too.
+SYSTEM_TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/system/test_*.c))
+SYSTEM_LIBS  := $(patsubst %.c,$(B)/%.o,$(wildcard tests/lib/*.c))
+$(SYSTEM_TESTS): $(B)/%: $(B)/%.o $(SYSTEM_LIBS) $(link_cli)
+	@echo "  LINK  $@"
+	$(Q)$(CC) -pthread $(LINK) $< $(SYSTEM_LIBS) -Wl,--start-group \
+		$(link_cli) -Wl,--end-group $(libs_cli) -lcheck -lsubunit -lrt -o $@
+
+LINTS := tests/lint/layers.sh tests/lint/banned.sh tests/lint/imports.sh
+TEST_PROGRAMS = $(UNIT_TESTS) $(SYSTEM_TESTS) $(wildcard tests/system/*.sh)
+
+## test     build, and run every test
+.PHONY: test check-all
+test: deps-test
+	@$(MAKE) --no-print-directory check-all
+check-all: all $(UNIT_TESTS) $(SYSTEM_TESTS)
+	@B=$(B) CC=$(CC) sh tests/run.sh $(LINTS) $(TEST_PROGRAMS)
+
+## demo     the service on a new store, three worlds, and a crash in the middle
+.PHONY: demo
+demo: deps-build
+	@$(MAKE) --no-print-directory $(RUED) $(RUE)
+	@B=$(B) sh tests/demo.sh
+
+## soak     kill the service 1,000 times under load, then check its store
+.PHONY: soak
+soak: deps-test
+	@$(MAKE) --no-print-directory all $(SYSTEM_TESTS)
+	@B=$(B) KILLS=$${KILLS:-1000} $(B)/tests/system/test_kill
+
+## asan     the tests under AddressSanitizer and UBSan
+.PHONY: asan
+asan: deps-test
+	@$(MAKE) --no-print-directory VARIANT=asan check-all
+
+## tsan     the tests under ThreadSanitizer
+.PHONY: tsan
+tsan: deps-test
+	@TSAN_OPTIONS=suppressions=$(CURDIR)/tests/lint/tsan.supp,halt_on_error=1 \
+	CK_FORK=no $(MAKE) --no-print-directory VARIANT=tsan check-all
+
+## cov      the tests with coverage; prints lines covered per folder
+.PHONY: cov
+cov: deps-test
+	@$(MAKE) --no-print-directory VARIANT=cov check-all
+	@sh tests/cov.sh $(BUILD)/cov
+
+# ---- measuring ---------------------------------------------------------------
+BENCHES := $(patsubst %.c,$(B)/%,$(wildcard bench/bench_*.c))
+$(BENCHES): $(B)/%: $(B)/%.o $(SYSTEM_LIBS) $(link_cli)
+	@echo "  LINK  $@"
+	$(Q)$(CC) -pthread $(LINK) $< $(SYSTEM_LIBS) -Wl,--start-group \
+		$(link_cli) $(call archive,service) -Wl,--end-group $(libs_cli) -o $@
+
+## bench    measure; prints `name value unit` a line
+.PHONY: bench
+bench: deps-build
+	@$(MAKE) --no-print-directory all $(BENCHES)
+	@for bench in $(BENCHES); do B=$(B) $$bench || exit 1; done
+
+# ---- fuzzing: one target for each parser -------------------------------------
+FUZZERS := $(patsubst %.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_SECONDS ?= 60
+
+## fuzz     run every fuzz target for FUZZ_SECONDS (default 60)
+.PHONY: fuzz fuzzers
+fuzz: deps-tools
+	@$(MAKE) --no-print-directory VARIANT=fuzz CC=clang-14 fuzzers
+	@sh tests/fuzz/run.sh $(FUZZ_SECONDS) $(FUZZERS)
+fuzzers: $(FUZZERS)
+ifeq ($(VARIANT),fuzz)
+$(FUZZERS): $(B)/%: $(B)/%.o $(link_cli)
+	@echo "  LINK  $@"
+	$(Q)$(CC) -pthread -fsanitize=fuzzer,address,undefined $< \
+		-Wl,--start-group $(link_cli) -Wl,--end-group $(libs_cli) -o $@
+endif
+
+# ---- form ----------------------------------------------------------------------
+C_FILES = $(shell git ls-files '*.c' '*.h')
+
+## lint     includes, imports, banned functions, format, static analysis
+.PHONY: lint
+lint: deps-tools
+	@$(MAKE) --no-print-directory all
+	@B=$(B) sh tests/run.sh $(LINTS) tests/lint/format.sh tests/lint/analyse.sh
+
+## fmt      lay out every source file
+.PHONY: fmt
+fmt: deps-tools
+	clang-format -i $(C_FILES)
+
+# ---- installing ----------------------------------------------------------------
+## install  programs, library, header, pkg-config file, unit, default config
+##          (DESTDIR and PREFIX are heeded)
+.PHONY: install
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig \
+		$(DESTDIR)$(PREFIX)/include/rue \
+		$(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)/etc/rue \
+		$(DESTDIR)$(PREFIX)/share/rue
+	install -m 755 $(RUED) $(RUE) $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(LIBRUE) $(DESTDIR)$(PREFIX)/lib/librue.so.0
+	ln -sf librue.so.0 $(DESTDIR)$(PREFIX)/lib/librue.so
+	install -m 644 $(B)/librue.a $(DESTDIR)$(PREFIX)/lib
+	install -m 644 client/rue.h $(DESTDIR)$(PREFIX)/include/rue
+	install -m 644 proto/rue.proto $(DESTDIR)$(PREFIX)/share/rue
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' \
+		client/rue.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/rue.pc
+	sed -e 's|@PREFIX@|$(PREFIX)|' service/dist/rued.service \
+		> $(DESTDIR)$(PREFIX)/lib/systemd/system/rued.service
+	[ -e $(DESTDIR)/etc/rue/rued.yaml ] || \
+		install -m 644 service/dist/rued.yaml $(DESTDIR)/etc/rue/rued.yaml
+
+## docker   build the container image without a daemon, and run it
+.PHONY: docker
+docker: deps-docker
+	@BUILD=$(BUILD) sh tests/docker.sh
+
+## clean    remove what was built
 .PHONY: clean
 clean:
 	rm -rf $(BUILD)

@@ -451,7 +451,7 @@ static int open_socket(struct front *front, struct err *err)
 
 /* Problem i goes to engine thread i mod n: worker_for() says the same. */
 static int open_shard(struct front *front, uint32_t index,
-        struct problem **problems, struct err *err)
+        struct problem **problems, bool changed, struct err *err)
 {
     uint32_t count = 0;
     struct problem **mine =
@@ -465,7 +465,7 @@ static int open_shard(struct front *front, uint32_t index,
         mine[count++] = problems[i];
     status = shard_open(&front->workers[index].shard, front->config,
             front->ledger, front->committer, &front->early, mine, count,
-            worker_clock(), err);
+            changed, worker_clock(), err);
     free(mine);
     return status;
 }
@@ -473,7 +473,9 @@ static int open_shard(struct front *front, uint32_t index,
 static int open_workers(struct front *front, struct err *err)
 {
     struct problem **problems;
-    int status = host_open(front->ledger, front->config, 0, &problems, err);
+    uint64_t folded;
+    int status = host_open(
+            front->ledger, front->config, &problems, &folded, err);
 
     if (status != 0)
         return status;
@@ -482,7 +484,7 @@ static int open_workers(struct front *front, struct err *err)
         CHECK_ZERO(pthread_mutex_init(&worker->lock, NULL));
         status = mailbox_open(&worker->inbox, WORKER_PARCELS, err);
         if (status == 0)
-            status = open_shard(front, i, problems, err);
+            status = open_shard(front, i, problems, folded > 0, err);
     }
     free(problems);
     return status;

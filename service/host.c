@@ -95,7 +95,7 @@ static void show_progress(void *self, uint64_t sequence, uint64_t last)
 }
 
 static int rebuild_all(struct ledger *ledger, struct problem **problems,
-        uint32_t count, struct err *err)
+        uint32_t count, uint64_t *folded, struct err *err)
 {
     struct rebuild rebuild = {.problems = problems, .problem_count = count,
             .progress = show_progress};
@@ -106,6 +106,7 @@ static int rebuild_all(struct ledger *ledger, struct problem **problems,
         return status;
     status = rebuild_run(&rebuild, &reader, err);
     ledger_reader_close(&reader);
+    *folded = rebuild.folded;
     if (status == 0)
         diag(DIAG_INFO, "recovery.done",
                 "problems=%u folded=%" PRIu64 " last_record=%" PRIu64, count,
@@ -121,21 +122,21 @@ static void close_all(struct problem **problems, uint32_t count)
 }
 
 int host_open(struct ledger *ledger, const struct config *config,
-        uint32_t from, struct problem ***out, struct err *err)
+        struct problem ***out, uint64_t *folded, struct err *err)
 {
-    uint32_t count = config->problem_count - from;
+    uint32_t count = config->problem_count;
     struct problem **problems = calloc(count + 1, sizeof(*problems));
     int status = 0;
 
     if (problems == NULL)
         return err_set(err, STATUS_INTERNAL, "no memory");
     for (uint32_t i = 0; status == 0 && i < count; i++) {
-        problems[i] = problem_open(config->problems[from + i], err);
+        problems[i] = problem_open(config->problems[i], err);
         if (problems[i] == NULL)
             status = STATUS_INTERNAL;
     }
     if (status == 0)
-        status = rebuild_all(ledger, problems, count, err);
+        status = rebuild_all(ledger, problems, count, folded, err);
     if (status != 0) {
         close_all(problems, count);
         return status;

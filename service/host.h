@@ -11,10 +11,12 @@
 int host_register(struct ledger *ledger, struct config *config, nanos now,
         struct err *err) MUST_USE;
 
-/* Opens a problem for each spec of `config` from index `from` on and rebuilds
- * its state. On success *problems is a heap array of config->problem_count -
- * from; the caller frees it and closes the problems. */
+/* Opens a problem for each spec of `config` and rebuilds its state. On success
+ * *problems is a heap array in the config's order; the caller frees it and
+ * closes the problems. *folded is the number of records that no snapshot
+ * covered. */
 int host_open(struct ledger *ledger, const struct config *config,
-        uint32_t from, struct problem ***problems, struct err *err) MUST_USE;
+        struct problem ***problems, uint64_t *folded,
+        struct err *err) MUST_USE;
 
 #endif

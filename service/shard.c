@@ -640,22 +640,16 @@ bool shard_snapshot_all(struct shard *shard)
 /* ---- life ---- */
 
 static int host(struct shard *shard, struct problem **problems,
-        uint32_t count, struct err *err)
+        uint32_t count, bool changed, struct err *err)
 {
-    uint32_t total = shard->hosted_count + count;
-    struct hosted *hosted = calloc(total + 1, sizeof(*hosted));
-
-    if (hosted == NULL)
+    shard->hosted = calloc(count + 1, sizeof(*shard->hosted));
+    if (shard->hosted == NULL)
         return err_set(err, STATUS_INTERNAL, "no memory");
-    if (shard->hosted_count > 0)
-        memcpy(hosted, shard->hosted, shard->hosted_count * sizeof(*hosted));
     for (uint32_t i = 0; i < count; i++)
-        hosted[shard->hosted_count + i] =
-                (struct hosted){problems[i], 0, shard->now};
-    qsort(hosted, total, sizeof(*hosted), compare_hosted);
-    free(shard->hosted);
-    shard->hosted = hosted;
-    shard->hosted_count = total;
+        shard->hosted[i] =
+                (struct hosted){problems[i], changed ? 1 : 0, shard->now};
+    shard->hosted_count = count;
+    qsort(shard->hosted, count, sizeof(*shard->hosted), compare_hosted);
     return 0;
 }
 
@@ -670,7 +664,7 @@ static int new_ids(struct shard *shard, struct err *err)
 int shard_open(struct shard *shard, const struct config *config,
         struct ledger *ledger, struct committer *committer,
         struct mailbox *early, struct problem **problems,
-        uint32_t problem_count, nanos now, struct err *err)
+        uint32_t problem_count, bool changed, nanos now, struct err *err)
 {
     int status;
 
@@ -684,7 +678,7 @@ int shard_open(struct shard *shard, const struct config *config,
     if (shard->spare.data == NULL)
         return err_set(err, STATUS_INTERNAL, "no memory");
     if ((status = new_ids(shard, err)) != 0 ||
-            (status = host(shard, problems, problem_count, err)) != 0 ||
+            (status = host(shard, problems, problem_count, changed, err)) != 0 ||
             (status = ledger_reader_open(ledger, &shard->reader, err)) != 0)
         return status;
     for (uint32_t i = 0; i < SHARD_BATCHES; i++) {

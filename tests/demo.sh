@@ -1,0 +1,111 @@
+#!/bin/sh
+# The main job, end to end: starts rued on a new store, plays three worlds
+# through its socket, kills it with -9 in the middle of one and starts it
+# again, then checks the store. B is the build directory.
+set -eu
+B=${B:-build/release}
+dir=$(mktemp -d)
+endpoint=ipc://$dir/rue.sock
+pid=
+stop() {
+    [ -z "$pid" ] || kill "$pid" 2>/dev/null || true
+    [ -z "$pid" ] || wait "$pid" 2>/dev/null || true
+    rm -rf "$dir"
+}
+trap stop EXIT
+trap 'exit 1' INT TERM
+
+start() {
+    "$B/rued" --config "$dir/rued.yaml" 2>>"$dir/rued.err" &
+    pid=$!
+    tries=0
+    until "$B/rue" status --connect "$endpoint" --timeout 500 \
+        >/dev/null 2>&1; do
+        tries=$((tries + 1))
+        if [ $tries -gt 40 ] || ! kill -0 "$pid" 2>/dev/null; then
+            cat "$dir/rued.err" >&2
+            exit 1
+        fi
+    done
+}
+
+sim() { # NAME WORLD [ARGUMENT]...
+    name=$1
+    shift
+    "$B/rue" sim "$@" --problem "$name" --connect "$endpoint" --seed 1
+}
+
+{
+    echo "listen: $endpoint"
+    echo "data: $dir/data"
+    echo "problems:"
+    "$B/rue" sim groupwise --config --problem patients
+    "$B/rue" sim sor --config --problem sor-model
+    "$B/rue" sim sor --config --problem sor-grid --variant gr_30_30.mtx
+    "$B/rue" sim sor --config --problem sor-beam --variant bcsstk01.mtx
+    "$B/rue" sim payments --config --problem payments
+} >"$dir/rued.yaml"
+
+echo "== rued on a new store ($dir/data)"
+start
+echo "== patients: small loss for every group (seed 473 of the paper)"
+"$B/rue" sim groupwise --problem patients --connect "$endpoint" --seed 473 \
+    >"$dir/patients"
+cat "$dir/patients"
+echo "== solvers: SOR's relaxation parameter, solve by solve"
+sim sor-model sor --rounds 1500 >"$dir/sor"
+sim sor-grid sor --variant gr_30_30.mtx >>"$dir/sor"
+sim sor-beam sor --variant bcsstk01.mtx >>"$dir/sor"
+cat "$dir/sor"
+
+echo "== payments, and rued is killed with -9 in the middle"
+sim payments payments --rounds 20000 >"$dir/payments" &
+player=$!
+while :; do
+    decisions=$("$B/rue" status payments --connect "$endpoint" --json |
+        sed 's/.*"decisions":\([0-9]*\).*/\1/')
+    [ "$decisions" -lt 8000 ] || break
+done
+kill -9 "$pid"
+wait "$pid" 2>/dev/null || true
+echo "   killed after $decisions decisions"
+start
+echo "   started again: $(grep -o 'id=recovery.done.*' "$dir/rued.err" | tail -1)"
+wait "$player"
+cat "$dir/payments"
+kill "$pid"
+wait "$pid" || true
+pid=
+
+echo "== what the store says"
+"$B/rue" verify "$dir/data"
+"$B/rue" verify "$dir/data" --json >"$dir/verify.json"
+
+row() { # FILE PATTERN: the mean in that row
+    sed -n "s/^  $2 *\([0-9.]*\) .*/\1/p" "$1" | head -1
+}
+echo
+echo "== in short (means; seeds: patients 473, others 1)"
+printf '%-28s %10s %10s %10s\n' '' learned baseline 'best'
+printf '%-28s %10s %10s %10s\n' 'patients: squared loss' \
+    "$(row "$dir/patients" learned)" \
+    "$(row "$dir/patients" 'one ridge for all')" \
+    "$(row "$dir/patients" 'best linear model in hindsight')"
+for problem in model gr_30_30.mtx bcsstk01.mtx; do
+    if [ $problem = model ]; then
+        sed -n '/^sor, /,/requests/p' "$dir/sor" >"$dir/one"
+    else
+        sed -n "/^sor $problem/,/requests/p" "$dir/sor" >"$dir/one"
+    fi
+    printf '%-28s %10s %10s %10s\n' "sor $problem: iterations" \
+        "$(row "$dir/one" learned)" "$(row "$dir/one" 'omega = 1')" \
+        "$(row "$dir/one" 'best arm of each solve')"
+done
+printf '%-28s %10s %10s %10s\n' 'payments: share approved' \
+    "$(row "$dir/payments" learned)" \
+    "$(row "$dir/payments" 'uniform over possible routes')" \
+    "$(row "$dir/payments" 'best possible (clairvoyant)')"
+findings=$(sed 's/.*"finding_count":\([0-9]*\).*/\1/' "$dir/verify.json")
+echo "the crash cost: $findings records, decisions or feedbacks;" \
+    "$(sed -n 's/.* \([0-9]*\) requests sent again.*/\1/p' "$dir/payments")" \
+    "requests were sent again under their ids"

@@ -1,0 +1,74 @@
+#!/bin/sh
+# The direction of includes: each folder includes itself and the folders of its
+# row, and nothing else of ours. Prints file:line of every other include.
+set -eu
+allowed() {
+    case $1 in
+    base) echo "base" ;;
+    policies) echo "policies base" ;;
+    proto) echo "proto base" ;;
+    storage) echo "storage proto base" ;;
+    service/engine) echo "service/engine policies proto base" ;;
+    config) echo "config service/engine policies proto base" ;;
+    replay) echo "replay storage service/engine policies proto base" ;;
+    service)
+        echo "service config replay storage service/engine policies proto base"
+        ;;
+    client) echo "client proto base" ;;
+    sim)
+        echo "sim client replay storage service/engine policies proto base"
+        ;;
+    cli)
+        echo "cli sim client config replay storage service/engine policies" \
+            "proto base"
+        ;;
+    esac
+}
+
+check_folder() { # FOLDER ROOT
+    status=0
+    for file in "$2/$1"/*.[ch]; do
+        [ -e "$file" ] || continue
+        grep -n '^#include "' "$file" | while IFS= read -r line; do
+            path=${line#*\"}
+            path=${path%%\"*}
+            folder=${path%/*}
+            ok=
+            for other in $(allowed "$1"); do
+                [ "$folder" != "$other" ] || ok=1
+            done
+            case $path in
+            proto/rue.pb-c.h)
+                case $file in
+                */proto/*.[ch] | */client/message.c) ;;
+                *) ok= ;;
+                esac
+                ;;
+            esac
+            [ -n "$ok" ] || echo "$file:${line%%:*}: $1 may not include $path"
+        done
+    done
+}
+
+check_all() {
+    for folder in base policies proto storage service/engine config replay \
+        service client sim cli; do
+        check_folder "$folder" "$1"
+    done
+}
+
+# The check can fail: a policy that includes the service is found.
+self=$(mktemp -d)
+trap 'rm -rf "$self"' EXIT
+mkdir -p "$self/policies"
+echo '#include "service/front.h"' >"$self/policies/bad.c"
+[ -n "$(check_all "$self")" ] || {
+    echo "layers.sh does not find what it should"
+    exit 1
+}
+
+found=$(check_all .)
+[ -z "$found" ] || {
+    echo "$found"
+    exit 1
+}

@@ -12,12 +12,14 @@ static void *member(const struct option_row *row, void *options)
     return (char *)options + row->offset;
 }
 
-static const void *const_member(const struct option_row *row, const void *options)
+static const void *const_member(
+        const struct option_row *row, const void *options)
 {
     return (const char *)options + row->offset;
 }
 
-static void set_number(const struct option_row *row, void *options, double value)
+static void set_number(
+        const struct option_row *row, void *options, double value)
 {
     void *at = member(row, options);
 
@@ -130,9 +132,8 @@ static void expectation(const struct option_row *row, char *out, size_t size)
         break;
     case OPTION_CHOICE:
         used = snprintf(out, size, "one of");
-        for (size_t i = 0; row->choices[i] != NULL && used > 0 &&
-                (size_t)used < size;
-                i++)
+        for (size_t i = 0;
+                row->choices[i] != NULL && used > 0 && (size_t)used < size; i++)
             used += snprintf(out + used, size - (size_t)used, "%s %s",
                     i > 0 ? "," : "", row->choices[i]);
         break;
@@ -166,8 +167,7 @@ static int take_value(const struct option_row *row, struct keyvalue *value,
         memcpy(member(row, options), &value->value, sizeof(value->value));
         return 0;
     }
-    if (row->type != OPTION_TEXT &&
-            parse_number(row, value->value, &number) &&
+    if (row->type != OPTION_TEXT && parse_number(row, value->value, &number) &&
             in_bounds(row, number)) {
         set_number(row, options, number);
         return 0;
@@ -193,8 +193,8 @@ int options_parse(const struct option_table *table, struct keyvalue *values,
             if (!bytes_equal(values[j].key, name))
                 continue;
             if (seen)
-                return err_set(err, STATUS_INVALID, "%s: is set twice",
-                        row->name);
+                return err_set(
+                        err, STATUS_INVALID, "%s: is set twice", row->name);
             seen = true;
             if (take_value(row, &values[j], options, err) != 0)
                 return STATUS_INVALID;

@@ -10,13 +10,13 @@
 
 enum option_type {
     OPTION_DOUBLE, /* double */
-    OPTION_COUNT,  /* uint32_t */
-    OPTION_FLAG,   /* bool: true|false, yes|no, on|off */
+    OPTION_COUNT, /* uint32_t */
+    OPTION_FLAG, /* bool: true|false, yes|no, on|off */
     OPTION_CHOICE, /* uint32_t: index into `choices` */
     OPTION_DURATION, /* nanos, written as 10m or 250ms (base/units.h) */
-    OPTION_SIZE,     /* uint64_t bytes, written as 64MiB */
-    OPTION_TEXT,     /* struct bytes: a view of the value given; the default
-                        is `text` */
+    OPTION_SIZE, /* uint64_t bytes, written as 64MiB */
+    OPTION_TEXT, /* struct bytes: a view of the value given; the default
+                    is `text` */
 };
 
 struct option_row {
@@ -25,7 +25,7 @@ struct option_row {
     size_t offset; /* of the member in the options struct */
     double min, max, fallback; /* fallback = the default; a flag's 0 or 1 */
     const char *const *choices; /* NULL-terminated, for OPTION_CHOICE */
-    const char *text;           /* default of an OPTION_TEXT */
+    const char *text; /* default of an OPTION_TEXT */
     const char *sentence;
 };
 

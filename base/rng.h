@@ -12,13 +12,13 @@
 /* What a draw is for. Numbers are part of recorded decisions: never reuse or
  * renumber one. */
 enum rng_purpose {
-    RNG_ACTION = 1,   /* which action, from its distribution */
+    RNG_ACTION = 1, /* which action, from its distribution */
     RNG_EXPLORER = 2, /* an explorer's own draws (Thompson tables) */
-    RNG_EXPERT = 3,   /* which expert is played */
-    RNG_PATH = 4,     /* perturbations of path lengths */
-    RNG_BREAKER = 5,  /* whether an open circuit lets a probe through */
-    RNG_CANARY = 6,   /* champion or challenger */
-    RNG_WORLD = 100,  /* simulated worlds */
+    RNG_EXPERT = 3, /* which expert is played */
+    RNG_PATH = 4, /* perturbations of path lengths */
+    RNG_BREAKER = 5, /* whether an open circuit lets a probe through */
+    RNG_CANARY = 6, /* champion or challenger */
+    RNG_WORLD = 100, /* simulated worlds */
     RNG_TEST = 101,
 };
 
@@ -41,7 +41,7 @@ uint32_t rng_below(struct rng *rng, uint32_t bound);
 double rng_normal(struct rng *rng);
 
 /* One block of the generator, for tests against published vectors. */
-void rng_philox(const uint32_t key[2], const uint32_t counter[4],
-        uint32_t out[4]);
+void rng_philox(
+        const uint32_t key[2], const uint32_t counter[4], uint32_t out[4]);
 
 #endif

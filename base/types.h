@@ -41,20 +41,20 @@ struct context {
  * is NULL where actions have none. */
 struct action_set {
     uint32_t count;
-    const uint32_t *slot;            /* [count] or NULL */
+    const uint32_t *slot; /* [count] or NULL */
     const struct features *features; /* [count] or NULL */
 };
 
 /* The size of a problem, as policies see it. Fixed for a policy's life. */
 struct shape {
-    uint32_t shared_dense;  /* dense columns of the context */
-    uint32_t action_dense;  /* dense columns of each action */
+    uint32_t shared_dense; /* dense columns of the context */
+    uint32_t action_dense; /* dense columns of each action */
     uint32_t named_columns; /* columns that named features are hashed into
                                where a part needs dense ones; 0 = none */
-    uint32_t slots;         /* size of the catalogue, 0 = none */
-    uint32_t actions_max;   /* most actions of one round */
-    uint32_t groups;        /* number of groups */
-    bool predict;           /* the decision is a number, not an action */
+    uint32_t slots; /* size of the catalogue, 0 = none */
+    uint32_t actions_max; /* most actions of one round */
+    uint32_t groups; /* number of groups */
+    bool predict; /* the decision is a number, not an action */
 };
 
 /* One outcome to learn from: the decision as it was made and its loss.
@@ -66,8 +66,8 @@ struct lesson {
     const struct action_set *actions;
     uint32_t chosen;
     const double *pmf; /* [actions->count] */
-    double loss;       /* scaled; for predict the scaled label */
-    double weight;     /* importance, 1 for an ordinary event */
+    double loss; /* scaled; for predict the scaled label */
+    double weight; /* importance, 1 for an ordinary event */
 };
 
 #endif

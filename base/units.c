@@ -48,14 +48,14 @@ static bool number_start(struct bytes text, double *out, struct bytes *rest)
     memcpy(copy, text.data, text.size);
     copy[text.size] = '\0';
     /* strtod also takes spaces, signs of infinity and hexadecimal. */
-    if (strchr("+-.0123456789", copy[0]) == NULL ||
-            strpbrk(copy, "xX") != NULL)
+    if (strchr("+-.0123456789", copy[0]) == NULL || strpbrk(copy, "xX") != NULL)
         return false;
     errno = 0;
     *out = strtod(copy, &end);
     if (end == copy || errno == ERANGE || !isfinite(*out))
         return false;
-    *rest = bytes_of(text.data + (end - copy), text.size - (size_t)(end - copy));
+    *rest = bytes_of(
+            text.data + (end - copy), text.size - (size_t)(end - copy));
     return true;
 }
 
@@ -92,8 +92,8 @@ static void quantity_print(uint64_t value, const struct unit *units,
     for (size_t i = 0; i < unit_count && value > 0; i++) {
         uint64_t factor = (uint64_t)units[i].factor;
         if (value % factor == 0) {
-            (void)snprintf(out, size, "%" PRIu64 "%s", value / factor,
-                    units[i].name);
+            (void)snprintf(
+                    out, size, "%" PRIu64 "%s", value / factor, units[i].name);
             return;
         }
     }

@@ -63,8 +63,8 @@ void cli_progress(const char *what, uint64_t done, uint64_t all)
     (void)fflush(stderr);
 }
 
-bool cli_number(const char *command, const char *option, const char *text,
-        double *out)
+bool cli_number(
+        const char *command, const char *option, const char *text, double *out)
 {
     if (number_parse(bytes_of_text(text), out))
         return true;

@@ -13,7 +13,7 @@
 struct command {
     const char *name;
     int (*run)(int argc, char **argv); /* argv[0] is the command's name */
-    const char *line;                  /* what it does, one line */
+    const char *line; /* what it does, one line */
 };
 
 int cmd_config(int argc, char **argv);
@@ -46,7 +46,7 @@ void cli_progress(const char *what, uint64_t done, uint64_t all);
  * is not one. */
 bool cli_count(const char *command, const char *option, const char *text,
         uint64_t *out);
-bool cli_number(const char *command, const char *option, const char *text,
-        double *out);
+bool cli_number(
+        const char *command, const char *option, const char *text, double *out);
 
 #endif

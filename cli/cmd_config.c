@@ -39,9 +39,9 @@ static int check(const char *path, bool json)
                     spec->group_count);
         (void)json_array_append_new(problems,
                 json_pack("{s:s, s:s, s:i, s:i, s:i}", "name", name, "policy",
-                        spec->policy_name, "context",
-                        (int)spec->column_count, "actions", (int)spec->slots,
-                        "groups", (int)spec->group_count));
+                        spec->policy_name, "context", (int)spec->column_count,
+                        "actions", (int)spec->slots, "groups",
+                        (int)spec->group_count));
     }
     if (json)
         cli_print_json(json_pack(
@@ -151,7 +151,8 @@ static void show_policies(json_t *list)
 static void show_config(const struct config *config, json_t *list)
 {
     for (uint32_t i = 0; i < config->listen_count && list == NULL; i++)
-        printf("%s%s\n", i == 0 ? "listen               " : "                     ",
+        printf("%s%s\n",
+                i == 0 ? "listen               " : "                     ",
                 config->listen[i]);
     show_table("service", &settings_table, &config->settings, list);
     show_table("problem (each of `problems`)", &problem_settings_table, NULL,

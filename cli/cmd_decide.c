@@ -121,8 +121,7 @@ static bool take_excluded(struct decide_command *command, char *text)
             (void)cli_usage("decide", "--exclude: too many or too large");
             return false;
         }
-        command->excluded[command->question.excluded_count++] =
-                (uint32_t)place;
+        command->excluded[command->question.excluded_count++] = (uint32_t)place;
     }
     return true;
 }
@@ -163,8 +162,7 @@ static void print_text(const rue_answer *answer)
         printf("prediction %.10g\n", answer->prediction);
     for (size_t i = 0; i < answer->count; i++)
         printf("%s %-4u %-24s %.6f\n", i == 0 ? "take" : "    ",
-                answer->ranking[i], answer->actions[i],
-                answer->probability[i]);
+                answer->ranking[i], answer->actions[i], answer->probability[i]);
     for (size_t i = 0; i < answer->expert_count; i++)
         printf("expert %-24s weight %.6f  predicts %.6g\n",
                 answer->experts[i].group, answer->experts[i].weight,
@@ -180,14 +178,13 @@ static void print_json(const rue_answer *answer)
 
     for (size_t i = 0; i < answer->count; i++)
         (void)json_array_append_new(ranking,
-                json_pack("{s:i, s:s, s:f}", "place",
-                        (int)answer->ranking[i], "action", answer->actions[i],
-                        "probability", answer->probability[i]));
+                json_pack("{s:i, s:s, s:f}", "place", (int)answer->ranking[i],
+                        "action", answer->actions[i], "probability",
+                        answer->probability[i]));
     for (size_t i = 0; i < answer->expert_count; i++)
         (void)json_array_append_new(experts,
-                json_pack("{s:s, s:f, s:f}", "group",
-                        answer->experts[i].group, "weight",
-                        answer->experts[i].weight, "prediction",
+                json_pack("{s:s, s:f, s:f}", "group", answer->experts[i].group,
+                        "weight", answer->experts[i].weight, "prediction",
                         answer->experts[i].prediction));
     all = json_pack("{s:s, s:b, s:o, s:o, s:s, s:I, s:I}", "event",
             answer->event, "repeated", answer->repeated, "ranking", ranking,
@@ -202,15 +199,14 @@ static void print_json(const rue_answer *answer)
 
 static int run(const struct decide_command *command)
 {
-    rue_client *client = connect_client(
-            "decide", command->endpoint, command->timeout_ms);
+    rue_client *client =
+            connect_client("decide", command->endpoint, command->timeout_ms);
     rue_answer answer;
     rue_status status;
 
     if (client == NULL)
         return 1;
-    status = rue_decide(
-            client, command->problem, &command->question, &answer);
+    status = rue_decide(client, command->problem, &command->question, &answer);
     if (status != RUE_OK)
         return connect_fail("decide", client, status);
     if (command->json)
@@ -229,8 +225,8 @@ static bool take_option(struct decide_command *command, int letter)
     switch (letter) {
     case 'x':
         question->context = command->context;
-        return take_numbers("--context", optarg, command->context,
-                COLUMNS_MAX, &question->context_count);
+        return take_numbers("--context", optarg, command->context, COLUMNS_MAX,
+                &question->context_count);
     case 'a':
         question->actions = command->actions;
         question->action_count = cut(optarg, command->actions, ACTIONS_MAX);

@@ -31,9 +31,9 @@ static void print_receipt(const char *what, const rue_receipt *receipt,
         const struct feedback_command *command)
 {
     if (command->json)
-        cli_print_json(json_pack("{s:s, s:s, s:b, s:b}", "item", what,
-                "status", rue_status_name(receipt->status), "repeated",
-                receipt->repeated, "held", receipt->held));
+        cli_print_json(json_pack("{s:s, s:s, s:b, s:b}", "item", what, "status",
+                rue_status_name(receipt->status), "repeated", receipt->repeated,
+                "held", receipt->held));
     else
         printf("%s: %s%s%s\n", what, rue_status_name(receipt->status),
                 receipt->repeated ? ", had been recorded before" : "",
@@ -42,8 +42,8 @@ static void print_receipt(const char *what, const rue_receipt *receipt,
 
 static int run(const struct feedback_command *command)
 {
-    rue_client *client = connect_client(
-            "feedback", command->endpoint, command->timeout_ms);
+    rue_client *client =
+            connect_client("feedback", command->endpoint, command->timeout_ms);
     rue_receipt receipt;
     rue_status status = RUE_OK;
 
@@ -114,8 +114,8 @@ int cmd_feedback(int argc, char **argv)
     command.event = argv[optind + 1];
     if (words == 3) {
         command.value_text = argv[optind + 2];
-        if (!cli_number("feedback", "VALUE", command.value_text,
-                    &command.value))
+        if (!cli_number(
+                    "feedback", "VALUE", command.value_text, &command.value))
             return EXIT_USAGE;
     }
     return run(&command);

@@ -58,8 +58,7 @@ static void print_decision(const struct decision_record *record)
         printf(" place=%u", place);
         if (place < record->question.action_count)
             printf(" action=%s",
-                    bytes_text(
-                            record->question.action[place], id, sizeof(id)));
+                    bytes_text(record->question.action[place], id, sizeof(id)));
         printf(" p=%.6g of=%u", record->probability[record->chosen],
                 record->count);
     }
@@ -84,8 +83,8 @@ static void print_feedback(const struct feedback_record *record)
         printf(" id=%s", bytes_text(record->id, id, sizeof(id)));
 }
 
-static void print_text(uint64_t sequence, struct bytes problem,
-        const union any_record *record)
+static void print_text(
+        uint64_t sequence, struct bytes problem, const union any_record *record)
 {
     char text[ID_BYTES_MAX + 1];
 
@@ -94,8 +93,7 @@ static void print_text(uint64_t sequence, struct bytes problem,
     printf(" %s problem=%s", record_kind_name(record->head.kind),
             bytes_text(problem, text, sizeof(text)));
     if (record->head.event.size > 0)
-        printf(" event=%s",
-                bytes_text(record->head.event, text, sizeof(text)));
+        printf(" event=%s", bytes_text(record->head.event, text, sizeof(text)));
     switch (record->head.kind) {
     case RECORD_DECISION:
         print_decision(&record->decision);
@@ -153,8 +151,7 @@ static json_t *json_named(const struct named *named, uint32_t count)
             (void)json_object_set_new(
                     one, "text", cli_json_text(named[i].text));
         else
-            (void)json_object_set_new(
-                    one, "value", json_real(named[i].value));
+            (void)json_object_set_new(one, "value", json_real(named[i].value));
         (void)json_array_append_new(list, one);
     }
     return list;
@@ -174,20 +171,19 @@ static json_t *json_question(const struct question *question)
     json_t *value = json_object();
     json_t *excluded = json_array();
 
+    (void)json_object_set_new(value, "shared", json_matrix(&question->shared));
     (void)json_object_set_new(
-            value, "shared", json_matrix(&question->shared));
-    (void)json_object_set_new(value, "named",
-            json_named(question->named, question->named_count));
+            value, "named", json_named(question->named, question->named_count));
     (void)json_object_set_new(value, "action",
             json_texts(question->action, question->action_count));
-    (void)json_object_set_new(value, "action_features",
-            json_matrix(&question->action_features));
+    (void)json_object_set_new(
+            value, "action_features", json_matrix(&question->action_features));
     for (uint32_t i = 0; i < question->excluded_count; i++)
         (void)json_array_append_new(
                 excluded, json_integer(question->excluded[i]));
     (void)json_object_set_new(value, "excluded", excluded);
-    (void)json_object_set_new(value, "group",
-            json_texts(question->group, question->group_count));
+    (void)json_object_set_new(
+            value, "group", json_texts(question->group, question->group_count));
     if (question->has_baseline)
         (void)json_object_set_new(
                 value, "baseline", json_integer(question->baseline));
@@ -222,8 +218,8 @@ static void json_add_decision(
         (void)json_object_set_new(
                 line, "prediction", json_real(record->prediction));
     } else {
-        (void)json_object_set_new(line, "chosen",
-                json_integer(record->eligible[record->chosen]));
+        (void)json_object_set_new(
+                line, "chosen", json_integer(record->eligible[record->chosen]));
         (void)json_object_set_new(line, "propensity",
                 json_real(record->probability[record->chosen]));
     }
@@ -233,8 +229,8 @@ static void json_add_decision(
     (void)json_object_set_new(line, "experts", experts);
     (void)json_object_set_new(line, "policy_version",
             json_integer((json_int_t)record->policy_version));
-    (void)json_object_set_new(line, "generation",
-            json_integer((json_int_t)record->generation));
+    (void)json_object_set_new(
+            line, "generation", json_integer((json_int_t)record->generation));
     if (record->has_held)
         (void)json_object_set_new(line, "held", json_real(record->held));
 }
@@ -262,8 +258,8 @@ static void json_add_expiry(json_t *line, const struct expiry_record *record)
     (void)json_object_set_new(line, "orphan", json_boolean(record->orphan));
 }
 
-static void print_json(uint64_t sequence, struct bytes problem,
-        const union any_record *record)
+static void print_json(
+        uint64_t sequence, struct bytes problem, const union any_record *record)
 {
     json_t *line = json_pack("{s:I, s:I, s:s, s:o}", "sequence",
             (json_int_t)sequence, "time_ns", (json_int_t)record->head.time,
@@ -341,8 +337,8 @@ static int print_log(struct log_command *command, struct err *err)
 {
     struct log_cursor cursor;
     struct log_entry entry;
-    int status = log_cursor_open(
-            &cursor, command->reader.txn, command->from, err);
+    int status =
+            log_cursor_open(&cursor, command->reader.txn, command->from, err);
 
     if (status != 0)
         return status;

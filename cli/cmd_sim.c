@@ -114,13 +114,12 @@ static void print_json(
             "world", command->functions->name, "variant",
             command->world.variant == NULL ? "" : command->world.variant,
             "seed", (int)command->world.seed, "value",
-            command->functions->value, "minimise",
-            command->functions->minimise, "learned",
-            json_row(&report->learned), "rows", rows, "decisions",
+            command->functions->value, "minimise", command->functions->minimise,
+            "learned", json_row(&report->learned), "rows", rows, "decisions",
             (json_int_t)report->decisions, "feedbacks",
-            (json_int_t)report->feedbacks, "resent",
-            (json_int_t)report->resent, "repeated",
-            (json_int_t)report->repeated, "seconds", report->seconds));
+            (json_int_t)report->feedbacks, "resent", (json_int_t)report->resent,
+            "repeated", (json_int_t)report->repeated, "seconds",
+            report->seconds));
 }
 
 static int play(struct sim_command *command, struct world *world)

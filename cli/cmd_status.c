@@ -22,17 +22,15 @@ static const char help[] =
 
 static void print_number(const rue_number *number)
 {
-    printf("  %-24s %-16s %.10g\n", number->name, number->group,
-            number->value);
+    printf("  %-24s %-16s %.10g\n", number->name, number->group, number->value);
 }
 
 static void print_text(const char *problem, const rue_service_status *status)
 {
-    printf("version %s, up %.1f s, last record %" PRIu64 "\n",
-            status->version, status->uptime_s, status->last_sequence);
+    printf("version %s, up %.1f s, last record %" PRIu64 "\n", status->version,
+            status->uptime_s, status->last_sequence);
     if (problem != NULL)
-        printf("problem %s: %s, generation %" PRIu64
-               ", state %016" PRIx64 "\n",
+        printf("problem %s: %s, generation %" PRIu64 ", state %016" PRIx64 "\n",
                 problem, status->policy, status->generation,
                 status->state_hash);
     for (size_t i = 0; i < status->problem_count; i++)
@@ -57,12 +55,10 @@ static void print_json(const char *problem, const rue_service_status *status)
                 (void)json_object_set_new(groups, number->group, into);
             }
         }
-        (void)json_object_set_new(
-                into, number->name, json_real(number->value));
+        (void)json_object_set_new(into, number->name, json_real(number->value));
     }
     for (size_t i = 0; i < status->problem_count; i++)
-        (void)json_array_append_new(
-                problems, json_string(status->problems[i]));
+        (void)json_array_append_new(problems, json_string(status->problems[i]));
     json_t *all = json_pack("{s:s, s:f, s:I, s:o, s:o}", "version",
             status->version, "uptime_s", status->uptime_s, "last_record",
             (json_int_t)status->last_sequence, "numbers", numbers, "groups",
@@ -73,8 +69,7 @@ static void print_json(const char *problem, const rue_service_status *status)
     } else {
         json_decref(problems);
         (void)json_object_set_new(all, "problem", json_string(problem));
-        (void)json_object_set_new(
-                all, "policy", json_string(status->policy));
+        (void)json_object_set_new(all, "policy", json_string(status->policy));
         (void)json_object_set_new(all, "generation",
                 json_integer((json_int_t)status->generation));
         (void)json_object_set_new(all, "state_hash", json_string(hash));

@@ -46,8 +46,8 @@ static void print_text(const struct verify_report *report)
                         ? "is of other settings"
                         : "none yet");
     }
-    for (uint64_t i = 0;
-            i < report->finding_count && i < VERIFY_FINDINGS_MAX; i++)
+    for (uint64_t i = 0; i < report->finding_count && i < VERIFY_FINDINGS_MAX;
+            i++)
         printf("FINDING    %s\n", report->findings[i]);
     if (report->finding_count > VERIFY_FINDINGS_MAX)
         printf("and %" PRIu64 " more\n",
@@ -67,27 +67,23 @@ static json_t *json_of(const struct verify_report *report)
     for (uint32_t i = 0; i < report->problem_count; i++) {
         const struct verify_problem *problem = &report->problems[i];
         char hash[17];
-        (void)snprintf(
-                hash, sizeof(hash), "%016" PRIx64, problem->state_hash);
+        (void)snprintf(hash, sizeof(hash), "%016" PRIx64, problem->state_hash);
         (void)json_array_append_new(problems,
                 json_pack("{s:s, s:s, s:s, s:I, s:I, s:b}", "name",
-                        problem->name, "policy", problem->policy,
-                        "state_hash", hash, "folded",
-                        (json_int_t)problem->folded, "snapshot",
+                        problem->name, "policy", problem->policy, "state_hash",
+                        hash, "folded", (json_int_t)problem->folded, "snapshot",
                         (json_int_t)problem->snapshot_sequence,
                         "snapshot_equals_fold", problem->snapshot_compared));
     }
-    for (uint64_t i = 0;
-            i < report->finding_count && i < VERIFY_FINDINGS_MAX; i++)
-        (void)json_array_append_new(
-                findings, json_string(report->findings[i]));
+    for (uint64_t i = 0; i < report->finding_count && i < VERIFY_FINDINGS_MAX;
+            i++)
+        (void)json_array_append_new(findings, json_string(report->findings[i]));
     return json_pack("{s:I, s:I, s:o, s:I, s:I, s:o, s:I, s:o}", "first",
             (json_int_t)report->first_sequence, "last",
             (json_int_t)report->last_sequence, "records", records, "events",
-            (json_int_t)report->events, "orphans",
-            (json_int_t)report->orphans, "problems", problems,
-            "finding_count", (json_int_t)report->finding_count, "findings",
-            findings);
+            (json_int_t)report->events, "orphans", (json_int_t)report->orphans,
+            "problems", problems, "finding_count",
+            (json_int_t)report->finding_count, "findings", findings);
 }
 
 static int verify_directory(const char *directory, bool json)

@@ -50,8 +50,7 @@ static bool pack_text(struct pack *pack, const char *what, const char *text,
     if (size == 0 || size > ID_BYTES_MAX)
         return refuse(pack, "%s: a text of 1 to %u bytes is needed", what,
                 ID_BYTES_MAX);
-    *out = (ProtobufCBinaryData){
-            size, UNCONST(uint8_t, (const uint8_t *)text)};
+    *out = (ProtobufCBinaryData){size, UNCONST(uint8_t, (const uint8_t *)text)};
     return true;
 }
 
@@ -64,8 +63,8 @@ static bool check_value(struct pack *pack, const char *what, double value)
 /* ---- features ---- */
 
 static bool pack_matrix(struct pack *pack, const char *what,
-        const double *values, const float *singles, size_t rows,
-        size_t columns, Rue__Matrix **out)
+        const double *values, const float *singles, size_t rows, size_t columns,
+        Rue__Matrix **out)
 {
     Rue__Matrix *matrix;
 
@@ -117,8 +116,8 @@ static bool pack_named_one(
     return check_value(pack, "named.value", named->value);
 }
 
-static bool pack_named(struct pack *pack, const rue_named *named,
-        size_t count, Rue__Named ***out)
+static bool pack_named(struct pack *pack, const rue_named *named, size_t count,
+        Rue__Named ***out)
 {
     Rue__Named **list = arena_array(pack->arena, Rue__Named *, count);
     Rue__Named *messages = arena_array(pack->arena, Rue__Named, count);
@@ -172,8 +171,8 @@ static bool pack_action_named(
         rue__action_features__init(&messages[i]);
         messages[i].action = entry->action;
         messages[i].n_named = entry->named_count;
-        if (!pack_named(pack, entry->named, entry->named_count,
-                    &messages[i].named))
+        if (!pack_named(
+                    pack, entry->named, entry->named_count, &messages[i].named))
             return false;
         list[i] = &messages[i];
     }
@@ -220,8 +219,7 @@ static bool pack_decide(
     decide->baseline = question->baseline;
     return pack_id(pack, "event", question->event, &decide->event) &&
             pack_matrix(pack, "context", question->context,
-                    question->context_f32,
-                    question->context_count > 0 ? 1 : 0,
+                    question->context_f32, question->context_count > 0 ? 1 : 0,
                     question->context_count, &decide->shared) &&
             pack_named(pack, question->named, question->named_count,
                     &decide->named) &&
@@ -231,8 +229,8 @@ static bool pack_decide(
                     question->action_features_f32, rows,
                     question->action_columns, &decide->action_features) &&
             pack_action_named(pack, question, decide) &&
-            pack_texts(pack, "group", question->groups,
-                    question->group_count, GROUPS_MAX, &decide->group);
+            pack_texts(pack, "group", question->groups, question->group_count,
+                    GROUPS_MAX, &decide->group);
 }
 
 static bool pack_decides(
@@ -259,8 +257,7 @@ static bool pack_feedbacks(
 {
     size_t count = request->report_count;
     Rue__Feedback **list = arena_array(pack->arena, Rue__Feedback *, count);
-    Rue__Feedback *feedbacks =
-            arena_array(pack->arena, Rue__Feedback, count);
+    Rue__Feedback *feedbacks = arena_array(pack->arena, Rue__Feedback, count);
 
     if (list == NULL || feedbacks == NULL)
         return too_large(pack);
@@ -286,15 +283,14 @@ static bool pack_activates(
 {
     size_t count = request->activate_count;
     Rue__Activate **list = arena_array(pack->arena, Rue__Activate *, count);
-    Rue__Activate *activates =
-            arena_array(pack->arena, Rue__Activate, count);
+    Rue__Activate *activates = arena_array(pack->arena, Rue__Activate, count);
 
     if (list == NULL || activates == NULL)
         return too_large(pack);
     for (size_t i = 0; i < count; i++) {
         rue__activate__init(&activates[i]);
-        if (!pack_text(pack, "event", request->activates[i],
-                    &activates[i].event))
+        if (!pack_text(
+                    pack, "event", request->activates[i], &activates[i].event))
             return false;
         list[i] = &activates[i];
     }
@@ -394,8 +390,7 @@ static const rue_expert *experts_of(
     rue_expert *experts = arena_array(arena, rue_expert, decision->n_expert);
 
     for (size_t i = 0; experts != NULL && i < decision->n_expert; i++)
-        experts[i] = (rue_expert){
-                text_of(decision->expert[i]->group, arena),
+        experts[i] = (rue_expert){text_of(decision->expert[i]->group, arena),
                 decision->expert[i]->weight, decision->expert[i]->prediction};
     return experts;
 }
@@ -439,8 +434,8 @@ static const rue_receipt *receipts_of(
 
     for (size_t i = 0; list != NULL && i < count; i++)
         list[i] = (rue_receipt){(rue_status)receipts[i]->status,
-                message_of(receipts[i]->message),
-                receipts[i]->repeated_answer, receipts[i]->held};
+                message_of(receipts[i]->message), receipts[i]->repeated_answer,
+                receipts[i]->held};
     return list;
 }
 

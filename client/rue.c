@@ -41,10 +41,10 @@ struct rue_client {
     void *context;
     void *socket;
     struct pending *slots; /* [options.in_flight_max] */
-    uint32_t first_free;   /* a slot, or in_flight_max: none */
+    uint32_t first_free; /* a slot, or in_flight_max: none */
     uint32_t in_flight;
     uint64_t turn;
-    double heard_at;      /* when anything came from the service */
+    double heard_at; /* when anything came from the service */
     struct arena packing; /* for one request on its way out */
     struct arena reading; /* for the newest reply: what the caller sees */
     struct event_id_source ids;
@@ -78,9 +78,8 @@ const char *rue_status_name(rue_status status)
             "INTERNAL", "UNSUPPORTED", "CORRUPT", "IO", "TIMEOUT", "AWAY",
             "NOT_FOUND"};
 
-    return (unsigned)status < sizeof(names) / sizeof(names[0])
-            ? names[status]
-            : "?";
+    return (unsigned)status < sizeof(names) / sizeof(names[0]) ? names[status]
+                                                               : "?";
 }
 
 const char *rue_error(const rue_client *client)
@@ -108,8 +107,7 @@ static rue_status fail(
         rue_client *client, rue_status status, const char *sentence)
 {
     if (sentence != client->error)
-        (void)snprintf(
-                client->error, sizeof(client->error), "%s", sentence);
+        (void)snprintf(client->error, sizeof(client->error), "%s", sentence);
     return status;
 }
 
@@ -184,8 +182,7 @@ static const char *check_options(const rue_options *options)
         return "an endpoint is needed";
     if (options->timeout_ms < 1 || options->retry_ms < 1)
         return "timeout_ms and retry_ms are at least 1";
-    if (options->in_flight_max < 1 ||
-            options->in_flight_max > IN_FLIGHT_LIMIT)
+    if (options->in_flight_max < 1 || options->in_flight_max > IN_FLIGHT_LIMIT)
         return "in_flight_max is 1 to 65536";
     return NULL;
 }
@@ -203,8 +200,8 @@ rue_client *rue_open(const rue_options *options, char *error, size_t size)
         client->options = *options;
         if (!open_memory(client))
             wrong = "no memory";
-        else if (getrandom(&client->ids.maker, sizeof(client->ids.maker),
-                         0) != (ssize_t)sizeof(client->ids.maker))
+        else if (getrandom(&client->ids.maker, sizeof(client->ids.maker), 0) !=
+                (ssize_t)sizeof(client->ids.maker))
             wrong = "no random bytes";
         else
             wrong = open_socket(client);
@@ -243,8 +240,7 @@ void rue_close(rue_client *client)
  * service is not a failure: the next retry sends them. */
 static void transmit(rue_client *client, struct pending *pending, double now)
 {
-    (void)zmq_send(
-            client->socket, pending->bytes, pending->size, ZMQ_DONTWAIT);
+    (void)zmq_send(client->socket, pending->bytes, pending->size, ZMQ_DONTWAIT);
     pending->sent_last = now;
     if (pending->attempts++ > 0)
         client->counters.resent++;
@@ -266,8 +262,8 @@ static bool keep_bytes(struct pending *pending, struct bytes packed)
     return true;
 }
 
-static bool keep_fallbacks(rue_client *client, struct pending *pending,
-        const rue_request *request)
+static bool keep_fallbacks(
+        rue_client *client, struct pending *pending, const rue_request *request)
 {
     pending->question_count = request->question_count;
     if (client->options.fallback == RUE_FALLBACK_NONE ||
@@ -339,9 +335,8 @@ static void finish(
 }
 
 /* An answer made here, in the arena. */
-static void answer_fallback(rue_client *client,
-        const struct fallback *fallback, rue_status status,
-        rue_answer *answer)
+static void answer_fallback(rue_client *client, const struct fallback *fallback,
+        rue_status status, rue_answer *answer)
 {
     static const uint32_t zero_place;
     static const double one = 1.0;
@@ -359,8 +354,8 @@ static void answer_fallback(rue_client *client,
             action == NULL)
         return;
     *place = fallback->place;
-    *action = arena_copy(&client->reading, fallback->action,
-            strlen(fallback->action) + 1);
+    *action = arena_copy(
+            &client->reading, fallback->action, strlen(fallback->action) + 1);
     if (*action == NULL)
         return;
     answer->fallback = 1;
@@ -381,8 +376,8 @@ static void give_up(rue_client *client, struct pending *pending)
     rue_answer *answers;
 
     arena_reset(&client->reading);
-    answers = arena_array(
-            &client->reading, rue_answer, pending->question_count);
+    answers =
+            arena_array(&client->reading, rue_answer, pending->question_count);
     reply.message = heard ? "no answer in time"
                           : "nothing came from the service in time";
     for (size_t i = 0; answers != NULL && i < pending->question_count; i++)
@@ -418,8 +413,8 @@ static bool take_frame(rue_client *client, struct bytes frame)
         return false;
     }
     slot = (uint32_t)(id & (IN_FLIGHT_LIMIT - 1));
-    pending = slot < client->options.in_flight_max ? &client->slots[slot]
-                                                   : NULL;
+    pending =
+            slot < client->options.in_flight_max ? &client->slots[slot] : NULL;
     if (id == 0 || pending == NULL || pending->id != id ||
             try_again_later(client, &reply)) {
         client->counters.ignored += pending == NULL || pending->id != id;
@@ -588,8 +583,7 @@ rue_status rue_decide(rue_client *client, const char *problem,
 static rue_status one_receipt(rue_client *client, rue_status status,
         const rue_receipt *receipts, size_t count, rue_receipt *out)
 {
-    rue_receipt receipt = {
-            .status = status == RUE_OK ? RUE_INTERNAL : status,
+    rue_receipt receipt = {.status = status == RUE_OK ? RUE_INTERNAL : status,
             .message = client->error};
 
     if (status == RUE_OK && count == 1)
@@ -602,8 +596,7 @@ static rue_status one_receipt(rue_client *client, rue_status status,
 }
 
 rue_status rue_feedback(rue_client *client, const char *problem,
-        const char *event, double value, const char *id,
-        rue_receipt *receipt)
+        const char *event, double value, const char *id, rue_receipt *receipt)
 {
     rue_report report = {event, value, id};
     rue_request request = {
@@ -623,12 +616,12 @@ rue_status rue_activate(rue_client *client, const char *problem,
     rue_reply reply;
     rue_status status = rue_call(client, &request, &reply);
 
-    return one_receipt(client, status, reply.activations,
-            reply.activation_count, receipt);
+    return one_receipt(
+            client, status, reply.activations, reply.activation_count, receipt);
 }
 
-rue_status rue_get_status(rue_client *client, const char *problem,
-        rue_service_status *status)
+rue_status rue_get_status(
+        rue_client *client, const char *problem, rue_service_status *status)
 {
     rue_request request = {.problem = problem};
     rue_reply reply;

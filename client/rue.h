@@ -45,19 +45,19 @@ extern "C" {
 /* The numbers are those of the wire. */
 typedef enum rue_status {
     RUE_OK = 0,
-    RUE_INVALID = 1,         /* not acceptable; the message says why */
+    RUE_INVALID = 1, /* not acceptable; the message says why */
     RUE_UNKNOWN_PROBLEM = 2, /* no such problem is configured */
-    RUE_UNKNOWN_EVENT = 3,   /* activate: no such decision */
-    RUE_DUPLICATE = 4,       /* that id was used for something else */
+    RUE_UNKNOWN_EVENT = 3, /* activate: no such decision */
+    RUE_DUPLICATE = 4, /* that id was used for something else */
     RUE_DENIED = 5,
-    RUE_BUSY = 6,         /* too much is waiting, here or there */
+    RUE_BUSY = 6, /* too much is waiting, here or there */
     RUE_STORAGE_FULL = 7, /* the service cannot record anything now */
-    RUE_INTERNAL = 8,     /* a fault, or no memory */
+    RUE_INTERNAL = 8, /* a fault, or no memory */
     RUE_UNSUPPORTED = 9,
     RUE_CORRUPT = 10,
     RUE_IO = 11,
     RUE_TIMEOUT = 12, /* no answer in time, but the service is there */
-    RUE_AWAY = 13,    /* nothing came from the service at all */
+    RUE_AWAY = 13, /* nothing came from the service at all */
     RUE_NOT_FOUND = 14
 } rue_status;
 
@@ -70,20 +70,20 @@ const char *rue_status_name(rue_status status);
 typedef enum rue_fallback {
     RUE_FALLBACK_NONE = 0,
     RUE_FALLBACK_BASELINE = 1, /* the question's baseline, if it has one */
-    RUE_FALLBACK_FIRST = 2     /* the baseline, or else the first action that
-                                  is not excluded */
+    RUE_FALLBACK_FIRST = 2 /* the baseline, or else the first action that
+                              is not excluded */
 } rue_fallback;
 
 typedef struct rue_options {
-    const char *endpoint;   /* tcp://ADDRESS:PORT or ipc://PATH; default
-                               tcp://127.0.0.1:5750 */
-    int timeout_ms;         /* from sending to giving up; default 2000 */
-    int retry_ms;           /* from one try to the next; default 250 */
-    int retry_busy;         /* also try again after BUSY and STORAGE_FULL;
-                               default 1 */
+    const char *endpoint; /* tcp://ADDRESS:PORT or ipc://PATH; default
+                             tcp://127.0.0.1:5750 */
+    int timeout_ms; /* from sending to giving up; default 2000 */
+    int retry_ms; /* from one try to the next; default 250 */
+    int retry_busy; /* also try again after BUSY and STORAGE_FULL;
+                       default 1 */
     uint32_t in_flight_max; /* requests without a reply; default 1024, at most
                                65536 */
-    rue_fallback fallback;  /* default NONE */
+    rue_fallback fallback; /* default NONE */
 } rue_options;
 
 void rue_options_init(rue_options *options);
@@ -119,14 +119,14 @@ typedef struct rue_action_named {
  * problem's configuration where action_count is 0. */
 typedef struct rue_question {
     const char *event; /* NULL: one is made */
-    const double *context;    /* [context_count], in the declared order */
+    const double *context; /* [context_count], in the declared order */
     const float *context_f32; /* the same in single precision, instead */
     size_t context_count;
     const rue_named *named; /* [named_count] of the context */
     size_t named_count;
     const char *const *actions; /* [action_count] ids */
     size_t action_count;
-    const double *action_features;    /* [action_rows][action_columns] */
+    const double *action_features; /* [action_rows][action_columns] */
     const float *action_features_f32; /* instead */
     size_t action_rows;
     size_t action_columns;
@@ -138,8 +138,8 @@ typedef struct rue_question {
     size_t group_count;
     int has_baseline;
     uint32_t baseline; /* place of what you would do without rue */
-    int deferred;      /* counts only after rue_activate() */
-    int experts;       /* also tell what each expert said */
+    int deferred; /* counts only after rue_activate() */
+    int experts; /* also tell what each expert said */
 } rue_question;
 
 typedef struct rue_expert {
@@ -151,14 +151,14 @@ typedef struct rue_expert {
 typedef struct rue_answer {
     rue_status status;
     const char *message; /* why not, "" if OK */
-    const char *event;   /* id to report under; "" where there is none */
-    size_t count;        /* of the ranking; 0 in the predict form */
-    const uint32_t *ranking;    /* places, the chosen one first */
-    const double *probability;  /* in ranking's order */
+    const char *event; /* id to report under; "" where there is none */
+    size_t count; /* of the ranking; 0 in the predict form */
+    const uint32_t *ranking; /* places, the chosen one first */
+    const double *probability; /* in ranking's order */
     const char *const *actions; /* ids, in ranking's order */
-    uint32_t chosen;            /* = ranking[0] */
-    const char *action;         /* = actions[0] */
-    double propensity;          /* = probability[0]; 1 for a fallback */
+    uint32_t chosen; /* = ranking[0] */
+    const char *action; /* = actions[0] */
+    double propensity; /* = probability[0]; 1 for a fallback */
     int has_prediction;
     double prediction; /* predict form */
     const char *policy;
@@ -172,15 +172,15 @@ typedef struct rue_answer {
 
 typedef struct rue_report {
     const char *event;
-    double value;   /* reward, cost or label */
+    double value; /* reward, cost or label */
     const char *id; /* of this feedback; NULL: one is made */
 } rue_report;
 
 typedef struct rue_receipt {
     rue_status status;
     const char *message; /* "" if OK */
-    int repeated;        /* had been recorded before */
-    int held;            /* kept until the event is decided (or activated) */
+    int repeated; /* had been recorded before */
+    int held; /* kept until the event is decided (or activated) */
 } rue_receipt;
 
 /* ---- one thing at a time, waiting ---- */
@@ -194,8 +194,7 @@ rue_status rue_decide(rue_client *client, const char *problem,
 /* `id` may be NULL: one is made, so that every call counts as a feedback of
  * its own, also across retries. `receipt` may be NULL. */
 rue_status rue_feedback(rue_client *client, const char *problem,
-        const char *event, double value, const char *id,
-        rue_receipt *receipt);
+        const char *event, double value, const char *id, rue_receipt *receipt);
 
 rue_status rue_activate(rue_client *client, const char *problem,
         const char *event, rue_receipt *receipt);
@@ -221,8 +220,8 @@ typedef struct rue_service_status {
     uint64_t last_sequence;
 } rue_service_status;
 
-rue_status rue_get_status(rue_client *client, const char *problem,
-        rue_service_status *status);
+rue_status rue_get_status(
+        rue_client *client, const char *problem, rue_service_status *status);
 
 /* ---- many things at a time ---- */
 
@@ -239,7 +238,7 @@ typedef struct rue_request {
 } rue_request;
 
 typedef struct rue_reply {
-    rue_status status;   /* of the whole request */
+    rue_status status; /* of the whole request */
     const char *message; /* "" if OK */
     size_t answer_count; /* as many as questions if status is OK, TIMEOUT or
                             AWAY (the fallbacks); else 0 */
@@ -248,7 +247,7 @@ typedef struct rue_reply {
     const rue_receipt *receipts;
     size_t activation_count;
     const rue_receipt *activations;
-    double waited_ms;  /* from sending to this reply */
+    double waited_ms; /* from sending to this reply */
     unsigned attempts; /* how often it was sent */
 } rue_reply;
 
@@ -282,11 +281,11 @@ const char *rue_error(const rue_client *client);
 void rue_make_id(rue_client *client, char id[RUE_ID_SIZE]);
 
 typedef struct rue_counters {
-    uint64_t sent;      /* requests, each once */
-    uint64_t resent;    /* tries after the first */
-    uint64_t replies;   /* that ended a request */
-    uint64_t ignored;   /* replies to nothing in flight, or unreadable */
-    uint64_t timeouts;  /* requests given up */
+    uint64_t sent; /* requests, each once */
+    uint64_t resent; /* tries after the first */
+    uint64_t replies; /* that ended a request */
+    uint64_t ignored; /* replies to nothing in flight, or unreadable */
+    uint64_t timeouts; /* requests given up */
     uint64_t fallbacks; /* answers made here */
 } rue_counters;
 

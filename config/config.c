@@ -32,8 +32,8 @@ static int flat_failed(
     return err_set(flat->err, STATUS_INVALID, "%s", what);
 }
 
-static struct bytes join_keys(struct flat *flat, struct bytes prefix,
-        const yaml_node_t *key)
+static struct bytes join_keys(
+        struct flat *flat, struct bytes prefix, const yaml_node_t *key)
 {
     size_t tail = key->data.scalar.length;
     size_t dot = prefix.size > 0 ? 1 : 0;
@@ -81,16 +81,15 @@ static bool same_scalar(const yaml_node_t *a, const yaml_node_t *b)
 static int flatten_pair(struct flat *flat, const yaml_node_t *mapping,
         const yaml_node_pair_t *pair, struct bytes prefix, int depth)
 {
-    const yaml_node_t *key =
-            yaml_document_get_node(flat->document, pair->key);
+    const yaml_node_t *key = yaml_document_get_node(flat->document, pair->key);
     struct bytes joined;
 
     if (key->type != YAML_SCALAR_NODE || key->data.scalar.length == 0)
         return flat_failed(flat, key, "a key must be a word");
     for (const yaml_node_pair_t *earlier = mapping->data.mapping.pairs.start;
             earlier < pair; earlier++)
-        if (same_scalar(key,
-                    yaml_document_get_node(flat->document, earlier->key)))
+        if (same_scalar(
+                    key, yaml_document_get_node(flat->document, earlier->key)))
             return flat_failed(flat, key, "this key is set twice");
     joined = join_keys(flat, prefix, key);
     if (joined.data == NULL)
@@ -183,8 +182,8 @@ static int take_listen(struct load *load, struct keyvalue *values, size_t count)
 }
 
 /* The line of the setting that a message of options_parse begins with. */
-static uint32_t line_of_message(const struct keyvalue *values, size_t count,
-        const struct err *err)
+static uint32_t line_of_message(
+        const struct keyvalue *values, size_t count, const struct err *err)
 {
     for (size_t i = 0; i < count; i++)
         if (strlen(err->text) > values[i].key.size &&
@@ -262,8 +261,7 @@ static int take_problem(struct load *load, int index)
 {
     const yaml_node_t *node = yaml_document_get_node(load->document, index);
     struct config *config = load->config;
-    struct problem_spec *spec =
-            arena_zalloc(&config->arena, 1, sizeof(*spec));
+    struct problem_spec *spec = arena_zalloc(&config->arena, 1, sizeof(*spec));
     char text[ID_BYTES_MAX + 1];
     struct bytes name;
     struct flat flat;
@@ -300,12 +298,11 @@ static int take_problems(struct load *load, int index)
     if (count > PROBLEMS_MAX)
         return err_set(load->err, STATUS_INVALID, "problems: at most %u",
                 PROBLEMS_MAX);
-    load->config->problems = arena_array(
-            &load->config->arena, struct problem_spec *, count);
+    load->config->problems =
+            arena_array(&load->config->arena, struct problem_spec *, count);
     CHECK(load->config->problems != NULL);
     for (size_t i = 0; i < count; i++) {
-        int status =
-                take_problem(load, node->data.sequence.items.start[i]);
+        int status = take_problem(load, node->data.sequence.items.start[i]);
         if (status != 0)
             return status;
     }
@@ -326,8 +323,7 @@ static int take_root(struct load *load)
     int problems = 0;
     int status = 0;
 
-    flat.values =
-            arena_array(flat.arena, struct keyvalue, flat.capacity);
+    flat.values = arena_array(flat.arena, struct keyvalue, flat.capacity);
     CHECK(flat.values != NULL);
     if (root == NULL)
         return take_settings(load, flat.values, 0);
@@ -470,8 +466,8 @@ const struct problem_spec *config_problem(
 
 /* ---- reload ---- */
 
-static int check_rows(const struct config *old, const struct config *new,
-        struct err *err)
+static int check_rows(
+        const struct config *old, const struct config *new, struct err *err)
 {
     for (size_t i = 0; i < settings_table.count; i++) {
         const struct option_row *row = &settings_table.rows[i];
@@ -485,8 +481,8 @@ static int check_rows(const struct config *old, const struct config *new,
     return 0;
 }
 
-static int check_listen(const struct config *old, const struct config *new,
-        struct err *err)
+static int check_listen(
+        const struct config *old, const struct config *new, struct err *err)
 {
     bool same = old->listen_count == new->listen_count;
 

@@ -10,8 +10,8 @@
 #define CONFIG_CONFIG_H
 
 #include "base/arena.h"
-#include "service/engine/problem.h"
 #include "config/settings.h"
+#include "service/engine/problem.h"
 
 #define LISTEN_MAX 8u
 

@@ -4,8 +4,8 @@
 #ifndef CONFIG_SETTINGS_H
 #define CONFIG_SETTINGS_H
 
-#include "base/time.h"
 #include "base/options.h"
+#include "base/time.h"
 
 struct settings {
     struct bytes data;

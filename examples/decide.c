@@ -34,8 +34,7 @@ int main(int argc, char **argv)
             answer.action, answer.propensity, answer.policy);
 
     /* Later, when the application knows what came of it: */
-    if (rue_feedback(client, "demo", answer.event, 1.0, NULL, NULL) !=
-            RUE_OK) {
+    if (rue_feedback(client, "demo", answer.event, 1.0, NULL, NULL) != RUE_OK) {
         fprintf(stderr, "feedback: %s\n", rue_error(client));
         rue_close(client);
         return 1;

@@ -9,8 +9,8 @@
 #define POLICIES_EXPLORER_H
 
 #include "base/arena.h"
-#include "base/rng.h"
 #include "base/options.h"
+#include "base/rng.h"
 
 /* What an explorer may know of the moment. */
 struct round {

@@ -32,7 +32,6 @@ void features_dense(const struct features *features, uint32_t dense_columns,
     for (uint32_t i = 0; i < features->named_count; i++) {
         uint64_t hash = features->named[i].hash;
         double sign = hash >> 63 ? -1.0 : 1.0;
-        out[(uint32_t)hash % named_columns] +=
-                sign * features->named[i].value;
+        out[(uint32_t)hash % named_columns] += sign * features->named[i].value;
     }
 }

@@ -109,7 +109,8 @@ static int term_parse(struct words *words, struct group_term *term,
     if (number)
         return 0;
     if (term->dense ||
-            (term->operation != GROUP_EQUAL && term->operation != GROUP_NOT_EQUAL))
+            (term->operation != GROUP_EQUAL &&
+                    term->operation != GROUP_NOT_EQUAL))
         return err_set(err, STATUS_INVALID,
                 "'%s' is not a number; words go with = and != on named "
                 "features",
@@ -119,8 +120,8 @@ static int term_parse(struct words *words, struct group_term *term,
 }
 
 int group_rule_parse(struct group_rule *rule, struct bytes text,
-        const struct bytes *columns, uint32_t column_count,
-        struct arena *arena, struct err *err)
+        const struct bytes *columns, uint32_t column_count, struct arena *arena,
+        struct err *err)
 {
     struct words words = {text};
 
@@ -131,8 +132,8 @@ int group_rule_parse(struct group_rule *rule, struct bytes text,
     for (;;) {
         struct bytes word;
         if (rule->term_count == TERMS_MAX)
-            return err_set(err, STATUS_INVALID, "at most %u comparisons",
-                    TERMS_MAX);
+            return err_set(
+                    err, STATUS_INVALID, "at most %u comparisons", TERMS_MAX);
         if (term_parse(&words, &rule->terms[rule->term_count], columns,
                     column_count, err) != 0)
             return STATUS_INVALID;
@@ -141,8 +142,8 @@ int group_rule_parse(struct group_rule *rule, struct bytes text,
         if (word.size == 0)
             return 0;
         if (!bytes_equal(word, bytes_of_text("and")))
-            return err_set(err, STATUS_INVALID,
-                    "comparisons are joined by `and`");
+            return err_set(
+                    err, STATUS_INVALID, "comparisons are joined by `and`");
     }
 }
 

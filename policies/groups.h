@@ -22,9 +22,9 @@ enum group_operator {
 };
 
 struct group_term {
-    bool dense;      /* else named */
+    bool dense; /* else named */
     uint32_t column; /* dense column */
-    uint64_t hash;   /* named feature */
+    uint64_t hash; /* named feature */
     enum group_operator operation;
     double value;
 };
@@ -37,8 +37,8 @@ struct group_rule {
 /* Parses `text`. `columns` are the names of the dense context columns.
  * INVALID names the place. The rule's terms lie in `arena`. */
 int group_rule_parse(struct group_rule *rule, struct bytes text,
-        const struct bytes *columns, uint32_t column_count,
-        struct arena *arena, struct err *err) MUST_USE;
+        const struct bytes *columns, uint32_t column_count, struct arena *arena,
+        struct err *err) MUST_USE;
 
 bool group_rule_holds(
         const struct group_rule *rule, const struct features *features);

@@ -74,8 +74,7 @@ static const struct option_row tsallis_rows[] = {
 /* ---- the normaliser ---- */
 
 /* Probabilities for cumulative losses lhat[count]; arena-free. */
-static void normalise(
-        const double *lhat, uint32_t count, double eta, double *p)
+static void normalise(const double *lhat, uint32_t count, double eta, double *p)
 {
     double least = lhat[0];
     double low, high, x, sum = 0.0;
@@ -195,8 +194,7 @@ static double scale_of(double rounds, double loss_sum)
 
 static double rate_of(const struct tsallis *self, double round)
 {
-    double numerator =
-            self->options->estimator == ESTIMATOR_RV ? 4.0 : 2.0;
+    double numerator = self->options->estimator == ESTIMATOR_RV ? 4.0 : 2.0;
 
     return numerator / sqrt(round);
 }
@@ -206,8 +204,8 @@ static void tsallis_decide(const void *block, const struct context *context,
         struct arena *scratch, double *pmf)
 {
     const struct tsallis *self = block;
-    const double *at = self->values +
-            bin_index(self, context) * bin_values(self->slots);
+    const double *at =
+            self->values + bin_index(self, context) * bin_values(self->slots);
     double scale = scale_of(at[0], at[1]);
     double *lhat = arena_array(scratch, double, actions->count);
 
@@ -319,8 +317,8 @@ static void tsallis_visit(const void *block, const struct visitor *visitor)
         losses += self->values[bin * bin_values(self->slots) + 1];
     }
     visitor->number(visitor->self, "tsallis_rounds", -1, rounds);
-    visitor->number(visitor->self, "tsallis_scale", -1,
-            scale_of(rounds, losses));
+    visitor->number(
+            visitor->self, "tsallis_scale", -1, scale_of(rounds, losses));
 }
 
 const struct learner learner_tsallis_inf = {

@@ -25,8 +25,8 @@ void axpy(double factor, const double *restrict x, double *restrict y,
         y[i] += factor * x[i];
 }
 
-void symmetric_times(const double *restrict triangle,
-        const double *restrict x, double *restrict y, uint32_t d)
+void symmetric_times(const double *restrict triangle, const double *restrict x,
+        double *restrict y, uint32_t d)
 {
     const double *row = triangle;
 

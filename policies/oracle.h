@@ -16,8 +16,8 @@
 #include "base/arena.h"
 #include "base/bytes.h"
 #include "base/err.h"
-#include "base/types.h"
 #include "base/options.h"
+#include "base/types.h"
 
 /* Takes named numbers out of a state, for metrics and reports. `group` is
  * the index of the group that the number is about, or -1. */
@@ -30,7 +30,7 @@ struct visitor {
  * group's index, or -1 for the always-on expert. */
 struct expert_view {
     int32_t group;
-    double weight;     /* its share in the combination, sums to 1 */
+    double weight; /* its share in the combination, sums to 1 */
     double prediction; /* loss (predict form: scaled label) */
 };
 

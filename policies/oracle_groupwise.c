@@ -26,9 +26,9 @@ struct groupwise_options {
 
 /* The meta state of one expert. */
 struct expert {
-    double regret;     /* R; exponential: log weight */
-    double variation;  /* C; exponential: unused */
-    double loss;       /* cumulative, its own */
+    double regret; /* R; exponential: log weight */
+    double variation; /* C; exponential: unused */
+    double loss; /* cumulative, its own */
     double mixed_loss; /* cumulative, of the combination on its rounds */
     uint64_t rounds;
 };
@@ -128,12 +128,11 @@ static void *inner_of(struct groupwise *self, uint32_t expert)
 
 static const void *const_inner(const struct groupwise *self, uint32_t expert)
 {
-    return (const char *)self + self->inner_offset +
-            expert * self->inner_size;
+    return (const char *)self + self->inner_offset + expert * self->inner_size;
 }
 
-static void groupwise_init(void *block, const struct oracle_spec *spec,
-        const struct shape *shape)
+static void groupwise_init(
+        void *block, const struct oracle_spec *spec, const struct shape *shape)
 {
     struct groupwise *self = block;
 
@@ -182,8 +181,8 @@ static void wake(const struct groupwise *self, const struct context *context,
     if (options_of(self->spec)->weights == WEIGHTS_EXPONENTIAL)
         specialists_weights(awake->regret, awake->count, awake->weight);
     else
-        anh_weights(awake->regret, awake->variation, awake->count,
-                awake->weight);
+        anh_weights(
+                awake->regret, awake->variation, awake->count, awake->weight);
 }
 
 static double clipped(const struct groupwise *self, double loss)
@@ -194,9 +193,8 @@ static double clipped(const struct groupwise *self, double loss)
 
 /* ---- predicting ---- */
 
-static void groupwise_predict(const void *block,
-        const struct context *context, const struct action_set *actions,
-        struct arena *scratch, double *losses)
+static void groupwise_predict(const void *block, const struct context *context,
+        const struct action_set *actions, struct arena *scratch, double *losses)
 {
     const struct groupwise *self = block;
     const struct oracle *inner = self->spec->inner->oracle;
@@ -256,8 +254,7 @@ static uint32_t groupwise_experts(const void *block,
     predict_one(self, context, actions, index, &awake, scratch, predictions);
     count = awake.count < max ? awake.count : max;
     for (uint32_t i = 0; i < count; i++)
-        out[i] = (struct expert_view){
-                awake.expert[i] < self->shape->groups
+        out[i] = (struct expert_view){awake.expert[i] < self->shape->groups
                         ? (int32_t)awake.expert[i]
                         : -1,
                 awake.weight[i], predictions[i]};
@@ -265,9 +262,8 @@ static uint32_t groupwise_experts(const void *block,
 }
 
 /* Widths add up under the same weights (bandits.md, 2.3). */
-static void groupwise_spread(const void *block,
-        const struct context *context, const struct action_set *actions,
-        struct arena *scratch, double *widths)
+static void groupwise_spread(const void *block, const struct context *context,
+        const struct action_set *actions, struct arena *scratch, double *widths)
 {
     const struct groupwise *self = block;
     const struct oracle *inner = self->spec->inner->oracle;
@@ -293,8 +289,8 @@ static void groupwise_spread(const void *block,
 /* ---- learning ---- */
 
 /* The meta level: own losses of the awake experts, and the new weights. */
-static void learn_weights(struct groupwise *self, struct awake *awake,
-        const double *losses)
+static void learn_weights(
+        struct groupwise *self, struct awake *awake, const double *losses)
 {
     double mixed = 0.0;
 
@@ -304,8 +300,8 @@ static void learn_weights(struct groupwise *self, struct awake *awake,
         (void)specialists_update(
                 awake->regret, awake->weight, losses, awake->count);
     else
-        (void)anh_update(awake->regret, awake->variation, awake->weight,
-                losses, awake->count);
+        (void)anh_update(awake->regret, awake->variation, awake->weight, losses,
+                awake->count);
     for (uint32_t i = 0; i < awake->count; i++) {
         struct expert *expert = &self->experts[awake->expert[i]];
         expert->regret = awake->regret[i];
@@ -329,8 +325,8 @@ static void groupwise_learn(
         return;
     losses = arena_array(scratch, double, awake.count);
     CHECK(losses != NULL);
-    predict_one(self, lesson->context, lesson->actions, lesson->chosen,
-            &awake, scratch, losses);
+    predict_one(self, lesson->context, lesson->actions, lesson->chosen, &awake,
+            scratch, losses);
     for (uint32_t i = 0; i < awake.count; i++)
         losses[i] = (losses[i] - lesson->loss) * (losses[i] - lesson->loss);
     learn_weights(self, &awake, losses);
@@ -359,8 +355,7 @@ static void groupwise_save(const void *block, struct writer *writer)
     }
 }
 
-static int groupwise_load(
-        void *block, struct reader *reader, struct err *err)
+static int groupwise_load(void *block, struct reader *reader, struct err *err)
 {
     struct groupwise *self = block;
     uint32_t count = read_u32(reader);
@@ -379,8 +374,8 @@ static int groupwise_load(
         if (reader->failed)
             return err_set(
                     err, STATUS_CORRUPT, "groupwise: state is cut short");
-        if (self->spec->inner->oracle->load(
-                    inner_of(self, i), reader, err) != 0)
+        if (self->spec->inner->oracle->load(inner_of(self, i), reader, err) !=
+                0)
             return err_prefix(err, "groupwise: expert %u", i);
     }
     return 0;
@@ -423,15 +418,14 @@ static void groupwise_visit(const void *block, const struct visitor *visitor)
     for (uint32_t i = 0; i < self->count; i++) {
         const struct expert *expert = &self->experts[i];
         int32_t group = i < self->shape->groups ? (int32_t)i : -1;
-        visitor->number(visitor->self, "expert_rounds", group,
-                (double)expert->rounds);
-        visitor->number(visitor->self, "expert_loss", group, expert->loss);
         visitor->number(
-                visitor->self, "mixed_loss", group, expert->mixed_loss);
+                visitor->self, "expert_rounds", group, (double)expert->rounds);
+        visitor->number(visitor->self, "expert_loss", group, expert->loss);
+        visitor->number(visitor->self, "mixed_loss", group, expert->mixed_loss);
         visitor->number(visitor->self, "meta_regret", group,
                 expert->mixed_loss - expert->loss);
-        visitor->number(visitor->self, "meta_regret_bound", group,
-                meta_bound(self, i));
+        visitor->number(
+                visitor->self, "meta_regret_bound", group, meta_bound(self, i));
     }
 }
 

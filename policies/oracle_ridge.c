@@ -26,7 +26,7 @@ struct ridge {
     const struct ridge_options *options;
     const struct shape *shape;
     uint32_t common; /* columns of [1, shared]: the same for all actions */
-    uint32_t width;  /* columns of phi */
+    uint32_t width; /* columns of phi */
     uint32_t models;
     uint64_t lessons;
     double effective;
@@ -141,8 +141,7 @@ static size_t ridge_footprint(const struct oracle_spec *spec,
 static size_t ridge_scratch(
         const struct oracle_spec *spec, const struct shape *shape)
 {
-    return 4 * ((size_t)width_of(options_of(spec), shape) + 8) *
-            sizeof(double);
+    return 4 * ((size_t)width_of(options_of(spec), shape) + 8) * sizeof(double);
 }
 
 static double *log_det_of(struct ridge *self, uint32_t model)
@@ -165,8 +164,8 @@ static const double *const_theta(const struct ridge *self, uint32_t model)
     return self->values + model * model_count(self->width) + 1;
 }
 
-static void ridge_init(void *block, const struct oracle_spec *spec,
-        const struct shape *shape)
+static void ridge_init(
+        void *block, const struct oracle_spec *spec, const struct shape *shape)
 {
     struct ridge *self = block;
 
@@ -184,8 +183,8 @@ static void ridge_init(void *block, const struct oracle_spec *spec,
 /* ---- features ---- */
 
 /* phi's part [1, shared], in the arena. */
-static double *common_part(const struct ridge *self,
-        const struct context *context, double *out)
+static double *common_part(
+        const struct ridge *self, const struct context *context, double *out)
 {
     uint32_t first = self->options->intercept ? 1 : 0;
 
@@ -201,8 +200,8 @@ static void action_part(
 {
     static const struct features none;
 
-    features_dense(action == NULL ? &none : action,
-            self->shape->action_dense, self->shape->named_columns, out);
+    features_dense(action == NULL ? &none : action, self->shape->action_dense,
+            self->shape->named_columns, out);
 }
 
 static const struct features *features_of(
@@ -248,8 +247,7 @@ static void predict_per_action(const struct ridge *self, const double *common,
 }
 
 static void predict_shared(const struct ridge *self, const double *common,
-        const struct action_set *actions, struct arena *scratch,
-        double *losses)
+        const struct action_set *actions, struct arena *scratch, double *losses)
 {
     const double *theta = const_theta(self, 0);
     double base = dot(theta, common, self->common);
@@ -264,14 +262,13 @@ static void predict_shared(const struct ridge *self, const double *common,
             own = action->dense;
         else
             action_part(self, action, part);
-        losses[i] = clipped(
-                self, base + dot(theta + self->common, own, columns));
+        losses[i] =
+                clipped(self, base + dot(theta + self->common, own, columns));
     }
 }
 
 static void ridge_predict(const void *block, const struct context *context,
-        const struct action_set *actions, struct arena *scratch,
-        double *losses)
+        const struct action_set *actions, struct arena *scratch, double *losses)
 {
     const struct ridge *self = block;
     double *common = arena_array(scratch, double, self->common);
@@ -285,8 +282,7 @@ static void ridge_predict(const void *block, const struct context *context,
 }
 
 static void ridge_spread(const void *block, const struct context *context,
-        const struct action_set *actions, struct arena *scratch,
-        double *widths)
+        const struct action_set *actions, struct arena *scratch, double *widths)
 {
     const struct ridge *self = block;
 
@@ -296,8 +292,8 @@ static void ridge_spread(const void *block, const struct context *context,
         double *gain = arena_array(scratch, double, self->width);
         uint32_t model = model_of(self, actions, i);
         CHECK(gain != NULL);
-        symmetric_times(const_theta(self, model) + self->width, phi, gain,
-                self->width);
+        symmetric_times(
+                const_theta(self, model) + self->width, phi, gain, self->width);
         widths[i] = sqrt(fmax(dot(phi, gain, self->width), 0.0));
         arena_release(scratch, mark);
     }
@@ -330,8 +326,8 @@ static void ridge_learn(
     uint32_t model = model_of(self, lesson->actions, lesson->chosen);
     double *theta = theta_of(self, model);
     double *inverse = inverse_of(self, model);
-    double *phi = whole_phi(self, lesson->context, lesson->actions,
-            lesson->chosen, scratch);
+    double *phi = whole_phi(
+            self, lesson->context, lesson->actions, lesson->chosen, scratch);
     double *gain = arena_array(scratch, double, self->width);
     double excited, denominator;
 
@@ -362,13 +358,13 @@ static bool ridge_correct(void *block, const struct lesson *lesson,
 
     if (self->options->forgetting < 1.0)
         return false;
-    phi = whole_phi(self, lesson->context, lesson->actions, lesson->chosen,
-            scratch);
+    phi = whole_phi(
+            self, lesson->context, lesson->actions, lesson->chosen, scratch);
     gain = arena_array(scratch, double, self->width);
     CHECK(gain != NULL);
     symmetric_times(inverse_of(self, model), phi, gain, self->width);
-    axpy(lesson->weight * (lesson->loss - before), gain,
-            theta_of(self, model), self->width);
+    axpy(lesson->weight * (lesson->loss - before), gain, theta_of(self, model),
+            self->width);
     return true;
 }
 
@@ -443,8 +439,7 @@ static void ridge_visit(const void *block, const struct visitor *visitor)
         log_det += theta[-1];
         square += dot(theta, theta, self->width);
     }
-    visitor->number(
-            visitor->self, "ridge_lessons", -1, (double)self->lessons);
+    visitor->number(visitor->self, "ridge_lessons", -1, (double)self->lessons);
     visitor->number(visitor->self, "ridge_effective", -1, self->effective);
     visitor->number(visitor->self, "ridge_columns", -1, self->width);
     visitor->number(visitor->self, "ridge_log_det", -1, log_det);

@@ -69,8 +69,8 @@ uint32_t pmf_draw(const double *pmf, uint32_t count, struct rng *rng)
     return last;
 }
 
-void pmf_rank(const double *pmf, uint32_t count, uint32_t chosen,
-        uint32_t *order)
+void pmf_rank(
+        const double *pmf, uint32_t count, uint32_t chosen, uint32_t *order)
 {
     uint32_t used = 1;
 

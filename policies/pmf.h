@@ -23,7 +23,7 @@ void pmf_floor(double *pmf, uint32_t count, double floor);
 uint32_t pmf_draw(const double *pmf, uint32_t count, struct rng *rng);
 
 /* Ranks: order[0] = chosen, the others by falling p, ties by index. */
-void pmf_rank(const double *pmf, uint32_t count, uint32_t chosen,
-        uint32_t *order);
+void pmf_rank(
+        const double *pmf, uint32_t count, uint32_t chosen, uint32_t *order);
 
 #endif

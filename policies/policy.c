@@ -115,8 +115,8 @@ static int part_options(const struct parse *parse,
     if (block == NULL)
         return err_set(parse->err, STATUS_INVALID, "too many settings");
     *options = block;
-    if (options_parse(table, parse->values, parse->count, block,
-                parse->err) == 0)
+    if (options_parse(table, parse->values, parse->count, block, parse->err) ==
+            0)
         return 0;
     for (size_t i = 0; i < parse->count; i++) {
         const struct bytes key = parse->values[i].key;
@@ -212,8 +212,7 @@ static int parse_oracle(const struct parse *parse)
     return 0;
 }
 
-static int parse_learner(
-        const struct parse *parse, const struct keyvalue *name)
+static int parse_learner(const struct parse *parse, const struct keyvalue *name)
 {
     struct policy_spec *spec = parse->spec;
     int status;
@@ -301,8 +300,7 @@ size_t policy_footprint(const struct policy_spec *spec)
     size_t state = spec->learner != NULL
             ? spec->learner->footprint(
                       spec->learner_options, &spec->shape, NULL)
-            : spec->oracle.oracle->footprint(
-                      &spec->oracle, &spec->shape, NULL);
+            : spec->oracle.oracle->footprint(&spec->oracle, &spec->shape, NULL);
 
     return sizeof(struct policy) +
             (state + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
@@ -325,11 +323,9 @@ struct policy *policy_init(void *block, const struct policy_spec *spec)
     MAGIC_SET(policy, POLICY_MAGIC);
     policy->spec = spec;
     if (spec->learner != NULL)
-        spec->learner->init(
-                policy->state, spec->learner_options, &spec->shape);
+        spec->learner->init(policy->state, spec->learner_options, &spec->shape);
     else
-        spec->oracle.oracle->init(
-                policy->state, &spec->oracle, &spec->shape);
+        spec->oracle.oracle->init(policy->state, &spec->oracle, &spec->shape);
     return policy;
 }
 
@@ -371,8 +367,8 @@ static int distribute(const struct policy *policy,
         return err_set(err, STATUS_BUSY, "the request is too large");
     oracle->predict(policy->state, context, actions, arena, losses);
     if (!scores_of_losses(losses, actions->count, scores))
-        return err_set(err, STATUS_INTERNAL,
-                "policy: a predicted loss is not finite");
+        return err_set(
+                err, STATUS_INTERNAL, "policy: a predicted loss is not finite");
     if (spec->explorer->needs_spread) {
         widths = arena_array(arena, double, actions->count);
         if (widths == NULL)
@@ -403,8 +399,8 @@ int policy_decide(const struct policy *policy, const struct context *context,
             arena_left(arena) < policy_scratch(spec))
         return err_set(err, STATUS_BUSY, "the request is too large");
     if (spec->learner != NULL)
-        spec->learner->decide(policy->state, context, actions,
-                &explorer_draws, arena, pmf);
+        spec->learner->decide(
+                policy->state, context, actions, &explorer_draws, arena, pmf);
     else
         status = distribute(policy, context, actions, &explorer_draws, arena,
                 scores, pmf, err);
@@ -438,8 +434,8 @@ int policy_predict(const struct policy *policy, const struct context *context,
     spec->oracle.oracle->predict(policy->state, context, &one, arena, &loss);
     arena_release(arena, mark);
     if (!isfinite(loss))
-        return err_set(err, STATUS_INTERNAL,
-                "policy: the prediction is not finite");
+        return err_set(
+                err, STATUS_INTERNAL, "policy: the prediction is not finite");
     *value = value_of_loss(&spec->range, loss);
     return 0;
 }
@@ -578,8 +574,8 @@ void policy_visit(const struct policy *policy, const struct visitor *visitor)
 {
     const struct policy_spec *spec = policy->spec;
 
-    visitor->number(visitor->self, "policy_effective", -1,
-            effective_of(policy));
+    visitor->number(
+            visitor->self, "policy_effective", -1, effective_of(policy));
     if (spec->learner != NULL && spec->learner->visit != NULL)
         spec->learner->visit(policy->state, visitor);
     else if (spec->learner == NULL && spec->oracle.oracle->visit != NULL)

@@ -43,7 +43,7 @@ struct policy_spec {
     const struct explorer *explorer; /* NULL for the predict form */
     const void *explorer_options;
     double floor; /* uniform share mixed in, [0,1] */
-    double cap;   /* most exploration mass of a request, [0,1] */
+    double cap; /* most exploration mass of a request, [0,1] */
 };
 
 /* Builds a spec from `policy:` settings: keys `oracle`, `explorer`,
@@ -74,8 +74,8 @@ struct policy *policy_init(void *block, const struct policy_spec *spec);
 struct distribution {
     uint32_t count;
     uint32_t chosen;
-    double propensity;    /* = pmf[chosen] */
-    const double *pmf;    /* [count] */
+    double propensity; /* = pmf[chosen] */
+    const double *pmf; /* [count] */
     const double *scores; /* [count], or NULL for a learner */
 };
 
@@ -100,8 +100,8 @@ uint32_t policy_experts(const struct policy *policy,
         uint32_t max);
 
 /* Learns one outcome; lesson->loss by loss_of_value. */
-void policy_learn(
-        struct policy *policy, const struct lesson *lesson, struct arena *arena);
+void policy_learn(struct policy *policy, const struct lesson *lesson,
+        struct arena *arena);
 /* Replaces an outcome learned earlier with loss `before`. False, and no
  * change at all, where the policy cannot do that exactly. */
 bool policy_correct(struct policy *policy, const struct lesson *lesson,

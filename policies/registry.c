@@ -1,8 +1,8 @@
 #include "policies/registry.h"
 
-#define ORACLES(X) X(ridge) X(groupwise)
+#define ORACLES(X)   X(ridge) X(groupwise)
 #define EXPLORERS(X) X(greedy) X(epsilon) X(squarecb) X(uniform)
-#define LEARNERS(X) X(tsallis_inf)
+#define LEARNERS(X)  X(tsallis_inf)
 
 #define X(name) extern const struct oracle oracle_##name;
 ORACLES(X)
@@ -59,10 +59,8 @@ static int check_options(
                 row->offset >= table->size ||
                 (listed && row->choices == NULL) ||
                 (!listed && !flag &&
-                        (row->fallback < row->min ||
-                                row->fallback > row->max)))
-            return err_set(err, STATUS_INTERNAL, "%s: option row %zu", part,
-                    i);
+                        (row->fallback < row->min || row->fallback > row->max)))
+            return err_set(err, STATUS_INTERNAL, "%s: option row %zu", part, i);
     }
     return 0;
 }

@@ -35,8 +35,8 @@ static void normalise(double *p, uint32_t count)
         p[i] /= sum;
 }
 
-void anh_weights(const double *regret, const double *variation,
-        uint32_t count, double *p)
+void anh_weights(const double *regret, const double *variation, uint32_t count,
+        double *p)
 {
     for (uint32_t i = 0; i < count; i++)
         p[i] = anh_log_weight(regret[i], variation[i]);

@@ -16,8 +16,8 @@ double anh_log_weight(double regret, double variation);
 
 /* p[count] over the awake experts, whose state is regret[i], variation[i].
  * Uniform prior; all weights 0 gives the uniform distribution. count >= 1. */
-void anh_weights(const double *regret, const double *variation,
-        uint32_t count, double *p);
+void anh_weights(const double *regret, const double *variation, uint32_t count,
+        double *p);
 
 /* After the round: losses[count] of the awake experts and the p played.
  * Adds l_hat - l_i to regret and its absolute value to variation; returns

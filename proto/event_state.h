@@ -17,14 +17,14 @@ struct feedback_mark {
 
 struct event_state {
     uint64_t decision; /* sequence of its Decision record, 0 = none yet */
-    uint64_t content;  /* digest of what was asked */
-    nanos deadline;    /* when the default (or an orphan's end) falls due */
-    bool deferred;     /* waits for its Activation */
-    bool expired;      /* the deadline has passed and was recorded */
-    bool has_reward;   /* at least one feedback came */
-    bool learned;      /* the policy has learned `taught` for this event */
-    double reward;     /* aggregate of its feedback */
-    double taught;     /* the value that the policy holds for it */
+    uint64_t content; /* digest of what was asked */
+    nanos deadline; /* when the default (or an orphan's end) falls due */
+    bool deferred; /* waits for its Activation */
+    bool expired; /* the deadline has passed and was recorded */
+    bool has_reward; /* at least one feedback came */
+    bool learned; /* the policy has learned `taught` for this event */
+    double reward; /* aggregate of its feedback */
+    double taught; /* the value that the policy holds for it */
     uint32_t mark_count;
     struct feedback_mark marks[FEEDBACKS_MAX];
 };

@@ -59,8 +59,8 @@ static int widen(const Rue__Matrix *message, size_t count, double *values,
         const char *what, struct err *err)
 {
     for (size_t i = 0; i < count; i++) {
-        values[i] = message->n_f32 > 0 ? (double)message->f32[i]
-                                       : message->f64[i];
+        values[i] =
+                message->n_f32 > 0 ? (double)message->f32[i] : message->f64[i];
         if (!number_allowed(values[i]))
             return err_set(err, STATUS_INVALID,
                     "%s: value %zu is not a number within +-%g", what, i,
@@ -82,12 +82,12 @@ static int matrix_from_message(const Rue__Matrix *message, uint32_t rows_max,
     if (message_refuse_unknown(&message->base, what, err) != 0)
         return STATUS_INVALID;
     if (message->n_f32 > 0 && message->n_f64 > 0)
-        return err_set(err, STATUS_INVALID,
-                "%s: either f32 or f64, not both", what);
+        return err_set(
+                err, STATUS_INVALID, "%s: either f32 or f64, not both", what);
     count = message->n_f32 + message->n_f64;
     if (message->columns > COLUMNS_MAX)
-        return err_set(err, STATUS_INVALID, "%s: %u columns, at most %u",
-                what, message->columns, COLUMNS_MAX);
+        return err_set(err, STATUS_INVALID, "%s: %u columns, at most %u", what,
+                message->columns, COLUMNS_MAX);
     if (message->columns == 0 && count == 0)
         return 0;
     if (message->columns == 0 || count % message->columns != 0)
@@ -155,8 +155,8 @@ static int named_one(
             wire_check_id(named->text, "named.text", err) != 0)
         return STATUS_INVALID;
     if (message->has_text && message->has_value)
-        return err_set(err, STATUS_INVALID,
-                "named: either value or text, not both");
+        return err_set(
+                err, STATUS_INVALID, "named: either value or text, not both");
     if (!number_allowed(named->value))
         return err_set(err, STATUS_INVALID,
                 "named.value: not a number within +-%g", VALUE_MAX);
@@ -170,8 +170,8 @@ static int named_from_message(Rue__Named *const *messages, size_t count,
 
     *out = NULL;
     if (count > NAMED_MAX)
-        return err_set(err, STATUS_INVALID,
-                "named: %zu features, at most %u", count, NAMED_MAX);
+        return err_set(err, STATUS_INVALID, "named: %zu features, at most %u",
+                count, NAMED_MAX);
     if (count == 0)
         return 0;
     named = arena_array(arena, struct named, count);
@@ -291,8 +291,7 @@ static int ids_from_message(const ProtobufCBinaryData *data, size_t count,
 static ProtobufCBinaryData *ids_to_message(
         const struct bytes *ids, uint32_t count, struct arena *arena)
 {
-    ProtobufCBinaryData *data =
-            arena_array(arena, ProtobufCBinaryData, count);
+    ProtobufCBinaryData *data = arena_array(arena, ProtobufCBinaryData, count);
 
     for (uint32_t i = 0; data != NULL && i < count; i++)
         data[i] = message_of_bytes(ids[i]);
@@ -301,13 +300,12 @@ static ProtobufCBinaryData *ids_to_message(
 
 /* ---- the question ---- */
 
-static int excluded_from_message(const Rue__Decide *message,
-        struct question *question, struct err *err)
+static int excluded_from_message(
+        const Rue__Decide *message, struct question *question, struct err *err)
 {
     if (message->n_excluded > ACTIONS_MAX)
-        return err_set(err, STATUS_INVALID,
-                "excluded: %zu places, at most %u", message->n_excluded,
-                ACTIONS_MAX);
+        return err_set(err, STATUS_INVALID, "excluded: %zu places, at most %u",
+                message->n_excluded, ACTIONS_MAX);
     question->excluded = message->excluded;
     question->excluded_count = (uint32_t)message->n_excluded;
     return 0;
@@ -329,8 +327,7 @@ int question_from_message(const Rue__Decide *message, struct arena *arena,
     question->experts = message->has_experts && message->experts;
     if (message_refuse_unknown(&message->base, "decide", err) != 0)
         return STATUS_INVALID;
-    if (message->has_event &&
-            wire_check_id(question->event, "event", err) != 0)
+    if (message->has_event && wire_check_id(question->event, "event", err) != 0)
         return STATUS_INVALID;
     if ((status = matrix_from_message(message->shared, 1, "shared", arena,
                  &question->shared, err)) != 0 ||
@@ -339,9 +336,9 @@ int question_from_message(const Rue__Decide *message, struct arena *arena,
             (status = ids_from_message(message->action, message->n_action,
                      ACTIONS_MAX, "action", arena, &question->action, err)) !=
                     0 ||
-            (status = matrix_from_message(message->action_features,
-                     ACTIONS_MAX, "action_features", arena,
-                     &question->action_features, err)) != 0 ||
+            (status = matrix_from_message(message->action_features, ACTIONS_MAX,
+                     "action_features", arena, &question->action_features,
+                     err)) != 0 ||
             (status = action_named_from_message(
                      message, arena, question, err)) != 0 ||
             (status = excluded_from_message(message, question, err)) != 0 ||
@@ -352,8 +349,8 @@ int question_from_message(const Rue__Decide *message, struct arena *arena,
 }
 
 /* The optional parts of the message; false when the arena is used up. */
-static bool question_fill(const struct question *question,
-        struct arena *arena, Rue__Decide *message)
+static bool question_fill(const struct question *question, struct arena *arena,
+        Rue__Decide *message)
 {
     union {
         const uint32_t *in;
@@ -366,8 +363,8 @@ static bool question_fill(const struct question *question,
         message->action_features =
                 matrix_to_message(&question->action_features, arena);
     message->n_named = question->named_count;
-    message->named = named_to_message(
-            question->named, question->named_count, arena);
+    message->named =
+            named_to_message(question->named, question->named_count, arena);
     message->n_action = question->action_count;
     message->action =
             ids_to_message(question->action, question->action_count, arena);

@@ -23,8 +23,8 @@ Rue__Decide *question_to_message(
 ProtobufCAllocator message_allocator(struct arena *arena);
 
 /* INVALID if the message has fields of a newer schema. */
-int message_refuse_unknown(
-        const ProtobufCMessage *message, const char *what, struct err *err) MUST_USE;
+int message_refuse_unknown(const ProtobufCMessage *message, const char *what,
+        struct err *err) MUST_USE;
 
 static inline struct bytes bytes_of_message(ProtobufCBinaryData data)
 {

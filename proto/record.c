@@ -28,8 +28,8 @@ const char *effect_name(enum effect effect)
 
 static int corrupt(struct err *err, enum record_kind kind, const char *what)
 {
-    return err_set(err, STATUS_CORRUPT, "%s record: %s",
-            record_kind_name(kind), what);
+    return err_set(
+            err, STATUS_CORRUPT, "%s record: %s", record_kind_name(kind), what);
 }
 
 /* The bytes of a message in the arena; empty if they do not fit. */
@@ -346,8 +346,8 @@ struct bytes record_encode_promotion(
     return packed(&message.base, arena);
 }
 
-static int decode_promotion(const Rue__PromotionRecord *message,
-        struct promotion_record *record)
+static int decode_promotion(
+        const Rue__PromotionRecord *message, struct promotion_record *record)
 {
     record->head = (struct record){RECORD_PROMOTION, message->problem,
             message->time_ns, bytes_of(NULL, 0)};
@@ -454,8 +454,8 @@ int record_decode(enum record_kind kind, struct bytes payload,
 
     memset(record, 0, sizeof(*record));
     if (descriptor == NULL)
-        return err_set(err, STATUS_CORRUPT, "record of unknown kind %d",
-                (int)kind);
+        return err_set(
+                err, STATUS_CORRUPT, "record of unknown kind %d", (int)kind);
     message = unpacked(descriptor, payload, arena);
     if (message == NULL)
         return arena->overflow

@@ -30,11 +30,11 @@ struct record {
 
 struct decision_record {
     struct record head;
-    struct question question;  /* its event is empty */
-    uint32_t count;            /* eligible actions */
-    const uint32_t *eligible;  /* [count] places */
+    struct question question; /* its event is empty */
+    uint32_t count; /* eligible actions */
+    const uint32_t *eligible; /* [count] places */
     const double *probability; /* [count] */
-    uint32_t chosen;           /* index into eligible */
+    uint32_t chosen; /* index into eligible */
     bool has_prediction;
     double prediction;
     const uint16_t *groups; /* [group_count] awake, ascending */

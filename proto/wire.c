@@ -20,7 +20,7 @@ static size_t utf8_length(struct bytes bytes)
 {
     static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
     uint8_t lead = bytes.data[0];
-    size_t length = lead < 0x80 ? 1
+    size_t length = lead < 0x80     ? 1
             : (lead & 0xe0) == 0xc0 ? 2
             : (lead & 0xf0) == 0xe0 ? 3
             : (lead & 0xf8) == 0xf0 ? 4
@@ -49,11 +49,10 @@ int wire_check_id(struct bytes id, const char *what, struct err *err)
         return err_set(err, STATUS_INVALID, "%s: %zu bytes, at most %u", what,
                 id.size, ID_BYTES_MAX);
     for (size_t at = 0; at < id.size;) {
-        size_t length =
-                utf8_length(bytes_of(id.data + at, id.size - at));
+        size_t length = utf8_length(bytes_of(id.data + at, id.size - at));
         if (length == 0)
-            return err_set(err, STATUS_INVALID,
-                    "%s: byte %zu is not UTF-8", what, at);
+            return err_set(
+                    err, STATUS_INVALID, "%s: byte %zu is not UTF-8", what, at);
         if (id.data[at] < 32 || id.data[at] == 127)
             return err_set(err, STATUS_INVALID,
                     "%s: byte %zu is a control character", what, at);
@@ -154,8 +153,8 @@ static int decides_from_message(const Rue__Request *message,
     return 0;
 }
 
-static int feedback_one(const Rue__Feedback *message,
-        struct feedback *feedback, struct err *err)
+static int feedback_one(const Rue__Feedback *message, struct feedback *feedback,
+        struct err *err)
 {
     feedback->event = bytes_of_message(message->event);
     feedback->value = message->value;
@@ -166,8 +165,8 @@ static int feedback_one(const Rue__Feedback *message,
     if (message->has_id && wire_check_id(feedback->id, "id", err) != 0)
         return STATUS_INVALID;
     if (!isfinite(feedback->value) || fabs(feedback->value) > VALUE_MAX)
-        return err_set(err, STATUS_INVALID,
-                "value: not a number within +-%g", VALUE_MAX);
+        return err_set(err, STATUS_INVALID, "value: not a number within +-%g",
+                VALUE_MAX);
     return 0;
 }
 
@@ -219,13 +218,12 @@ static int request_check(const Rue__Request *message, struct err *err)
     if (message_refuse_unknown(&message->base, "request", err) != 0)
         return STATUS_INVALID;
     if (items > REQUEST_ITEMS_MAX)
-        return err_set(err, STATUS_INVALID,
-                "request: %zu items, at most %u", items, REQUEST_ITEMS_MAX);
+        return err_set(err, STATUS_INVALID, "request: %zu items, at most %u",
+                items, REQUEST_ITEMS_MAX);
     if (items == 0 && message->status == NULL)
         return err_set(err, STATUS_INVALID, "request: asks for nothing");
     if (message->status != NULL &&
-            message_refuse_unknown(&message->status->base, "status", err) !=
-                    0)
+            message_refuse_unknown(&message->status->base, "status", err) != 0)
         return STATUS_INVALID;
     if (message->has_problem || items > 0)
         return wire_check_id(
@@ -321,8 +319,7 @@ static void decision_to_message(const struct decision *decision,
     message->probability = UNCONST(double, decision->probability);
     if (decision->action != NULL) {
         message->n_action = decision->count;
-        message->action =
-                binary_list(decision->action, decision->count, arena);
+        message->action = binary_list(decision->action, decision->count, arena);
     }
     message->has_prediction = decision->has_prediction;
     message->prediction = decision->prediction;
@@ -432,14 +429,14 @@ struct bytes wire_reply_encode(const struct reply *reply, struct arena *arena)
     message.status = (Rue__Status)reply->status;
     message.message = UNCONST(char, reply->message);
     message.n_decision = reply->decision_count;
-    message.decision = decisions_to_message(
-            reply->decision, reply->decision_count, arena);
+    message.decision =
+            decisions_to_message(reply->decision, reply->decision_count, arena);
     message.n_feedback = reply->feedback_count;
-    message.feedback = receipts_to_message(
-            reply->feedback, reply->feedback_count, arena);
+    message.feedback =
+            receipts_to_message(reply->feedback, reply->feedback_count, arena);
     message.n_activate = reply->activate_count;
-    message.activate = receipts_to_message(
-            reply->activate, reply->activate_count, arena);
+    message.activate =
+            receipts_to_message(reply->activate, reply->activate_count, arena);
     if (reply->answer != NULL)
         message.answer = answer_to_message(reply->answer, arena);
     if (arena->overflow)

@@ -12,7 +12,7 @@
 struct place {
     struct problem *problem;
     uint64_t after; /* records up to this sequence are in its state */
-    bool outside;   /* what is read now belongs to another shape */
+    bool outside; /* what is read now belongs to another shape */
 };
 
 struct walk {
@@ -26,8 +26,7 @@ struct walk {
 
 static struct place *place_of(struct walk *walk, uint32_t number)
 {
-    return number < walk->place_count &&
-                    walk->places[number].problem != NULL
+    return number < walk->place_count && walk->places[number].problem != NULL
             ? &walk->places[number]
             : NULL;
 }
@@ -67,8 +66,7 @@ static int load_snapshot(struct walk *walk, struct place *place, uint64_t at)
  * that is kept, with the snapshot that stands in for those that are not. */
 static int load_places(struct walk *walk, uint64_t first)
 {
-    uint64_t at = walk->rebuild->until > 0 ? walk->rebuild->until
-                                           : UINT64_MAX;
+    uint64_t at = walk->rebuild->until > 0 ? walk->rebuild->until : UINT64_MAX;
 
     for (uint32_t i = 0; i < walk->place_count; i++) {
         struct place *place = &walk->places[i];
@@ -92,8 +90,7 @@ static int find_decision(void *self, uint32_t problem, struct bytes event,
     struct walk *walk = self;
     struct event_state state;
     struct log_entry entry;
-    int status =
-            event_get(walk->reader->txn, problem, event, &state, err);
+    int status = event_get(walk->reader->txn, problem, event, &state, err);
 
     if (status == 0)
         status = log_get(walk->reader->txn, state.decision, &entry, err);
@@ -117,8 +114,7 @@ static int fold_config(struct walk *walk, const struct log_entry *entry)
     place = place_of(walk, record.head.problem);
     if (place == NULL || entry->sequence <= place->after)
         return 0;
-    place->outside =
-            record.config.shape != place->problem->spec->shape_digest;
+    place->outside = record.config.shape != place->problem->spec->shape_digest;
     if (place->outside)
         problem_reset(place->problem);
     return 0;
@@ -138,8 +134,8 @@ static int fold_entry(struct walk *walk, const struct log_entry *entry)
     place = place_of(walk, number);
     if (place == NULL || place->outside || entry->sequence <= place->after)
         return 0;
-    status = fold_record(place->problem, entry->kind, entry->payload, &source,
-            walk->err);
+    status = fold_record(
+            place->problem, entry->kind, entry->payload, &source, walk->err);
     walk->rebuild->folded += status == 0;
     return status;
 }
@@ -168,8 +164,7 @@ static int fold_all(struct walk *walk, uint64_t last)
             entry.sequence <= last) {
         status = fold_entry(walk, &entry);
         if (status != 0) {
-            (void)err_prefix(
-                    walk->err, "log record %" PRIu64, entry.sequence);
+            (void)err_prefix(walk->err, "log record %" PRIu64, entry.sequence);
             break;
         }
         if (rebuild->progress != NULL && entry.sequence % PROGRESS_EVERY == 0)
@@ -191,8 +186,7 @@ static int make_places(struct walk *walk)
     }
     walk->place_count = most + 1;
     walk->places = calloc(walk->place_count, sizeof(*walk->places));
-    walk->arena =
-            arena_over(malloc(CONFIG_ARENA_BYTES), CONFIG_ARENA_BYTES);
+    walk->arena = arena_over(malloc(CONFIG_ARENA_BYTES), CONFIG_ARENA_BYTES);
     if (walk->places == NULL || walk->arena.data == NULL)
         return err_set(walk->err, STATUS_INTERNAL, "no memory");
     for (uint32_t i = 0; i < walk->rebuild->problem_count; i++) {
@@ -202,8 +196,8 @@ static int make_places(struct walk *walk)
     return 0;
 }
 
-int rebuild_run(struct rebuild *rebuild, struct ledger_reader *reader,
-        struct err *err)
+int rebuild_run(
+        struct rebuild *rebuild, struct ledger_reader *reader, struct err *err)
 {
     struct walk walk = {.rebuild = rebuild, .reader = reader, .err = err};
     uint64_t first, last;

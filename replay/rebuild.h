@@ -14,7 +14,7 @@ struct rebuild {
     struct problem **problems; /* fresh; [problem_count] */
     uint32_t problem_count;
     bool from_start; /* leave snapshots alone as far as the log reaches */
-    uint64_t until;  /* last record to fold; 0 = all */
+    uint64_t until; /* last record to fold; 0 = all */
     /* May be NULL; called now and then. */
     void (*progress)(void *self, uint64_t sequence, uint64_t last);
     void *self;

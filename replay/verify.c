@@ -19,7 +19,7 @@ struct verify {
     const struct verify_progress *progress;
     struct verify_report *report;
     struct arena arena; /* one record at a time */
-    uint64_t marks;     /* of all events */
+    uint64_t marks; /* of all events */
     uint64_t feedbacks; /* records whose event must know them */
     struct err *err;
 };
@@ -64,8 +64,8 @@ static struct event_text text_of(struct bytes event)
 static int state_of(struct verify *verify, const struct record *head,
         struct event_state *state)
 {
-    return event_get(verify->reader.txn, head->problem, head->event, state,
-            verify->err);
+    return event_get(
+            verify->reader.txn, head->problem, head->event, state, verify->err);
 }
 
 static int check_decision(struct verify *verify, uint64_t sequence,
@@ -92,8 +92,7 @@ static int check_decision(struct verify *verify, uint64_t sequence,
     return 0;
 }
 
-static bool has_mark(
-        const struct event_state *state, struct feedback_mark mark)
+static bool has_mark(const struct event_state *state, struct feedback_mark mark)
 {
     for (uint32_t i = 0; i < state->mark_count; i++)
         if (state->marks[i].id == mark.id &&
@@ -107,19 +106,17 @@ static bool has_mark(
 static bool may_be_gone(
         const struct verify *verify, const struct feedback_record *record)
 {
-    return record->effect == EFFECT_HOLD ||
-            verify->report->first_sequence > 1;
+    return record->effect == EFFECT_HOLD || verify->report->first_sequence > 1;
 }
 
 static int check_feedback(struct verify *verify, uint64_t sequence,
         const struct feedback_record *record)
 {
-    struct feedback feedback = {
-            record->head.event, record->value, record->id};
+    struct feedback feedback = {record->head.event, record->value, record->id};
     struct event_state state;
     int status = state_of(verify, &record->head, &state);
-    bool known = status == 0 &&
-            has_mark(&state, engine_feedback_mark(&feedback));
+    bool known =
+            status == 0 && has_mark(&state, engine_feedback_mark(&feedback));
 
     if (status != 0 && status != STATUS_NOT_FOUND)
         return status;
@@ -140,8 +137,8 @@ static int check_record(struct verify *verify, const struct log_entry *entry)
     int status;
 
     arena_reset(&verify->arena);
-    status = record_decode(entry->kind, entry->payload, &verify->arena,
-            &record, verify->err);
+    status = record_decode(
+            entry->kind, entry->payload, &verify->arena, &record, verify->err);
     if (status == STATUS_CORRUPT) {
         finding(verify, "record %" PRIu64 ": %s", entry->sequence,
                 verify->err->text);
@@ -162,8 +159,8 @@ static int check_log(struct verify *verify)
     struct verify_report *report = verify->report;
     struct log_cursor cursor;
     struct log_entry entry;
-    int status = log_cursor_open(&cursor, verify->reader.txn,
-            report->first_sequence, verify->err);
+    int status = log_cursor_open(
+            &cursor, verify->reader.txn, report->first_sequence, verify->err);
 
     if (status != 0)
         return status;
@@ -172,8 +169,8 @@ static int check_log(struct verify *verify)
         if (status != 0)
             break;
         if (entry.sequence % PROGRESS_EVERY == 0)
-            show_progress(verify, "records", entry.sequence,
-                    report->last_sequence);
+            show_progress(
+                    verify, "records", entry.sequence, report->last_sequence);
     }
     log_cursor_close(&cursor);
     if (status == STATUS_CORRUPT) {
@@ -199,8 +196,8 @@ static int count_event(void *self, uint32_t problem, struct bytes event,
 
 static int check_join(struct verify *verify)
 {
-    int status = event_each(
-            verify->reader.txn, count_event, verify, verify->err);
+    int status =
+            event_each(verify->reader.txn, count_event, verify, verify->err);
 
     if (status == 0 && verify->marks != verify->feedbacks)
         finding(verify,
@@ -228,8 +225,10 @@ static uint8_t *state_bytes(const struct problem *problem, size_t *size)
 static int fold_to(struct verify *verify, struct problem *problem,
         bool from_start, uint64_t until, uint64_t *folded)
 {
-    struct rebuild rebuild = {.problems = &problem, .problem_count = 1,
-            .from_start = from_start, .until = until};
+    struct rebuild rebuild = {.problems = &problem,
+            .problem_count = 1,
+            .from_start = from_start,
+            .until = until};
     int status;
 
     problem_reset(problem);
@@ -322,15 +321,14 @@ static int spec_of(struct verify *verify, struct bytes name, uint32_t number,
 {
     union any_record record;
     struct log_entry entry;
-    int status =
-            log_get(verify->reader.txn, config, &entry, verify->err);
+    int status = log_get(verify->reader.txn, config, &entry, verify->err);
 
     if (status == 0)
         status = record_decode(
                 entry.kind, entry.payload, arena, &record, verify->err);
     if (status == 0 && entry.kind != RECORD_CONFIG)
-        status = err_set(verify->err, STATUS_CORRUPT,
-                "its settings are another record");
+        status = err_set(
+                verify->err, STATUS_CORRUPT, "its settings are another record");
     if (status == 0)
         status = problem_spec_parse_text(
                 spec, name, record.config.settings, arena, verify->err);
@@ -346,8 +344,7 @@ static int check_problem(void *self, struct bytes name, uint32_t number,
     struct verify_problem *result;
     struct verify_problem *grown = realloc(report->problems,
             (report->problem_count + 1) * sizeof(*report->problems));
-    struct arena arena = arena_over(malloc(SPEC_ARENA_BYTES),
-            SPEC_ARENA_BYTES);
+    struct arena arena = arena_over(malloc(SPEC_ARENA_BYTES), SPEC_ARENA_BYTES);
     struct problem_spec spec;
     int status;
 
@@ -362,8 +359,8 @@ static int check_problem(void *self, struct bytes name, uint32_t number,
     show_progress(verify, result->name, report->problem_count, 0);
     status = spec_of(verify, name, number, config, &arena, &spec);
     if (status == 0) {
-        (void)snprintf(result->policy, sizeof(result->policy), "%s",
-                spec.policy_name);
+        (void)snprintf(
+                result->policy, sizeof(result->policy), "%s", spec.policy_name);
         status = check_spec(verify, &spec, result);
     } else if (status == STATUS_NOT_FOUND || status == STATUS_CORRUPT ||
             status == STATUS_INVALID) {
@@ -379,8 +376,8 @@ static int check_problem(void *self, struct bytes name, uint32_t number,
 static int run_checks(struct verify *verify)
 {
     struct verify_report *report = verify->report;
-    int status = log_first(
-            verify->reader.txn, &report->first_sequence, verify->err);
+    int status =
+            log_first(verify->reader.txn, &report->first_sequence, verify->err);
 
     if (status == 0)
         status = log_last(
@@ -398,13 +395,14 @@ static int run_checks(struct verify *verify)
 int verify_run(struct ledger *ledger, const struct verify_progress *progress,
         struct verify_report *report, struct err *err)
 {
-    struct verify verify = {.ledger = ledger, .progress = progress,
-            .report = report, .err = err};
+    struct verify verify = {.ledger = ledger,
+            .progress = progress,
+            .report = report,
+            .err = err};
     int status;
 
     memset(report, 0, sizeof(*report));
-    verify.arena =
-            arena_over(malloc(RECORD_ARENA_BYTES), RECORD_ARENA_BYTES);
+    verify.arena = arena_over(malloc(RECORD_ARENA_BYTES), RECORD_ARENA_BYTES);
     if (verify.arena.data == NULL)
         return err_set(err, STATUS_INTERNAL, "no memory");
     status = ledger_reader_open(ledger, &verify.reader, err);

@@ -22,7 +22,7 @@ struct verify_problem {
     uint64_t folded;
     uint64_t state_hash;
     uint64_t snapshot_sequence; /* 0 = has none */
-    bool snapshot_compared;     /* it is of the settings of today */
+    bool snapshot_compared; /* it is of the settings of today */
 };
 
 struct verify_report {

@@ -27,8 +27,7 @@ struct batch *batch_new(uint32_t items)
 {
     /* A request may have REQUEST_ITEMS_MAX items and is taken whole. */
     uint32_t most = items + REQUEST_ITEMS_MAX;
-    size_t arena =
-            REQUEST_ARENA_BYTES + (size_t)most * ITEM_ARENA_BYTES;
+    size_t arena = REQUEST_ARENA_BYTES + (size_t)most * ITEM_ARENA_BYTES;
     size_t states = (size_t)most * (sizeof(struct event_state) + 16);
     struct batch *batch = calloc(1, sizeof(*batch));
 
@@ -39,8 +38,7 @@ struct batch *batch_new(uint32_t items)
     batch->effect_max = 2 * STEP_EFFECTS_MAX * most + SNAPSHOT_EFFECTS;
     batch->event_max = most;
     batch->table_size = table_size_for(most);
-    batch->exchanges =
-            calloc(batch->exchange_max, sizeof(*batch->exchanges));
+    batch->exchanges = calloc(batch->exchange_max, sizeof(*batch->exchanges));
     batch->effects = calloc(batch->effect_max, sizeof(*batch->effects));
     batch->events = calloc(batch->event_max, sizeof(*batch->events));
     batch->table = calloc(batch->table_size, sizeof(*batch->table));
@@ -108,8 +106,7 @@ static uint32_t *row_of(
     uint32_t at = (uint32_t)hash_bytes(event, problem) & mask;
 
     for (; batch->table[at] != 0; at = (at + 1) & mask) {
-        const struct batch_event *found =
-                &batch->events[batch->table[at] - 1];
+        const struct batch_event *found = &batch->events[batch->table[at] - 1];
         if (found->problem == problem && bytes_equal(found->event, event))
             break;
     }
@@ -148,8 +145,8 @@ static struct batch_effect *add_effect(struct batch *batch)
     return effect;
 }
 
-void batch_append(struct batch *batch, enum record_kind kind,
-        uint32_t problem, struct bytes payload)
+void batch_append(struct batch *batch, enum record_kind kind, uint32_t problem,
+        struct bytes payload)
 {
     struct batch_effect *effect = add_effect(batch);
 
@@ -159,9 +156,9 @@ void batch_append(struct batch *batch, enum record_kind kind,
     effect->payload = payload;
 }
 
-void batch_event_put(struct batch *batch, uint32_t problem,
-        struct bytes event, const struct event_state *state,
-        struct bytes decision, const struct batch_effect *earlier)
+void batch_event_put(struct batch *batch, uint32_t problem, struct bytes event,
+        const struct event_state *state, struct bytes decision,
+        const struct batch_effect *earlier)
 {
     /* Most events have few marks: keep only those in use. */
     size_t size = offsetof(struct event_state, marks) +
@@ -179,8 +176,7 @@ void batch_event_put(struct batch *batch, uint32_t problem,
     }
 }
 
-void batch_event_del(
-        struct batch *batch, uint32_t problem, struct bytes event)
+void batch_event_del(struct batch *batch, uint32_t problem, struct bytes event)
 {
     struct batch_event *entry = find_or_add(batch, problem, event);
 
@@ -205,8 +201,8 @@ void batch_resolve(struct batch *batch)
     }
 }
 
-void batch_due(struct batch *batch, enum batch_effect_kind kind,
-        nanos deadline, uint32_t problem, struct bytes event)
+void batch_due(struct batch *batch, enum batch_effect_kind kind, nanos deadline,
+        uint32_t problem, struct bytes event)
 {
     struct batch_effect *effect = add_effect(batch);
 

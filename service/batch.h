@@ -28,7 +28,7 @@ enum batch_stage {
     BATCH_OPEN,
     BATCH_SUBMITTED, /* on its way to the disk */
     BATCH_COMMITTED, /* on disk; its replies may go */
-    BATCH_ANSWERED,  /* its replies are sent */
+    BATCH_ANSWERED, /* its replies are sent */
 };
 
 /* One request and its reply. */
@@ -55,10 +55,10 @@ struct batch_effect {
     uint32_t problem;
     struct bytes payload; /* RECORD: message; SNAPSHOT: state, heap memory
                              that the commit thread frees */
-    struct bytes event;   /* DUE */
-    nanos deadline;       /* DUE */
-    uint64_t digest;      /* SNAPSHOT: the problem's state_digest */
-    uint64_t sequence;    /* RECORD: set by the commit */
+    struct bytes event; /* DUE */
+    nanos deadline; /* DUE */
+    uint64_t digest; /* SNAPSHOT: the problem's state_digest */
+    uint64_t sequence; /* RECORD: set by the commit */
 };
 
 /* An event as this batch leaves it. */
@@ -80,15 +80,15 @@ struct batch {
     struct exchange *exchanges; /* [exchange_max] */
     struct batch_effect *effects; /* [effect_max] */
     struct batch_event *events; /* [event_max] */
-    uint32_t *table;            /* [table_size] index into events + 1 */
+    uint32_t *table; /* [table_size] index into events + 1 */
     uint32_t exchange_count, exchange_max;
     uint32_t effect_count, effect_max;
     uint32_t event_count, event_max;
     uint32_t table_size; /* power of two, at least 2 event_max */
     uint32_t item_count, item_max;
-    bool has_relaxed;    /* some reply may go early */
-    _Atomic bool early;  /* and the socket's thread has sent those */
-    _Atomic int stage;   /* enum batch_stage */
+    bool has_relaxed; /* some reply may go early */
+    _Atomic bool early; /* and the socket's thread has sent those */
+    _Atomic int stage; /* enum batch_stage */
     struct batch *next; /* in a queue */
 };
 
@@ -115,15 +115,14 @@ void batch_resolve(struct batch *batch);
 
 /* Effects. All bytes must lie in the batch's arena; `earlier` is the effect of
  * the event's Decision record in the batch before this one, or NULL. */
-void batch_append(struct batch *batch, enum record_kind kind,
-        uint32_t problem, struct bytes payload);
-void batch_event_put(struct batch *batch, uint32_t problem,
-        struct bytes event, const struct event_state *state,
-        struct bytes decision, const struct batch_effect *earlier);
-void batch_event_del(
-        struct batch *batch, uint32_t problem, struct bytes event);
-void batch_due(struct batch *batch, enum batch_effect_kind kind,
-        nanos deadline, uint32_t problem, struct bytes event);
+void batch_append(struct batch *batch, enum record_kind kind, uint32_t problem,
+        struct bytes payload);
+void batch_event_put(struct batch *batch, uint32_t problem, struct bytes event,
+        const struct event_state *state, struct bytes decision,
+        const struct batch_effect *earlier);
+void batch_event_del(struct batch *batch, uint32_t problem, struct bytes event);
+void batch_due(struct batch *batch, enum batch_effect_kind kind, nanos deadline,
+        uint32_t problem, struct bytes event);
 void batch_snapshot(struct batch *batch, uint32_t problem, uint64_t digest,
         struct bytes state);
 

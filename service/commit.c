@@ -31,8 +31,8 @@ struct committer {
 static int write_snapshot(struct ledger *ledger,
         const struct batch_effect *effect, struct err *err)
 {
-    struct snapshot snapshot = {ledger_last_appended(ledger), effect->digest,
-            effect->payload};
+    struct snapshot snapshot = {
+            ledger_last_appended(ledger), effect->digest, effect->payload};
     int status =
             snapshot_put(ledger_txn(ledger), effect->problem, &snapshot, err);
 
@@ -63,8 +63,8 @@ static int write_effect(
         return due_put(ledger_txn(ledger), effect->problem, effect->deadline,
                 effect->event, err);
     case EFFECT_DUE_DEL:
-        return due_delete(ledger_txn(ledger), effect->problem,
-                effect->deadline, effect->event, err);
+        return due_delete(ledger_txn(ledger), effect->problem, effect->deadline,
+                effect->event, err);
     case EFFECT_SNAPSHOT:
         return write_snapshot(ledger, effect, err);
     }
@@ -74,8 +74,8 @@ static int write_effect(
 /* The event's state with the sequence of its Decision record, which is known
  * only now if the record is of this batch. The state itself is left alone: the
  * engine thread may be reading it. */
-static int write_event(struct ledger *ledger, const struct batch_event *entry,
-        struct err *err)
+static int write_event(
+        struct ledger *ledger, const struct batch_event *entry, struct err *err)
 {
     struct event_state state;
 
@@ -232,8 +232,7 @@ static void free_snapshots(struct batch *batch)
 
 static void hand_back(struct committer *committer, struct batch *list)
 {
-    atomic_store(&committer->sequence,
-            ledger_last_appended(committer->ledger));
+    atomic_store(&committer->sequence, ledger_last_appended(committer->ledger));
     while (list != NULL) {
         struct batch *next = list->next;
         free_snapshots(list);
@@ -329,8 +328,7 @@ static void *commit_main(void *argument)
 }
 
 int commit_start(struct committer **out, struct ledger *ledger,
-        const struct settings *settings, struct mailbox *done,
-        struct err *err)
+        const struct settings *settings, struct mailbox *done, struct err *err)
 {
     struct committer *committer = calloc(1, sizeof(*committer));
     pthread_condattr_t attributes;
@@ -347,8 +345,7 @@ int commit_start(struct committer **out, struct ledger *ledger,
     CHECK_ZERO(pthread_cond_init(&committer->wake, &attributes));
     CHECK_ZERO(pthread_condattr_destroy(&attributes));
     look_for_room(committer);
-    if (pthread_create(&committer->thread, NULL, commit_main, committer) !=
-            0) {
+    if (pthread_create(&committer->thread, NULL, commit_main, committer) != 0) {
         free(committer);
         return err_set(err, STATUS_INTERNAL, "no thread for commits");
     }

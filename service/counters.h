@@ -37,7 +37,7 @@ struct counters {
 
 extern struct counters counters;
 
-#define COUNT(name)         COUNT_ADD(name, 1)
+#define COUNT(name) COUNT_ADD(name, 1)
 #define COUNT_ADD(name, by)                                                    \
     ((void)atomic_fetch_add_explicit(                                          \
             &counters.name, (by), memory_order_relaxed))

@@ -1,7 +1,7 @@
 /* Diagnostics: one key=value line each on stderr, with a stable id that does
  * not change when the words do:
  *
- *   time=2026-11-24T10:00:00.123Z level=info id=service.ready listen=... 
+ *   time=2026-11-24T10:00:00.123Z level=info id=service.ready listen=...
  *
  * Rate limited: of one id at most DIAG_BURST lines a second are written, the
  * rest are counted and the count is written with the next one. May be called

@@ -30,7 +30,7 @@ struct front {
                                engine_threads is 0 */
     uint32_t worker_count;
     bool threads;
-    struct mailbox done;  /* batches that are on disk */
+    struct mailbox done; /* batches that are on disk */
     struct mailbox early; /* batches with replies that need not wait */
     void *context;
     void *socket;
@@ -228,9 +228,8 @@ static void reload(struct front *front)
     int status = STATUS_DENIED;
 
     notify_reloading();
-    config = front->config_path == NULL
-            ? NULL
-            : config_load(front->config_path, &err);
+    config = front->config_path == NULL ? NULL
+                                        : config_load(front->config_path, &err);
     if (config != NULL)
         config_override(config, front->overrides);
     if (config != NULL)
@@ -245,13 +244,13 @@ static void reload(struct front *front)
         config_free(front->config);
         front->config = config;
         COUNT(reloads);
-        diag(DIAG_INFO, "config.reloaded", "file=\"%s\"",
-                front->config_path);
+        diag(DIAG_INFO, "config.reloaded", "file=\"%s\"", front->config_path);
     } else {
         config_free(config);
         COUNT(reloads_refused);
-        diag(DIAG_ERROR, "config.refused", "why=\"%s\" action=\"nothing "
-                                           "changed\"",
+        diag(DIAG_ERROR, "config.refused",
+                "why=\"%s\" action=\"nothing "
+                "changed\"",
                 err.text);
     }
     notify_ready();
@@ -376,9 +375,8 @@ int front_run(struct front *front, struct err *err)
     for (uint32_t i = 0; i < front->config->listen_count; i++)
         diag(DIAG_INFO, "service.listening", "endpoint=%s",
                 front->config->listen[i]);
-    diag(DIAG_INFO, "service.ready",
-            "version=%s problems=%u engine_threads=%u", RUE_VERSION,
-            front->config->problem_count,
+    diag(DIAG_INFO, "service.ready", "version=%s problems=%u engine_threads=%u",
+            RUE_VERSION, front->config->problem_count,
             front->threads ? front->worker_count : 0);
     notify_ready();
     serve(front);
@@ -440,8 +438,8 @@ static int open_socket(struct front *front, struct err *err)
     set_option(front->socket, ZMQ_RCVHWM, PEER_QUEUE);
     set_option(front->socket, ZMQ_ROUTER_MANDATORY, 1);
     set_option(front->socket, ZMQ_IPV6, 1);
-    CHECK_ZERO(zmq_setsockopt(
-            front->socket, ZMQ_MAXMSGSIZE, &most, sizeof(most)));
+    CHECK_ZERO(
+            zmq_setsockopt(front->socket, ZMQ_MAXMSGSIZE, &most, sizeof(most)));
     for (uint32_t i = 0; i < front->config->listen_count; i++)
         if (zmq_bind(front->socket, front->config->listen[i]) != 0)
             return err_set(err, STATUS_IO, "listen: %s: %s",
@@ -474,8 +472,8 @@ static int open_workers(struct front *front, struct err *err)
 {
     struct problem **problems;
     uint64_t folded;
-    int status = host_open(
-            front->ledger, front->config, &problems, &folded, err);
+    int status =
+            host_open(front->ledger, front->config, &problems, &folded, err);
 
     if (status != 0)
         return status;
@@ -490,9 +488,9 @@ static int open_workers(struct front *front, struct err *err)
     return status;
 }
 
-int front_open(struct front **out, struct ledger *ledger,
-        struct config *config, const char *config_path,
-        const struct config_overrides *overrides, struct err *err)
+int front_open(struct front **out, struct ledger *ledger, struct config *config,
+        const char *config_path, const struct config_overrides *overrides,
+        struct err *err)
 {
     struct front *front = calloc(1, sizeof(*front));
     uint32_t threads = config->settings.engine_threads;
@@ -514,8 +512,8 @@ int front_open(struct front **out, struct ledger *ledger,
     if ((status = host_register(ledger, config, worker_clock(), err)) != 0 ||
             (status = mailbox_open(&front->done, boxes, err)) != 0 ||
             (status = mailbox_open(&front->early, boxes, err)) != 0 ||
-            (status = commit_start(&front->committer, ledger,
-                     &config->settings, &front->done, err)) != 0 ||
+            (status = commit_start(&front->committer, ledger, &config->settings,
+                     &front->done, err)) != 0 ||
             (status = open_workers(front, err)) != 0 ||
             (status = open_signals(front, err)) != 0 ||
             (status = open_socket(front, err)) != 0)

@@ -9,9 +9,8 @@
 #define ARENA_BYTES ((size_t)16 << 20)
 
 /* Are the problem's settings those of its newest Config record? */
-static int same_settings(struct ledger *ledger,
-        const struct problem_spec *spec, uint64_t sequence,
-        struct arena *arena, bool *same, struct err *err)
+static int same_settings(struct ledger *ledger, const struct problem_spec *spec,
+        uint64_t sequence, struct arena *arena, bool *same, struct err *err)
 {
     struct log_entry entry;
     union any_record record;
@@ -24,8 +23,7 @@ static int same_settings(struct ledger *ledger,
     if (status == STATUS_NOT_FOUND)
         return 0; /* retention took it */
     if (status == 0)
-        status = record_decode(
-                entry.kind, entry.payload, arena, &record, err);
+        status = record_decode(entry.kind, entry.payload, arena, &record, err);
     if (status != 0)
         return status;
     *same = entry.kind == RECORD_CONFIG &&
@@ -45,8 +43,8 @@ static int register_one(struct ledger *ledger, struct problem_spec *spec,
     uint64_t sequence;
     struct bytes payload;
     bool same;
-    int status = ledger_problem(
-            ledger, spec->name, &spec->number, &sequence, err);
+    int status =
+            ledger_problem(ledger, spec->name, &spec->number, &sequence, err);
 
     arena_reset(arena);
     if (status == 0)
@@ -60,8 +58,7 @@ static int register_one(struct ledger *ledger, struct problem_spec *spec,
         return err_set(err, STATUS_INVALID, "the settings are too long");
     status = ledger_append(ledger, RECORD_CONFIG, payload, &sequence, err);
     if (status == 0)
-        status = ledger_problem_set_config(
-                ledger, spec->number, sequence, err);
+        status = ledger_problem_set_config(ledger, spec->number, sequence, err);
     return status;
 }
 
@@ -76,8 +73,8 @@ int host_register(struct ledger *ledger, struct config *config, nanos now,
     status = ledger_begin(ledger, err);
     if (status == 0) {
         for (uint32_t i = 0; status == 0 && i < config->problem_count; i++)
-            status = register_one(
-                    ledger, config->problems[i], now, &arena, err);
+            status =
+                    register_one(ledger, config->problems[i], now, &arena, err);
         if (status == 0)
             status = ledger_commit(ledger, err);
         else
@@ -90,14 +87,15 @@ int host_register(struct ledger *ledger, struct config *config, nanos now,
 static void show_progress(void *self, uint64_t sequence, uint64_t last)
 {
     (void)self;
-    diag(DIAG_INFO, "recovery.progress",
-            "record=%" PRIu64 " of=%" PRIu64, sequence, last);
+    diag(DIAG_INFO, "recovery.progress", "record=%" PRIu64 " of=%" PRIu64,
+            sequence, last);
 }
 
 static int rebuild_all(struct ledger *ledger, struct problem **problems,
         uint32_t count, uint64_t *folded, struct err *err)
 {
-    struct rebuild rebuild = {.problems = problems, .problem_count = count,
+    struct rebuild rebuild = {.problems = problems,
+            .problem_count = count,
             .progress = show_progress};
     struct ledger_reader reader;
     int status = ledger_reader_open(ledger, &reader, err);

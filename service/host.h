@@ -16,7 +16,6 @@ int host_register(struct ledger *ledger, struct config *config, nanos now,
  * closes the problems. *folded is the number of records that no snapshot
  * covered. */
 int host_open(struct ledger *ledger, const struct config *config,
-        struct problem ***problems, uint64_t *folded,
-        struct err *err) MUST_USE;
+        struct problem ***problems, uint64_t *folded, struct err *err) MUST_USE;
 
 #endif

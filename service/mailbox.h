@@ -18,8 +18,8 @@ struct mailbox {
     int fd;
 };
 
-int mailbox_open(struct mailbox *mailbox, uint32_t capacity,
-        struct err *err) MUST_USE;
+int mailbox_open(
+        struct mailbox *mailbox, uint32_t capacity, struct err *err) MUST_USE;
 void mailbox_close(struct mailbox *mailbox);
 
 /* False when it is full: the caller keeps the item. */

@@ -108,8 +108,8 @@ static int serve(struct config *config, const struct arguments *arguments)
         config_free(config);
         return failed(&err);
     }
-    status = front_open(&front, ledger, config, arguments->config,
-            &arguments->over, &err);
+    status = front_open(
+            &front, ledger, config, arguments->config, &arguments->over, &err);
     if (status == 0)
         status = front_run(front, &err);
     if (status != 0)

@@ -56,8 +56,7 @@ bool exchange_send(const struct exchange *exchange, void *socket)
 {
     for (uint32_t i = 0; i < exchange->envelope_count; i++)
         if (zmq_send(socket, exchange->envelope[i].data,
-                    exchange->envelope[i].size,
-                    ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)
+                    exchange->envelope[i].size, ZMQ_SNDMORE | ZMQ_DONTWAIT) < 0)
             return false;
     return zmq_send(socket, exchange->reply.data, exchange->reply.size,
                    ZMQ_DONTWAIT) >= 0;

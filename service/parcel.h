@@ -14,9 +14,9 @@ struct parcel {
 };
 
 enum parcel_result {
-    PARCEL_NONE,     /* nothing waits on the socket */
+    PARCEL_NONE, /* nothing waits on the socket */
     PARCEL_RECEIVED,
-    PARCEL_DROPPED,  /* a message of too many or too few frames: gone */
+    PARCEL_DROPPED, /* a message of too many or too few frames: gone */
 };
 
 /* Receives one message without waiting. */

@@ -26,9 +26,8 @@ static enum batch_stage stage_of(const struct batch *batch)
 static struct batch_event *find_older(
         struct shard *shard, uint32_t problem, struct bytes event)
 {
-    return shard->pending == NULL
-            ? NULL
-            : batch_find(shard->pending, problem, event);
+    return shard->pending == NULL ? NULL
+                                  : batch_find(shard->pending, problem, event);
 }
 
 /* The event as the newest batch that touched it leaves it, or NULL. */
@@ -50,8 +49,8 @@ static int fresh_reader(struct shard *shard, struct err *err)
     return ledger_reader_renew(&shard->reader, err);
 }
 
-static int journal_event_get(void *self, uint32_t problem,
-        struct bytes event, struct event_state *state, struct err *err)
+static int journal_event_get(void *self, uint32_t problem, struct bytes event,
+        struct event_state *state, struct err *err)
 {
     struct shard *shard = self;
     const struct batch_event *pending = find_pending(shard, problem, event);
@@ -95,23 +94,22 @@ static int journal_decision_get(void *self, uint32_t problem,
     if (status != 0)
         return status;
     if (entry.kind != RECORD_DECISION)
-        return err_set(err, STATUS_CORRUPT,
-                "event: its decision is another record");
+        return err_set(
+                err, STATUS_CORRUPT, "event: its decision is another record");
     *payload = entry.payload;
     return 0;
 }
 
-static void journal_append(void *self, enum record_kind kind,
-        uint32_t problem, struct bytes payload)
+static void journal_append(void *self, enum record_kind kind, uint32_t problem,
+        struct bytes payload)
 {
     struct shard *shard = self;
 
     batch_append(shard->open, kind, problem, payload);
 }
 
-static void journal_event_put(void *self, uint32_t problem,
-        struct bytes event, const struct event_state *state,
-        struct bytes decision)
+static void journal_event_put(void *self, uint32_t problem, struct bytes event,
+        const struct event_state *state, struct bytes decision)
 {
     struct shard *shard = self;
     const struct batch_event *before = find_older(shard, problem, event);
@@ -120,8 +118,7 @@ static void journal_event_put(void *self, uint32_t problem,
             before == NULL ? NULL : before->decision_effect);
 }
 
-static void journal_event_del(
-        void *self, uint32_t problem, struct bytes event)
+static void journal_event_del(void *self, uint32_t problem, struct bytes event)
 {
     struct shard *shard = self;
 
@@ -164,8 +161,7 @@ static struct journal journal_of(struct shard *shard)
  * asked for its events. */
 static void retire_pending(struct shard *shard)
 {
-    if (shard->pending == NULL ||
-            stage_of(shard->pending) == BATCH_SUBMITTED)
+    if (shard->pending == NULL || stage_of(shard->pending) == BATCH_SUBMITTED)
         return;
     if (shard->open != NULL)
         batch_resolve(shard->open);
@@ -207,8 +203,7 @@ void shard_submit(struct shard *shard)
         return;
     shard->open = NULL;
     shard->pending = batch;
-    atomic_store_explicit(
-            &batch->stage, BATCH_SUBMITTED, memory_order_release);
+    atomic_store_explicit(&batch->stage, BATCH_SUBMITTED, memory_order_release);
     if (batch->has_relaxed)
         CHECK(mailbox_put(shard->early, batch));
     commit_submit(shard->committer, batch);
@@ -245,8 +240,7 @@ static int compare_hosted(const void *a, const void *b)
 {
     const struct hosted *left = a, *right = b;
 
-    return compare_names(
-            left->problem->spec->name, right->problem->spec->name);
+    return compare_names(left->problem->spec->name, right->problem->spec->name);
 }
 
 struct hosted *shard_find(struct shard *shard, struct bytes name)
@@ -302,9 +296,8 @@ static void step(struct handling *handling, const struct input *input,
 static bool handle_decides(struct handling *handling)
 {
     const struct request *request = &handling->request;
-    struct decision *decisions =
-            arena_array(handling->arena, struct decision,
-                    request->decide_count);
+    struct decision *decisions = arena_array(
+            handling->arena, struct decision, request->decide_count);
 
     if (decisions == NULL)
         return false;
@@ -388,8 +381,8 @@ static bool handle_status(struct handling *handling)
             handling->arena, answer);
 }
 
-static void refuse(struct handling *handling, enum status status,
-        const char *message)
+static void refuse(
+        struct handling *handling, enum status status, const char *message)
 {
     uint64_t id = handling->reply.id;
 
@@ -441,8 +434,8 @@ static bool add_exchange(struct shard *shard, const struct bytes *envelope,
     if (frames == NULL)
         return false;
     for (uint32_t i = 0; i < envelope_count; i++) {
-        frames[i] = bytes_of(arena_copy(&batch->arena, envelope[i].data,
-                                     envelope[i].size),
+        frames[i] = bytes_of(
+                arena_copy(&batch->arena, envelope[i].data, envelope[i].size),
                 envelope[i].size);
         if (frames[i].data == NULL)
             return false;
@@ -463,13 +456,13 @@ static void finish(struct handling *handling, struct exchange *exchange)
         /* What was recorded stands; the client asks again by event id. */
         arena_reset(&handling->shard->spare);
         refuse(handling, STATUS_BUSY, "the answer is too large to hold now");
-        exchange->reply = wire_reply_encode(
-                &handling->reply, &handling->shard->spare);
+        exchange->reply =
+                wire_reply_encode(&handling->reply, &handling->shard->spare);
         CHECK(exchange->reply.data != NULL);
-        exchange->reply = bytes_of(
-                memcpy(exchange->fallback, exchange->reply.data,
-                        exchange->reply.size),
-                exchange->reply.size);
+        exchange->reply =
+                bytes_of(memcpy(exchange->fallback, exchange->reply.data,
+                                 exchange->reply.size),
+                        exchange->reply.size);
     }
     if (handling->hosted != NULL &&
             handling->hosted->problem->spec->settings.durability ==
@@ -504,8 +497,8 @@ void shard_handle(struct shard *shard, const struct bytes *envelope,
         COUNT(dropped);
         return;
     }
-    status = wire_request_decode(
-            frame, handling.arena, &handling.request, &err);
+    status =
+            wire_request_decode(frame, handling.arena, &handling.request, &err);
     handling.reply.id = handling.request.id;
     if (status != 0) {
         COUNT(malformed);
@@ -631,16 +624,15 @@ bool shard_snapshot_all(struct shard *shard)
     if (!shard_ready(shard))
         return false;
     for (uint32_t i = 0; i < shard->hosted_count; i++)
-        if (shard->hosted[i].changes > 0 &&
-                !snapshot(shard, &shard->hosted[i]))
+        if (shard->hosted[i].changes > 0 && !snapshot(shard, &shard->hosted[i]))
             return false;
     return true;
 }
 
 /* ---- life ---- */
 
-static int host(struct shard *shard, struct problem **problems,
-        uint32_t count, bool changed, struct err *err)
+static int host(struct shard *shard, struct problem **problems, uint32_t count,
+        bool changed, struct err *err)
 {
     shard->hosted = calloc(count + 1, sizeof(*shard->hosted));
     if (shard->hosted == NULL)
@@ -678,7 +670,8 @@ int shard_open(struct shard *shard, const struct config *config,
     if (shard->spare.data == NULL)
         return err_set(err, STATUS_INTERNAL, "no memory");
     if ((status = new_ids(shard, err)) != 0 ||
-            (status = host(shard, problems, problem_count, changed, err)) != 0 ||
+            (status = host(shard, problems, problem_count, changed, err)) !=
+                    0 ||
             (status = ledger_reader_open(ledger, &shard->reader, err)) != 0)
         return status;
     for (uint32_t i = 0; i < SHARD_BATCHES; i++) {
@@ -703,8 +696,8 @@ void shard_close(struct shard *shard)
 /* ---- reload ---- */
 
 /* The problem's state under its new spec. */
-static int respec(struct hosted *hosted, const struct problem_spec *spec,
-        struct err *err)
+static int respec(
+        struct hosted *hosted, const struct problem_spec *spec, struct err *err)
 {
     size_t size = problem_save_size(hosted->problem);
     struct problem *problem = problem_open(spec, err);
@@ -730,8 +723,8 @@ static int respec(struct hosted *hosted, const struct problem_spec *spec,
 }
 
 /* Notes the problem's new settings in the log. */
-static int append_config(struct shard *shard, const struct problem_spec *spec,
-        struct err *err)
+static int append_config(
+        struct shard *shard, const struct problem_spec *spec, struct err *err)
 {
     struct config_record record = {
             .head = {RECORD_CONFIG, spec->number, shard->now, {NULL, 0}},
@@ -758,7 +751,7 @@ int shard_reload(
         const struct problem_spec *old = hosted->problem->spec;
         const struct problem_spec *new = config_problem(config, old->name);
         int status = 0;
-        CHECK(new != NULL && new->number == old->number);
+        CHECK(new != NULL &&new->number == old->number);
         if (!bytes_equal(old->text, new->text))
             status = append_config(shard, new, err);
         if (status == 0)

@@ -30,10 +30,10 @@ struct shard {
     struct ledger_reader reader;
     struct committer *committer;
     struct batch *batches[SHARD_BATCHES];
-    struct batch *open;    /* the one being filled, or NULL */
+    struct batch *open; /* the one being filled, or NULL */
     struct batch *pending; /* submitted and not known to be on disk, or NULL */
     struct mailbox *early; /* batches with replies that need not wait */
-    bool reader_fresh;     /* the reader sees all that was committed */
+    bool reader_fresh; /* the reader sees all that was committed */
     struct event_id_source ids;
     nanos started;
     nanos now; /* never goes back */

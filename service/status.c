@@ -24,9 +24,8 @@ static void add_visited(
         void *self, const char *name, int32_t group, double value)
 {
     struct gather *gather = self;
-    struct bytes group_name = group < 0
-            ? bytes_of_text("always_on")
-            : gather->spec->groups[group].name;
+    struct bytes group_name = group < 0 ? bytes_of_text("always_on")
+                                        : gather->spec->groups[group].name;
     bool of_group = group >= 0 || strncmp(name, "expert_", 7) == 0 ||
             strncmp(name, "meta_", 5) == 0 || strncmp(name, "mixed_", 6) == 0;
 
@@ -89,8 +88,8 @@ bool status_answer(const struct shard *shard, const struct problem *problem,
         return false;
     memset(answer, 0, sizeof(*answer));
     answer->version = bytes_of_text(RUE_VERSION);
-    answer->uptime_s = (double)(shard->now - shard->started) /
-            (double)NANOS_PER_SECOND;
+    answer->uptime_s =
+            (double)(shard->now - shard->started) / (double)NANOS_PER_SECOND;
     answer->last_sequence = commit_last_sequence(shard->committer);
     if (problem != NULL) {
         gather.spec = problem->spec;

@@ -20,10 +20,9 @@
 #define CHARGES_MAX  63770.42801
 
 const char *const medical_columns[MEDICAL_COLUMNS] = {"age", "bmi", "children",
-        "sex_female", "sex_male", "smoker_no", "smoker_yes",
-        "region_northeast", "region_northwest", "region_southeast",
-        "region_southwest", "young", "middle", "old", "underweight",
-        "healthyweight", "overweight", "obese"};
+        "sex_female", "sex_male", "smoker_no", "smoker_yes", "region_northeast",
+        "region_northwest", "region_southeast", "region_southwest", "young",
+        "middle", "old", "underweight", "healthyweight", "overweight", "obese"};
 
 const char *const medical_groups[MEDICAL_GROUPS] = {"young", "middle", "old",
         "underweight", "healthyweight", "overweight", "obese", "smoker",
@@ -43,9 +42,8 @@ static bool number(const char *text, double *out)
 static void set_region(const char *region, double *row)
 {
     for (uint32_t column = 7; column <= 10; column++)
-        row[column] =
-                strcmp(medical_columns[column] + strlen("region_"), region) ==
-                0;
+        row[column] = strcmp(medical_columns[column] + strlen("region_"),
+                              region) == 0;
 }
 
 /* age,sex,bmi,children,smoker,region,charges */
@@ -107,16 +105,15 @@ static int read_rows(FILE *file, struct medical *data, struct err *err)
     return 0;
 }
 
-int medical_read(
-        const char *directory, struct medical *data, struct err *err)
+int medical_read(const char *directory, struct medical *data, struct err *err)
 {
     char path[4096];
     FILE *file;
     int status;
 
     memset(data, 0, sizeof(*data));
-    (void)snprintf(path, sizeof(path), "%s/medical_cost/insurance.csv",
-            directory);
+    (void)snprintf(
+            path, sizeof(path), "%s/medical_cost/insurance.csv", directory);
     file = fopen(path, "r");
     if (file == NULL)
         return err_set(err, STATUS_IO, "%s: %s", path, strerror(errno));

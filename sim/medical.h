@@ -13,7 +13,7 @@
 struct medical {
     uint32_t count;
     double (*features)[MEDICAL_COLUMNS]; /* [count] */
-    double *label;                       /* [count], on 0..1 */
+    double *label; /* [count], on 0..1 */
 };
 
 extern const char *const medical_columns[MEDICAL_COLUMNS];

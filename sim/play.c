@@ -14,7 +14,7 @@ struct round {
     uint32_t index;
     char event[RUE_ID_SIZE];
     double outcome;
-    uint32_t due;     /* round at which the feedback is reported */
+    uint32_t due; /* round at which the feedback is reported */
     struct round *next; /* in a list of those due then, or of free ones */
 };
 
@@ -41,8 +41,8 @@ static void stop(struct play *play, rue_status status, const char *what,
         const char *message)
 {
     if (play->status == 0)
-        play->status = err_set(play->err, (enum status)status, "%s: %s", what,
-                message);
+        play->status = err_set(
+                play->err, (enum status)status, "%s: %s", what, message);
 }
 
 /* ---- feedback ---- */
@@ -70,8 +70,7 @@ static void send_feedback(struct play *play, struct round *round)
     rue_request request = {.problem = play->settings->problem,
             .reports = &report,
             .report_count = 1};
-    rue_status status =
-            rue_send(play->client, &request, feedback_done, round);
+    rue_status status = rue_send(play->client, &request, feedback_done, round);
 
     play->report->feedbacks++;
     if (status != RUE_OK)
@@ -120,8 +119,7 @@ static void take_answer(
     uint32_t quarter = play->rounds / 4;
     double value = 0.0;
 
-    if (functions->score(world, round->index, answer, &value, play->err) !=
-            0) {
+    if (functions->score(world, round->index, answer, &value, play->err) != 0) {
         play->status = STATUS_INVALID;
         return;
     }
@@ -129,8 +127,7 @@ static void take_answer(
     if (quarter > 0 && round->index >= play->rounds - quarter)
         play->report->learned.last_quarter += value / quarter;
     play->report->repeated += answer->repeated != 0;
-    (void)snprintf(
-            round->event, sizeof(round->event), "%s", answer->event);
+    (void)snprintf(round->event, sizeof(round->event), "%s", answer->event);
     round->outcome = functions->outcome(world, round->index, answer);
     schedule(play, round);
 }

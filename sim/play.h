@@ -23,7 +23,7 @@ struct play_report {
     struct world_row rows[WORLD_ROWS_MAX];
     uint32_t row_count;
     uint64_t decisions, feedbacks;
-    uint64_t resent;   /* tries after the first */
+    uint64_t resent; /* tries after the first */
     uint64_t repeated; /* answers that the service gave before */
     double seconds;
 };

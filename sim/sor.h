@@ -11,7 +11,7 @@ struct sor_problem {
     int by_diagonal; /* shift times the diagonal, not the identity */
     const double *b; /* [n] */
     double tolerance; /* until |r| < tolerance |r_0| */
-    uint32_t cap;     /* most iterations */
+    uint32_t cap; /* most iterations */
 };
 
 /* Iterations until the stop rule holds, at least 1; cap if it never does

@@ -67,8 +67,7 @@ int sparse_laplacian(uint32_t m, struct sparse *matrix, struct err *err)
 }
 
 /* Both triangles of CHOLMOD's columns, which are our rows by symmetry. */
-static int copy_in(
-        cholmod_sparse *all, struct sparse *matrix, struct err *err)
+static int copy_in(cholmod_sparse *all, struct sparse *matrix, struct err *err)
 {
     const int *start = all->p, *row = all->i;
     const double *value = all->x;
@@ -137,8 +136,8 @@ void sparse_times(const struct sparse *matrix, double shift, int by_diagonal,
         const double *x, double *y)
 {
     for (uint32_t row = 0; row < matrix->n; row++) {
-        double sum = shift * (by_diagonal ? matrix->diagonal[row] : 1.0) *
-                x[row];
+        double sum =
+                shift * (by_diagonal ? matrix->diagonal[row] : 1.0) * x[row];
         for (uint32_t at = matrix->start[row]; at < matrix->start[row + 1];
                 at++)
             sum += matrix->value[at] * x[matrix->column[at]];

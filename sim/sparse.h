@@ -9,9 +9,9 @@
 
 struct sparse {
     uint32_t n;
-    uint32_t *start;   /* [n + 1] */
+    uint32_t *start; /* [n + 1] */
     uint32_t *column; /* [start[n]] */
-    double *value;     /* [start[n]] */
+    double *value; /* [start[n]] */
     double *diagonal; /* [n] */
 };
 

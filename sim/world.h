@@ -18,8 +18,8 @@
 struct world_settings {
     const char *variant; /* the world's own word for what is played; NULL =
                             its default */
-    const char *policy;  /* as above, for how it is learned */
-    const char *data;    /* directory of data files (medical_cost, matrices) */
+    const char *policy; /* as above, for how it is learned */
+    const char *data; /* directory of data files (medical_cost, matrices) */
     uint32_t seed;
     uint32_t rounds; /* 0 = the world's default */
 };

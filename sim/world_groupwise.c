@@ -107,8 +107,9 @@ static void groupwise_config(
     for (uint32_t i = 0; i < MEDICAL_GROUPS; i++)
         fprintf(out, "      - {name: %s, when: %s = 1}\n", medical_groups[i],
                 medical_columns[medical_group_columns[i]]);
-    fprintf(out, "    policy: {oracle: groupwise, inner: ridge, lambda: 1, "
-                 "intercept: false, clip_experts: false}\n");
+    fprintf(out,
+            "    policy: {oracle: groupwise, inner: ridge, lambda: 1, "
+            "intercept: false, clip_experts: false}\n");
 }
 
 static const double *row_of(const struct world *world, uint32_t i)
@@ -191,15 +192,13 @@ static struct world_row row(
     return row;
 }
 
-static uint32_t groupwise_baselines(
-        struct world *world, struct world_row *rows)
+static uint32_t groupwise_baselines(struct world *world, struct world_row *rows)
 {
     uint32_t count = 0, quarter = world->count / 4;
     double hindsight = 0.0;
 
     for (uint32_t i = 0; i < world->count; i++) {
-        double loss = square(
-                dot(world->hindsight.theta, row_of(world, i), D) -
+        double loss = square(dot(world->hindsight.theta, row_of(world, i), D) -
                 label_of(world, i));
         hindsight += loss;
         if (i >= world->count - quarter)
@@ -216,8 +215,7 @@ static uint32_t groupwise_baselines(
             continue;
         (void)snprintf(name, sizeof(name), "%s: learned", medical_groups[g]);
         rows[count++] = row(name, world->mixed_loss[g], NAN, rounds);
-        (void)snprintf(
-                name, sizeof(name), "%s: one ridge", medical_groups[g]);
+        (void)snprintf(name, sizeof(name), "%s: one ridge", medical_groups[g]);
         rows[count++] = row(name, world->online_loss[g], NAN, rounds);
     }
     return count;

@@ -107,13 +107,13 @@ static bool possible(const struct payment *payment, uint32_t route)
 }
 
 /* z of section 6.1. */
-static double logit(const struct market *market,
-        const struct payment *payment, uint32_t route)
+static double logit(const struct market *market, const struct payment *payment,
+        uint32_t route)
 {
     uint32_t q = acquirer_of(route), f = mode_of(route), i = payment->issuer;
     double late = payment->log_amount > 4.6;
-    double distance = fabs((double)payment->hour -
-            (double)market->batch_hour[q]);
+    double distance =
+            fabs((double)payment->hour - (double)market->batch_hour[q]);
     double z = 2.50 + market->issuer[i] + scheme_effect[payment->scheme] +
             market->merchant[payment->merchant] -
             0.22 * (payment->log_amount - 3.6) - 2.2 * payment->risk +
@@ -176,8 +176,7 @@ static void draw_market(struct market *market, uint32_t seed)
             market->acquirer_merchant[q][m] = 0.25 * rng_normal(&rng);
         for (uint32_t s = 0; s < SCHEMES; s++) {
             market->acquirer_scheme[q][s] = 0.20 * rng_normal(&rng);
-            market->supports[q][s] =
-                    q == universal || rng_unit(&rng) < 0.75;
+            market->supports[q][s] = q == universal || rng_unit(&rng) < 0.75;
         }
     }
 }
@@ -210,8 +209,8 @@ static uint32_t draw_share(
 }
 
 /* 2 or 3 acquirers of those that support the scheme, or all if fewer. */
-static void draw_acquirers(const struct market *market, struct rng *rng,
-        struct payment *payment)
+static void draw_acquirers(
+        const struct market *market, struct rng *rng, struct payment *payment)
 {
     uint32_t wanted = 2 + rng_below(rng, 2), left[ACQUIRERS], count = 0;
 
@@ -235,8 +234,8 @@ static void load_payment(struct world *world, uint32_t i)
 
     if (world->loaded && world->at == i)
         return;
-    payment->issuer = draw_share(
-            &rng, world->market.issuer_share, ISSUERS, true);
+    payment->issuer =
+            draw_share(&rng, world->market.issuer_share, ISSUERS, true);
     payment->scheme = draw_share(&rng, scheme_share, SCHEMES, false);
     payment->merchant = rng_below(&rng, MERCHANTS);
     payment->log_amount = 3.6 + 1.1 * rng_normal(&rng);
@@ -296,8 +295,7 @@ static void payments_question(
     world->context[4] = payment->provisioned;
     world->excluded_count = 0;
     for (uint32_t route = 0; route < ROUTES; route++) {
-        route_features(
-                world, route, world->features + route * ROUTE_COLUMNS);
+        route_features(world, route, world->features + route * ROUTE_COLUMNS);
         if (!possible(payment, route))
             world->excluded[world->excluded_count++] = route;
     }
@@ -425,12 +423,12 @@ static void payments_config(
             "provisioned]\n    action_features: %u\n    actions: [",
             problem, ROUTE_COLUMNS);
     for (uint32_t route = 0; route < ROUTES; route++)
-        fprintf(out, "%sq%u-%s-%s", route > 0 ? ", " : "",
-                acquirer_of(route), modes[mode_of(route)],
-                token_of(route) ? "token" : "pan");
-    fprintf(out, "]\n    reward: {min: 0, max: 1, default: 0, wait: 3s}\n"
-                 "    policy: {oracle: ridge, explorer: squarecb, model: "
-                 "shared, forgetting: 0.9998, gamma_scale: 30, floor: 0.01}\n");
+        fprintf(out, "%sq%u-%s-%s", route > 0 ? ", " : "", acquirer_of(route),
+                modes[mode_of(route)], token_of(route) ? "token" : "pan");
+    fprintf(out,
+            "]\n    reward: {min: 0, max: 1, default: 0, wait: 3s}\n"
+            "    policy: {oracle: ridge, explorer: squarecb, model: "
+            "shared, forgetting: 0.9998, gamma_scale: 30, floor: 0.01}\n");
 }
 
 static struct world_row row(
@@ -444,8 +442,7 @@ static struct world_row row(
     return row;
 }
 
-static uint32_t payments_baselines(
-        struct world *world, struct world_row *rows)
+static uint32_t payments_baselines(struct world *world, struct world_row *rows)
 {
     uint32_t count = 0;
 
@@ -456,11 +453,11 @@ static uint32_t payments_baselines(
     rows[count++] = row("best possible (clairvoyant)", world->sum_best,
             world->last_best, world->count);
     if (world->outage_rounds > 0) {
-        rows[count] = row("in the outage: learned", world->outage_learned,
-                NAN, world->outage_rounds);
+        rows[count] = row("in the outage: learned", world->outage_learned, NAN,
+                world->outage_rounds);
         rows[count++].last_quarter = NAN;
-        rows[count] = row("in the outage: best possible",
-                world->outage_best, NAN, world->outage_rounds);
+        rows[count] = row("in the outage: best possible", world->outage_best,
+                NAN, world->outage_rounds);
         rows[count++].last_quarter = NAN;
     }
     return count;

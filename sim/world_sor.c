@@ -30,7 +30,7 @@ struct world {
     double tolerance;
     uint32_t cap;
     double *b, *work;
-    uint32_t *costs;      /* [count][ARMS]; 0 = not solved yet */
+    uint32_t *costs; /* [count][ARMS]; 0 = not solved yet */
     uint32_t *young_cost; /* [count] */
     double features[ARMS * FEATURES];
     double context[1];
@@ -139,8 +139,7 @@ static const uint32_t *costs_of(struct world *world, uint32_t i)
 static int open_matrix(struct world *world,
         const struct world_settings *settings, struct err *err)
 {
-    const char *variant =
-            settings->variant == NULL ? "low" : settings->variant;
+    const char *variant = settings->variant == NULL ? "low" : settings->variant;
     char path[4096];
 
     world->high = strcmp(variant, "high") == 0;
@@ -155,8 +154,8 @@ static int open_matrix(struct world *world,
     if (strchr(variant, '/') != NULL)
         (void)snprintf(path, sizeof(path), "%s", variant);
     else
-        (void)snprintf(path, sizeof(path), "%s/matrices/%s", settings->data,
-                variant);
+        (void)snprintf(
+                path, sizeof(path), "%s/matrices/%s", settings->data, variant);
     return sparse_read(path, &world->matrix, err);
 }
 
@@ -187,8 +186,7 @@ static int sor_open(struct world **out, const struct world_settings *settings,
         world->work = calloc(2 * (size_t)world->matrix.n, sizeof(double));
         world->costs =
                 calloc((size_t)world->count * ARMS, sizeof(*world->costs));
-        world->young_cost =
-                calloc(world->count, sizeof(*world->young_cost));
+        world->young_cost = calloc(world->count, sizeof(*world->young_cost));
         if (world->b == NULL || world->work == NULL || world->costs == NULL ||
                 world->young_cost == NULL)
             status = err_set(err, STATUS_INTERNAL, "no memory");
@@ -241,9 +239,7 @@ static void sor_config(
 static void chebyshev(double x, double *out, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++)
-        out[i] = i == 0 ? 1.0
-                : i == 1 ? x
-                         : 2.0 * x * out[i - 1] - out[i - 2];
+        out[i] = i == 0 ? 1.0 : i == 1 ? x : 2.0 * x * out[i - 1] - out[i - 2];
 }
 
 static void sor_question(
@@ -271,8 +267,8 @@ static void sor_question(
     question->action_columns = FEATURES;
 }
 
-static int sor_score(struct world *world, uint32_t i,
-        const rue_answer *answer, double *value, struct err *err)
+static int sor_score(struct world *world, uint32_t i, const rue_answer *answer,
+        double *value, struct err *err)
 {
     const uint32_t *costs = costs_of(world, i);
 
@@ -363,8 +359,8 @@ static uint32_t sor_baselines(struct world *world, struct world_row *rows)
     for (uint32_t arm = 0; arm < ARMS; arm++) {
         char name[48];
         struct world_row row;
-        (void)snprintf(name, sizeof(name), "best fixed omega (%.2f)",
-                omega_of(arm));
+        (void)snprintf(
+                name, sizeof(name), "best fixed omega (%.2f)", omega_of(arm));
         row = mean_row(world, name, arm_cost, arm);
         if (row.mean < best.mean)
             best = row;

@@ -47,8 +47,7 @@ int event_get(struct store_txn *txn, uint32_t problem, struct bytes event,
     struct join_key key = event_key(problem, event);
     struct bytes value;
     struct reader reader;
-    int status =
-            txn->call->get(txn, TABLE_EVENT, key_bytes(&key), &value, err);
+    int status = txn->call->get(txn, TABLE_EVENT, key_bytes(&key), &value, err);
 
     if (status != 0)
         return status;
@@ -79,8 +78,7 @@ int event_delete(struct store_txn *txn, uint32_t problem, struct bytes event,
 {
     struct join_key key = event_key(problem, event);
 
-    return forgiving(
-            txn->call->del(txn, TABLE_EVENT, key_bytes(&key), err));
+    return forgiving(txn->call->del(txn, TABLE_EVENT, key_bytes(&key), err));
 }
 
 int due_put(struct store_txn *txn, uint32_t problem, nanos deadline,
@@ -88,8 +86,8 @@ int due_put(struct store_txn *txn, uint32_t problem, nanos deadline,
 {
     struct join_key key = due_key(problem, deadline, event);
 
-    return txn->call->put(txn, TABLE_DUE, key_bytes(&key), bytes_of(NULL, 0),
-            false, err);
+    return txn->call->put(
+            txn, TABLE_DUE, key_bytes(&key), bytes_of(NULL, 0), false, err);
 }
 
 int due_delete(struct store_txn *txn, uint32_t problem, nanos deadline,
@@ -111,8 +109,7 @@ int due_range(struct store_txn *txn, uint32_t problem, nanos until,
 
     if (status != 0)
         return status;
-    status = cursor->call->seek(
-            cursor, key_bytes(&from), &key, &value, err);
+    status = cursor->call->seek(cursor, key_bytes(&from), &key, &value, err);
     while (status == 0) {
         nanos deadline;
         if (key.size <= DUE_PREFIX) {
@@ -122,8 +119,7 @@ int due_range(struct store_txn *txn, uint32_t problem, nanos until,
         deadline = (nanos)load_be64(key.data + 4);
         if (load_be32(key.data) != problem || deadline > until ||
                 !visit(self, deadline,
-                        bytes_of(key.data + DUE_PREFIX,
-                                key.size - DUE_PREFIX)))
+                        bytes_of(key.data + DUE_PREFIX, key.size - DUE_PREFIX)))
             break;
         status = cursor->call->next(cursor, &key, &value, err);
     }
@@ -142,8 +138,7 @@ int event_each(struct store_txn *txn,
 
     if (status != 0)
         return status;
-    status = cursor->call->seek(
-            cursor, bytes_of(NULL, 0), &key, &value, err);
+    status = cursor->call->seek(cursor, bytes_of(NULL, 0), &key, &value, err);
     while (status == 0) {
         struct event_state state;
         struct reader reader = reader_of(value);
@@ -153,8 +148,7 @@ int event_each(struct store_txn *txn,
             status = event_state_read(&state, &reader, err);
         if (status == 0)
             status = visit(self, load_be32(key.data),
-                    bytes_of(key.data + EVENT_PREFIX,
-                            key.size - EVENT_PREFIX),
+                    bytes_of(key.data + EVENT_PREFIX, key.size - EVENT_PREFIX),
                     &state, err);
         if (status == 0)
             status = cursor->call->next(cursor, &key, &value, err);

@@ -15,9 +15,9 @@
 struct ledger {
     struct store *store;
     struct store_txn *txn; /* the write transaction that is open, or NULL */
-    uint64_t committed;    /* last sequence on disk */
-    uint64_t appended;     /* last sequence of the open transaction */
-    int lock_fd;           /* -1 = none */
+    uint64_t committed; /* last sequence on disk */
+    uint64_t appended; /* last sequence of the open transaction */
+    int lock_fd; /* -1 = none */
 };
 
 /* ---- opening ---- */
@@ -158,8 +158,7 @@ int ledger_begin(struct ledger *ledger, struct err *err)
 {
     CHECK(ledger->txn == NULL);
     ledger->appended = ledger->committed;
-    return ledger->store->call->begin(
-            ledger->store, true, &ledger->txn, err);
+    return ledger->store->call->begin(ledger->store, true, &ledger->txn, err);
 }
 
 int ledger_commit(struct ledger *ledger, struct err *err)
@@ -196,8 +195,8 @@ uint64_t ledger_last_appended(const struct ledger *ledger)
 int ledger_append(struct ledger *ledger, enum record_kind kind,
         struct bytes payload, uint64_t *sequence, struct err *err)
 {
-    int status = log_append(ledger_txn(ledger), ledger->appended + 1, kind,
-            payload, err);
+    int status = log_append(
+            ledger_txn(ledger), ledger->appended + 1, kind, payload, err);
 
     if (status == 0)
         *sequence = ++ledger->appended;
@@ -246,8 +245,7 @@ static int problems_each(struct store_txn *txn,
 
     if (status != 0)
         return status;
-    status = cursor->call->seek(
-            cursor, bytes_of(NULL, 0), &name, &value, err);
+    status = cursor->call->seek(cursor, bytes_of(NULL, 0), &name, &value, err);
     while (status == 0) {
         struct reader reader = reader_of(value);
         uint32_t number = read_u32(&reader);
@@ -336,8 +334,7 @@ int ledger_problem_set_config(struct ledger *ledger, uint32_t number,
     if (name.size > sizeof(copy))
         return err_set(err, STATUS_CORRUPT, "problem: a name is damaged");
     memcpy(copy, name.data, name.size);
-    return problem_put(
-            txn, bytes_of(copy, name.size), number, config, err);
+    return problem_put(txn, bytes_of(copy, name.size), number, config, err);
 }
 
 void ledger_usage(struct ledger *ledger, struct store_usage *usage)
@@ -352,11 +349,10 @@ void ledger_tend(struct ledger *ledger)
 
 /* ---- reading ---- */
 
-int ledger_reader_open(struct ledger *ledger, struct ledger_reader *reader,
-        struct err *err)
+int ledger_reader_open(
+        struct ledger *ledger, struct ledger_reader *reader, struct err *err)
 {
-    return ledger->store->call->begin(
-            ledger->store, false, &reader->txn, err);
+    return ledger->store->call->begin(ledger->store, false, &reader->txn, err);
 }
 
 void ledger_reader_close(struct ledger_reader *reader)

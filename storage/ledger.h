@@ -63,8 +63,7 @@ int ledger_reader_open(struct ledger *ledger, struct ledger_reader *reader,
         struct err *err) MUST_USE;
 void ledger_reader_close(struct ledger_reader *reader);
 /* Sees everything committed so far. */
-int ledger_reader_renew(
-        struct ledger_reader *reader, struct err *err) MUST_USE;
+int ledger_reader_renew(struct ledger_reader *reader, struct err *err) MUST_USE;
 /* Lets go of its snapshot until it is renewed. */
 void ledger_reader_release(struct ledger_reader *reader);
 

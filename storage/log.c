@@ -35,12 +35,12 @@ static uint32_t checksum(struct bytes rest, uint64_t sequence)
 
 static int damaged(uint64_t sequence, const char *what, struct err *err)
 {
-    return err_set(err, STATUS_CORRUPT, "log record %" PRIu64 ": %s",
-            sequence, what);
+    return err_set(
+            err, STATUS_CORRUPT, "log record %" PRIu64 ": %s", sequence, what);
 }
 
-static int edge(struct store_txn *txn, bool last, uint64_t *sequence,
-        struct err *err)
+static int edge(
+        struct store_txn *txn, bool last, uint64_t *sequence, struct err *err)
 {
     struct store_cursor *cursor;
     struct bytes key, value;
@@ -48,9 +48,9 @@ static int edge(struct store_txn *txn, bool last, uint64_t *sequence,
 
     if (status != 0)
         return status;
-    status = last ? cursor->call->last(cursor, &key, &value, err)
-                  : cursor->call->seek(cursor, bytes_of(NULL, 0), &key,
-                            &value, err);
+    status = last
+            ? cursor->call->last(cursor, &key, &value, err)
+            : cursor->call->seek(cursor, bytes_of(NULL, 0), &key, &value, err);
     cursor->call->cursor_close(cursor);
     *sequence = 0;
     if (status == STATUS_NOT_FOUND)
@@ -72,8 +72,8 @@ int log_first(struct store_txn *txn, uint64_t *sequence, struct err *err)
     return edge(txn, false, sequence, err);
 }
 
-int log_append(struct store_txn *txn, uint64_t sequence,
-        enum record_kind kind, struct bytes payload, struct err *err)
+int log_append(struct store_txn *txn, uint64_t sequence, enum record_kind kind,
+        struct bytes payload, struct err *err)
 {
     struct log_key key = key_of(sequence);
     size_t size = LOG_HEADER_BYTES + payload.size;
@@ -111,13 +111,12 @@ static int entry_of(uint64_t sequence, struct bytes value,
     return 0;
 }
 
-int log_get(struct store_txn *txn, uint64_t sequence,
-        struct log_entry *entry, struct err *err)
+int log_get(struct store_txn *txn, uint64_t sequence, struct log_entry *entry,
+        struct err *err)
 {
     struct log_key key = key_of(sequence);
     struct bytes value;
-    int status =
-            txn->call->get(txn, TABLE_LOG, key_bytes(&key), &value, err);
+    int status = txn->call->get(txn, TABLE_LOG, key_bytes(&key), &value, err);
 
     return status == 0 ? entry_of(sequence, value, entry, err) : status;
 }
@@ -138,8 +137,8 @@ int log_cursor_next(
     uint64_t sequence;
     int status = cursor->started
             ? cursor->cursor->call->next(cursor->cursor, &found, &value, err)
-            : cursor->cursor->call->seek(cursor->cursor, key_bytes(&key),
-                      &found, &value, err);
+            : cursor->cursor->call->seek(
+                      cursor->cursor, key_bytes(&key), &found, &value, err);
 
     if (status != 0)
         return status;

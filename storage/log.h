@@ -24,20 +24,19 @@ struct log_entry {
 };
 
 /* Sequence of the last record, 0 if there is none. */
-int log_last(struct store_txn *txn, uint64_t *sequence,
-        struct err *err) MUST_USE;
+int log_last(
+        struct store_txn *txn, uint64_t *sequence, struct err *err) MUST_USE;
 /* Sequence of the first record that is kept, 0 if there is none. */
-int log_first(struct store_txn *txn, uint64_t *sequence,
-        struct err *err) MUST_USE;
+int log_first(
+        struct store_txn *txn, uint64_t *sequence, struct err *err) MUST_USE;
 
 /* Appends under `sequence`, which must be the one after the last. */
-int log_append(struct store_txn *txn, uint64_t sequence,
-        enum record_kind kind, struct bytes payload,
-        struct err *err) MUST_USE;
+int log_append(struct store_txn *txn, uint64_t sequence, enum record_kind kind,
+        struct bytes payload, struct err *err) MUST_USE;
 
 /* 0, NOT_FOUND, CORRUPT (names the sequence), IO. */
-int log_get(struct store_txn *txn, uint64_t sequence,
-        struct log_entry *entry, struct err *err) MUST_USE;
+int log_get(struct store_txn *txn, uint64_t sequence, struct log_entry *entry,
+        struct err *err) MUST_USE;
 
 /* Reads forward. The cursor belongs to the transaction's thread. */
 struct log_cursor {
@@ -54,7 +53,7 @@ int log_cursor_next(struct log_cursor *cursor, struct log_entry *entry,
 void log_cursor_close(struct log_cursor *cursor);
 
 /* For retention: deletes the record. */
-int log_delete(struct store_txn *txn, uint64_t sequence,
-        struct err *err) MUST_USE;
+int log_delete(
+        struct store_txn *txn, uint64_t sequence, struct err *err) MUST_USE;
 
 #endif

@@ -9,8 +9,8 @@
 /* What one run may drop, and the memory that it works with. */
 struct run {
     struct ledger *ledger;
-    nanos before;    /* records of an earlier time may go */
-    uint64_t limit;  /* records up to this sequence may go */
+    nanos before; /* records of an earlier time may go */
+    uint64_t limit; /* records up to this sequence may go */
     nanos now;
     struct arena arena;
     struct err *err;
@@ -45,21 +45,21 @@ static int find_limit(struct run *run)
     struct ledger_reader reader = {ledger_txn(run->ledger)};
     struct snapshot_limit limit = {
             reader.txn, ledger_last_appended(run->ledger)};
-    int status = ledger_reader_problems(
-            &reader, limit_by_problem, &limit, run->err);
+    int status =
+            ledger_reader_problems(&reader, limit_by_problem, &limit, run->err);
 
     run->limit = limit.limit;
     return status;
 }
 
 /* May a Decision go? Its event must not wait for anything. */
-static int drop_decision(struct run *run, const struct decision_record *record,
-        bool *may)
+static int drop_decision(
+        struct run *run, const struct decision_record *record, bool *may)
 {
     struct store_txn *txn = ledger_txn(run->ledger);
     struct event_state state;
-    int status = event_get(txn, record->head.problem, record->head.event,
-            &state, run->err);
+    int status = event_get(
+            txn, record->head.problem, record->head.event, &state, run->err);
 
     *may = true;
     if (status == STATUS_NOT_FOUND)
@@ -125,8 +125,8 @@ static int drop_all(struct run *run, uint64_t *dropped)
 int retention_run(struct ledger *ledger, nanos keep, nanos now,
         uint64_t *dropped, struct err *err)
 {
-    struct run run = {.ledger = ledger, .before = now - keep, .now = now,
-            .err = err};
+    struct run run = {
+            .ledger = ledger, .before = now - keep, .now = now, .err = err};
     int status;
 
     *dropped = 0;

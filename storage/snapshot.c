@@ -30,16 +30,16 @@ int snapshot_put(struct store_txn *txn, uint32_t problem,
     int status;
 
     key_write(key, problem, snapshot->sequence);
-    status = txn->call->reserve(txn, TABLE_SNAPSHOT,
-            bytes_of(key, sizeof(key)), size, false, &room, err);
+    status = txn->call->reserve(txn, TABLE_SNAPSHOT, bytes_of(key, sizeof(key)),
+            size, false, &room, err);
     if (status != 0)
         return status;
     store_le32(room + 4, SNAPSHOT_FORMAT);
     store_le64(room + 8, snapshot->digest);
     memcpy(room + SNAPSHOT_HEADER_BYTES, snapshot->state.data,
             snapshot->state.size);
-    store_le32(room, checksum(bytes_of(room + 4, size - 4),
-                             bytes_of(key, sizeof(key))));
+    store_le32(room,
+            checksum(bytes_of(room + 4, size - 4), bytes_of(key, sizeof(key))));
     return 0;
 }
 
@@ -107,8 +107,8 @@ int snapshot_at(struct store_txn *txn, uint32_t problem, uint64_t sequence,
 }
 
 /* The oldest snapshot, if there are more than are kept; else NOT_FOUND. */
-static int surplus(struct store_txn *txn, uint32_t problem,
-        uint64_t *sequence, struct err *err)
+static int surplus(struct store_txn *txn, uint32_t problem, uint64_t *sequence,
+        struct err *err)
 {
     struct store_cursor *cursor;
     struct bytes key, value;
@@ -129,8 +129,7 @@ static int surplus(struct store_txn *txn, uint32_t problem,
     return seen > SNAPSHOTS_KEPT ? 0 : STATUS_NOT_FOUND;
 }
 
-int snapshot_prune(
-        struct store_txn *txn, uint32_t problem, struct err *err)
+int snapshot_prune(struct store_txn *txn, uint32_t problem, struct err *err)
 {
     for (;;) {
         uint8_t key[SNAPSHOT_KEY_BYTES];

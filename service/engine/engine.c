@@ -16,8 +16,7 @@ struct step {
 
 static const char *message_of(struct step *step)
 {
-    return arena_copy(
-            step->arena, step->err.text, strlen(step->err.text) + 1);
+    return arena_copy(step->arena, step->err.text, strlen(step->err.text) + 1);
 }
 
 static int event_get(
@@ -30,27 +29,27 @@ static int event_get(
 static void append(
         struct step *step, enum record_kind kind, struct bytes payload)
 {
-    step->journal->append(step->journal->self, kind,
-            step->problem->spec->number, payload);
+    step->journal->append(
+            step->journal->self, kind, step->problem->spec->number, payload);
 }
 
 static void event_put(struct step *step, struct bytes event,
         const struct event_state *state, struct bytes decision)
 {
-    step->journal->event_put(step->journal->self,
-            step->problem->spec->number, event, state, decision);
+    step->journal->event_put(step->journal->self, step->problem->spec->number,
+            event, state, decision);
 }
 
 static void due_put(struct step *step, nanos deadline, struct bytes event)
 {
-    step->journal->due_put(step->journal->self, deadline,
-            step->problem->spec->number, event);
+    step->journal->due_put(
+            step->journal->self, deadline, step->problem->spec->number, event);
 }
 
 static void due_del(struct step *step, nanos deadline, struct bytes event)
 {
-    step->journal->due_del(step->journal->self, deadline,
-            step->problem->spec->number, event);
+    step->journal->due_del(
+            step->journal->self, deadline, step->problem->spec->number, event);
 }
 
 static struct record head_of(
@@ -67,9 +66,8 @@ static nanos deadline_after(const struct step *step, nanos wait)
 
     if (wait == 0)
         return 0;
-    return __builtin_add_overflow(step->input->now, wait, &deadline)
-            ? NANOS_MAX
-            : deadline;
+    return __builtin_add_overflow(step->input->now, wait, &deadline) ? NANOS_MAX
+                                                                     : deadline;
 }
 
 /* The event's Decision record, decoded into the problem's scratch. */
@@ -154,8 +152,8 @@ static int decide_again(struct step *step, const struct question *question,
             &step->err);
     if (status != 0)
         return status;
-    copy = bytes_of(arena_copy(step->arena, payload.data, payload.size),
-            payload.size);
+    copy = bytes_of(
+            arena_copy(step->arena, payload.data, payload.size), payload.size);
     if (copy.data == NULL)
         return err_set(&step->err, STATUS_BUSY, "the answer is too large");
     status = record_decode(
@@ -183,9 +181,9 @@ static int record_experts(struct step *step, const struct round_view *round,
             &round->context, &round->actions, index, &step->problem->scratch,
             views, max);
     for (uint32_t i = 0; i < record->expert_count; i++)
-        experts[i] = (struct expert){
-                views[i].group < 0 ? bytes_of_text("always_on")
-                                   : spec->groups[views[i].group].name,
+        experts[i] = (struct expert){views[i].group < 0
+                        ? bytes_of_text("always_on")
+                        : spec->groups[views[i].group].name,
                 views[i].weight, views[i].prediction};
     record->expert = experts;
     return 0;
@@ -255,8 +253,7 @@ static void decide_state(const struct step *step,
     state->taught = state->reward;
     state->deadline = question->deferred || state->has_reward
             ? 0
-            : deadline_after(
-                      step, step->problem->spec->settings.reward_wait);
+            : deadline_after(step, step->problem->spec->settings.reward_wait);
 }
 
 static int decide_new(struct step *step, const struct question *question,
@@ -331,10 +328,10 @@ struct feedback_mark engine_feedback_mark(const struct feedback *feedback)
 {
     struct feedback_mark mark;
 
-    mark.content = hash_bytes(
-            bytes_of(&feedback->value, sizeof(feedback->value)), 1);
-    mark.id = feedback->id.size > 0 ? hash_bytes(feedback->id, 2)
-                                    : mark.content;
+    mark.content =
+            hash_bytes(bytes_of(&feedback->value, sizeof(feedback->value)), 1);
+    mark.id =
+            feedback->id.size > 0 ? hash_bytes(feedback->id, 2) : mark.content;
     return mark;
 }
 
@@ -398,8 +395,7 @@ static int feedback_fold(struct step *step, const struct event_state *state,
     status = decision_of(step, record->head.event, state, &decision);
     if (status != 0)
         return status;
-    return fold_feedback(
-            step->problem, record, &decision.decision, &step->err);
+    return fold_feedback(step->problem, record, &decision.decision, &step->err);
 }
 
 static void feedback_state(const struct step *step,
@@ -414,8 +410,8 @@ static void feedback_state(const struct step *step,
         state->taught = record->after;
     }
     if (orphan)
-        state->deadline = deadline_after(
-                step, step->problem->spec->settings.orphan_wait);
+        state->deadline =
+                deadline_after(step, step->problem->spec->settings.orphan_wait);
 }
 
 static int feedback_new(struct step *step, const struct feedback *feedback,
@@ -497,8 +493,7 @@ static int activate_new(
     state->taught = state->reward;
     state->deadline = state->has_reward
             ? 0
-            : deadline_after(
-                      step, step->problem->spec->settings.reward_wait);
+            : deadline_after(step, step->problem->spec->settings.reward_wait);
     append(step, RECORD_ACTIVATION, payload);
     event_put(step, event, state, bytes_of(NULL, 0));
     if (state->deadline != 0)

@@ -32,10 +32,10 @@ struct journal {
     void (*event_put)(void *self, uint32_t problem, struct bytes event,
             const struct event_state *state, struct bytes decision);
     void (*event_del)(void *self, uint32_t problem, struct bytes event);
-    void (*due_put)(void *self, nanos deadline, uint32_t problem,
-            struct bytes event);
-    void (*due_del)(void *self, nanos deadline, uint32_t problem,
-            struct bytes event);
+    void (*due_put)(
+            void *self, nanos deadline, uint32_t problem, struct bytes event);
+    void (*due_del)(
+            void *self, nanos deadline, uint32_t problem, struct bytes event);
     void *self;
 };
 
@@ -69,7 +69,7 @@ struct input {
 /* The answer; messages and arrays lie in the step's arena. */
 struct answer {
     struct decision decision; /* INPUT_DECIDE */
-    struct receipt receipt;   /* the others */
+    struct receipt receipt; /* the others */
 };
 
 /* One input for one problem. Answers INVALID, DUPLICATE, UNKNOWN_EVENT, ...
@@ -85,7 +85,7 @@ void engine_step(struct problem *problem, const struct input *input,
 struct feedback_mark engine_feedback_mark(const struct feedback *feedback);
 
 /* What several feedbacks amount to. */
-double engine_aggregate(uint32_t rule, bool has_reward, double so_far,
-        double value);
+double engine_aggregate(
+        uint32_t rule, bool has_reward, double so_far, double value);
 
 #endif

@@ -74,8 +74,8 @@ static int need_decision(const struct decision_record *decision,
             bytes_text(head->event, text, sizeof(text)));
 }
 
-int fold_decision(struct problem *problem,
-        const struct decision_record *record, struct err *err)
+int fold_decision(struct problem *problem, const struct decision_record *record,
+        struct err *err)
 {
     if (record->has_held && !record->question.deferred) {
         int status = learn(problem, record, record->held, err);
@@ -86,8 +86,7 @@ int fold_decision(struct problem *problem,
     return 0;
 }
 
-int fold_feedback(struct problem *problem,
-        const struct feedback_record *record,
+int fold_feedback(struct problem *problem, const struct feedback_record *record,
         const struct decision_record *decision, struct err *err)
 {
     int status = 0;
@@ -212,12 +211,10 @@ int fold_record(struct problem *problem, enum record_kind kind,
     if (status != 0)
         return status;
     if (wants_decision(&record)) {
-        status = find_decision(
-                problem, &record.head, source, &decision, err);
+        status = find_decision(problem, &record.head, source, &decision, err);
         if (status != 0)
             return status;
         found = true;
     }
-    return fold_any(
-            problem, &record, found ? &decision.decision : NULL, err);
+    return fold_any(problem, &record, found ? &decision.decision : NULL, err);
 }

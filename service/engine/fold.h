@@ -26,10 +26,9 @@ int fold_record(struct problem *problem, enum record_kind kind,
 
 /* The same for views in hand, as the engine has them. `decision` is the
  * event's Decision record; NULL where the effect needs none (HOLD, NONE). */
-int fold_decision(struct problem *problem,
-        const struct decision_record *record, struct err *err) MUST_USE;
-int fold_feedback(struct problem *problem,
-        const struct feedback_record *record,
+int fold_decision(struct problem *problem, const struct decision_record *record,
+        struct err *err) MUST_USE;
+int fold_feedback(struct problem *problem, const struct feedback_record *record,
         const struct decision_record *decision, struct err *err) MUST_USE;
 int fold_expiry(struct problem *problem, const struct expiry_record *record,
         const struct decision_record *decision, struct err *err) MUST_USE;

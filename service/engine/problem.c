@@ -40,8 +40,7 @@ static bool key_under(const struct keyvalue *value, const char *prefix)
 {
     size_t size = strlen(prefix);
 
-    return value->key.size > size &&
-            memcmp(value->key.data, prefix, size) == 0;
+    return value->key.size > size && memcmp(value->key.data, prefix, size) == 0;
 }
 
 static int out_of_memory(struct err *err)
@@ -57,8 +56,8 @@ static struct bytes keep(const struct parse *parse, struct bytes bytes)
 }
 
 /* All values of a repeated key, in order; repeated values are refused. */
-static int parse_list(const struct parse *parse, const char *key,
-        uint32_t max, const struct bytes **out, uint32_t *out_count)
+static int parse_list(const struct parse *parse, const char *key, uint32_t max,
+        const struct bytes **out, uint32_t *out_count)
 {
     struct bytes *list = arena_array(parse->arena, struct bytes, parse->count);
     char text[ID_BYTES_MAX + 1];
@@ -138,8 +137,7 @@ static int parse_groups(const struct parse *parse)
             }
             open = &groups[count++];
             open->name = keep(parse, value->value);
-        } else if (key_is(value, "groups.when") ||
-                key_is(value, "groups.by")) {
+        } else if (key_is(value, "groups.when") || key_is(value, "groups.by")) {
             if (parse_group_rule(parse, open, value) != 0)
                 return STATUS_INVALID;
         } else {
@@ -187,7 +185,7 @@ static struct shape shape_of(const struct problem_spec *spec)
             .action_dense = predict ? 0 : spec->settings.action_features,
             .named_columns = spec->settings.named_columns,
             .slots = spec->slots,
-            .actions_max = predict ? 1
+            .actions_max = predict    ? 1
                     : spec->slots > 0 ? spec->slots
                                       : spec->settings.actions_max,
             .groups = spec->group_count,
@@ -307,8 +305,8 @@ static uint64_t state_digest(const struct problem_spec *spec)
 
 /* ---- the spec ---- */
 
-static struct bytes settings_text(const struct keyvalue *values, size_t count,
-        struct arena *arena)
+static struct bytes settings_text(
+        const struct keyvalue *values, size_t count, struct arena *arena)
 {
     struct writer writer = writer_counting();
     uint8_t *data = NULL;
@@ -380,13 +378,12 @@ int problem_spec_parse_text(struct problem_spec *spec, struct bytes name,
         const uint8_t *colon = memchr(text.data, ':', text.size);
         size_t line_size, key_size;
         if (end == NULL || colon == NULL || colon + 2 > end)
-            return err_set(err, STATUS_CORRUPT,
-                    "config record: settings are damaged");
+            return err_set(
+                    err, STATUS_CORRUPT, "config record: settings are damaged");
         line_size = (size_t)(end - text.data);
         key_size = (size_t)(colon - text.data);
         values[count].key = bytes_of(text.data, key_size);
-        values[count].value =
-                bytes_of(colon + 2, line_size - key_size - 2);
+        values[count].value = bytes_of(colon + 2, line_size - key_size - 2);
         values[count].line = (uint32_t)count + 1;
         count++;
         text.data += line_size + 1;
@@ -401,8 +398,8 @@ struct problem *problem_open(const struct problem_spec *spec, struct err *err)
 {
     size_t scratch = SCRATCH_BYTES + policy_scratch(&spec->policy);
     struct problem *problem = calloc(1, sizeof(*problem));
-    void *block = aligned_alloc(
-            64, (policy_footprint(&spec->policy) + 63) / 64 * 64);
+    void *block =
+            aligned_alloc(64, (policy_footprint(&spec->policy) + 63) / 64 * 64);
     void *scratch_block = malloc(scratch);
 
     if (problem == NULL || block == NULL || scratch_block == NULL) {
@@ -462,8 +459,7 @@ size_t problem_save_size(const struct problem *problem)
     return writer.size;
 }
 
-int problem_load(
-        struct problem *problem, struct bytes state, struct err *err)
+int problem_load(struct problem *problem, struct bytes state, struct err *err)
 {
     struct reader reader = reader_of(state);
     uint32_t tag = read_u32(&reader);
@@ -472,11 +468,10 @@ int problem_load(
     if (reader.failed || tag != PROBLEM_STATE_TAG)
         return err_set(err, STATUS_CORRUPT, "not the state of a problem");
     if (version != PROBLEM_STATE_VERSION)
-        return err_set(err, STATUS_CORRUPT, "problem state of version %u",
-                version);
+        return err_set(
+                err, STATUS_CORRUPT, "problem state of version %u", version);
     if (read_u64(&reader) != problem->spec->state_digest)
-        return err_set(err, STATUS_CORRUPT,
-                "problem state of other settings");
+        return err_set(err, STATUS_CORRUPT, "problem state of other settings");
     problem->generation = read_u64(&reader);
 #define X(name, sentence) problem->counters.name = read_u64(&reader);
     PROBLEM_COUNTERS(X)

@@ -12,7 +12,7 @@
 
 struct group {
     struct bytes name;
-    bool by_client;         /* named in the request; else: */
+    bool by_client; /* named in the request; else: */
     struct group_rule rule; /* a predicate over the context */
 };
 
@@ -30,7 +30,7 @@ struct problem_spec {
     uint32_t group_count;
     struct policy_spec policy;
     char policy_name[POLICY_NAME_SIZE];
-    struct bytes text;     /* the settings as `key: value` lines */
+    struct bytes text; /* the settings as `key: value` lines */
     uint64_t shape_digest; /* of what a Decision record's places mean */
     uint64_t state_digest; /* of all that the state's bytes depend on */
 };
@@ -92,8 +92,8 @@ void problem_save(const struct problem *problem, struct writer *writer);
 size_t problem_save_size(const struct problem *problem);
 /* Into a fresh problem. CORRUPT if the bytes are damaged or of another
  * state_digest; the problem is then only fit for closing. */
-int problem_load(struct problem *problem, struct bytes state,
-        struct err *err) MUST_USE;
+int problem_load(
+        struct problem *problem, struct bytes state, struct err *err) MUST_USE;
 /* XXH3 of the state's bytes; false if there is no memory for them. */
 bool problem_state_hash(const struct problem *problem, uint64_t *hash);
 

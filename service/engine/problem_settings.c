@@ -117,11 +117,14 @@ const struct option_table problem_settings_table = {
 const struct list_setting problem_lists[] = {
         {"name", "name of the problem, as clients give it"},
         {"context", "names of the dense columns of the context, in order"},
-        {"actions", "the catalogue: ids of all actions, in order; without it "
-                    "every request lists its own"},
-        {"groups", "groups of events, each {name, when: predicate} or {name, "
-                   "by: client}"},
-        {"policy", "the policy: oracle, explorer or learner, floor, cap, and "
-                   "the options of these parts"},
+        {"actions",
+                "the catalogue: ids of all actions, in order; without it "
+                "every request lists its own"},
+        {"groups",
+                "groups of events, each {name, when: predicate} or {name, "
+                "by: client}"},
+        {"policy",
+                "the policy: oracle, explorer or learner, floor, cap, and "
+                "the options of these parts"},
 };
 const size_t problem_list_count = ARRAY_COUNT(problem_lists);

@@ -5,8 +5,8 @@
 #ifndef ENGINE_PROBLEM_SETTINGS_H
 #define ENGINE_PROBLEM_SETTINGS_H
 
-#include "base/time.h"
 #include "base/options.h"
+#include "base/time.h"
 
 enum problem_form { FORM_DECIDE, FORM_PREDICT };
 enum problem_objective { OBJECTIVE_MAXIMISE, OBJECTIVE_MINIMISE };

@@ -85,8 +85,7 @@ static int awake_groups(const struct problem_spec *spec,
     for (uint32_t i = 0; i < spec->group_count; i++) {
         const struct group *group = &spec->groups[i];
         if (group->by_client ? awake[i]
-                             : group_rule_holds(
-                                       &group->rule, &context->shared))
+                             : group_rule_holds(&group->rule, &context->shared))
             groups[context->group_count++] = (uint16_t)i;
     }
     return 0;
@@ -162,8 +161,8 @@ static int check_actions(const struct problem_spec *spec,
 
 /* The catalogue's slot of each place; NULL where there is no catalogue. */
 static int slots_of_places(const struct problem_spec *spec,
-        const struct question *question, struct arena *arena,
-        uint32_t **slots, struct err *err)
+        const struct question *question, struct arena *arena, uint32_t **slots,
+        struct err *err)
 {
     uint32_t places = place_count(spec, question);
     char text[ID_BYTES_MAX + 1];
@@ -179,8 +178,7 @@ static int slots_of_places(const struct problem_spec *spec,
         uint32_t slot = place < spec->slots ? place : 0;
         uint32_t tried = 0;
         /* A list in the catalogue's order is found at the first try. */
-        while (tried < spec->slots &&
-                !bytes_equal(spec->catalogue[slot], id)) {
+        while (tried < spec->slots && !bytes_equal(spec->catalogue[slot], id)) {
             slot = (slot + 1) % spec->slots;
             tried++;
         }
@@ -197,8 +195,7 @@ static int slots_of_places(const struct problem_spec *spec,
 static int named_of_places(const struct question *question, uint32_t places,
         struct arena *arena, struct features **out, struct err *err)
 {
-    struct features *features =
-            arena_zalloc(arena, places, sizeof(*features));
+    struct features *features = arena_zalloc(arena, places, sizeof(*features));
 
     if (features == NULL)
         return too_small(err);
@@ -239,8 +236,8 @@ static int choose_places(const struct problem_spec *spec,
     struct features *place_features = NULL, *features;
     int status;
 
-    if ((status = slots_of_places(
-                 spec, question, arena, &place_slots, err)) != 0 ||
+    if ((status = slots_of_places(spec, question, arena, &place_slots, err)) !=
+                    0 ||
             (status = named_of_places(
                      question, places, arena, &place_features, err)) != 0)
         return status;
@@ -265,8 +262,8 @@ static int choose_places(const struct problem_spec *spec,
 }
 
 static int eligible_places(const struct problem_spec *spec,
-        const struct question *question, struct arena *arena,
-        uint32_t **out, uint32_t *count, struct err *err)
+        const struct question *question, struct arena *arena, uint32_t **out,
+        uint32_t *count, struct err *err)
 {
     uint32_t places = place_count(spec, question);
     bool *excluded = arena_zalloc(arena, places, sizeof(*excluded));
@@ -354,8 +351,8 @@ static int actions_of_record(const struct problem_spec *spec,
     for (uint32_t i = 0; i < record->count; i++)
         if (record->eligible[i] >= places)
             return misfit(err, "place of an action");
-    return choose_places(spec, question, record->eligible, record->count,
-            arena, round, err);
+    return choose_places(
+            spec, question, record->eligible, record->count, arena, round, err);
 }
 
 int round_of_record(const struct problem_spec *spec,

@@ -11,7 +11,7 @@
 struct round_view {
     struct context context;
     struct action_set actions; /* count = 1 without slot in the predict form */
-    const uint32_t *eligible;  /* [actions.count] places; NULL for predict */
+    const uint32_t *eligible; /* [actions.count] places; NULL for predict */
 };
 
 /* Checks the question against the problem and builds its round; memory from

@@ -36,8 +36,8 @@ void service_configure(struct service *service, const char *text)
 
     if (file == NULL)
         give_up(service->config);
-    fprintf(file, "listen: %s\ndata: %s\n%s", service->endpoint,
-            service->data, text);
+    fprintf(file, "listen: %s\ndata: %s\n%s", service->endpoint, service->data,
+            text);
     if (fclose(file) != 0)
         give_up(service->config);
 }
@@ -158,8 +158,7 @@ void service_remove(struct service *service)
     char command[600];
 
     service_kill(service);
-    (void)snprintf(
-            command, sizeof(command), "rm -rf '%s'", service->directory);
+    (void)snprintf(command, sizeof(command), "rm -rf '%s'", service->directory);
     if (system(command) != 0)
         give_up(command);
 }
@@ -191,8 +190,8 @@ void service_verify(const struct service *service)
         fprintf(stderr, "verify: %s\n", err.text);
         exit(1);
     }
-    for (uint64_t i = 0;
-            i < report.finding_count && i < VERIFY_FINDINGS_MAX; i++)
+    for (uint64_t i = 0; i < report.finding_count && i < VERIFY_FINDINGS_MAX;
+            i++)
         fprintf(stderr, "verify: %s\n", report.findings[i]);
     if (report.finding_count > 0)
         exit(1);
@@ -206,8 +205,7 @@ bool service_said(const struct service *service, const char *text)
     FILE *file = fopen(service->diag, "r");
     bool found = false;
 
-    while (file != NULL && !found &&
-            fgets(line, sizeof(line), file) != NULL)
+    while (file != NULL && !found && fgets(line, sizeof(line), file) != NULL)
         found = strstr(line, text) != NULL;
     if (file != NULL)
         (void)fclose(file);

@@ -15,7 +15,7 @@ struct service {
     char config[300];
     char data[300];
     char diag[300]; /* its diagnostic lines, of all starts */
-    pid_t pid;      /* 0 = not running */
+    pid_t pid; /* 0 = not running */
 };
 
 /* A directory with the configuration: `text` is what follows `listen` and

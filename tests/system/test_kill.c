@@ -18,12 +18,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CLIENTS     4
-#define KEPT_MAX    4000000u
-#define KILLS       50
-#define ACTIONS     5
-#define CONTEXT     3
-#define ASK_AGAIN   16 /* one in so many rounds asks an old event again */
+#define CLIENTS   4
+#define KEPT_MAX  4000000u
+#define KILLS     50
+#define ACTIONS   5
+#define CONTEXT   3
+#define ASK_AGAIN 16 /* one in so many rounds asks an old event again */
 
 static const char *const problems[] = {"ridge", "tsallis", "groups"};
 
@@ -108,16 +108,16 @@ static void make_question(uint64_t seed, uint32_t problem, struct asked *asked)
     asked->question.action_columns = 2;
 }
 
-static void ask(struct player *player, rue_client *client,
-        struct acknowledged *kept)
+static void ask(
+        struct player *player, rue_client *client, struct acknowledged *kept)
 {
     struct asked asked;
     rue_answer answer;
 
     make_question(kept->seed, kept->problem, &asked);
     asked.question.event = kept->event;
-    if (rue_decide(client, problems[kept->problem], &asked.question,
-                &answer) != RUE_OK)
+    if (rue_decide(client, problems[kept->problem], &asked.question, &answer) !=
+            RUE_OK)
         broken("decide", rue_error(client));
     kept->chosen = (uint8_t)answer.chosen;
     (void)player;
@@ -143,8 +143,8 @@ static void ask_again(struct player *player, rue_client *client,
 
     make_question(kept->seed, kept->problem, &asked);
     asked.question.event = kept->event;
-    if (rue_decide(client, problems[kept->problem], &asked.question,
-                &answer) != RUE_OK)
+    if (rue_decide(client, problems[kept->problem], &asked.question, &answer) !=
+            RUE_OK)
         broken("the same question again", rue_error(client));
     if (answer.chosen != kept->chosen || !answer.repeated)
         broken("an event got a second answer", kept->event);
@@ -183,9 +183,8 @@ static void *player_main(void *argument)
 
 /* ---- the store afterwards ---- */
 
-static void check_kept(struct ledger_reader *reader,
-        const uint32_t numbers[3], const struct acknowledged *kept,
-        struct arena *arena)
+static void check_kept(struct ledger_reader *reader, const uint32_t numbers[3],
+        const struct acknowledged *kept, struct arena *arena)
 {
     struct event_state state;
     struct log_entry entry;
@@ -198,16 +197,14 @@ static void check_kept(struct ledger_reader *reader,
             0)
         broken("an acknowledged decision is lost", kept->event);
     if (log_get(reader->txn, state.decision, &entry, &err) != 0 ||
-            record_decode(entry.kind, entry.payload, arena, &record, &err) !=
-                    0)
+            record_decode(entry.kind, entry.payload, arena, &record, &err) != 0)
         broken("its record", err.text);
     if (entry.kind != RECORD_DECISION ||
             !bytes_equal(record.head.event, event) ||
             record.decision.eligible[record.decision.chosen] != kept->chosen)
         broken("the log has another action", kept->event);
     if (kept->reported && state.mark_count != 1)
-        broken("an acknowledged feedback is lost or there twice",
-                kept->event);
+        broken("an acknowledged feedback is lost or there twice", kept->event);
 }
 
 static void check_store(
@@ -279,8 +276,8 @@ int main(void)
     configure(&service, 0);
     service_start(&service);
     for (uint32_t i = 0; i < CLIENTS; i++) {
-        players[i] = (struct player){
-                .service = &service, .seed = seed, .number = i};
+        players[i] =
+                (struct player){.service = &service, .seed = seed, .number = i};
         players[i].kept = calloc(KEPT_MAX, sizeof(struct acknowledged));
         if (players[i].kept == NULL ||
                 pthread_create(&players[i].thread, NULL, player_main,

@@ -289,10 +289,16 @@ $(BENCHES): $(B)/%: $(B)/%.o $(SYSTEM_LIBS) $(link_cli)
 	$(Q)$(CC) -pthread $(LINK) $< $(SYSTEM_LIBS) -Wl,--start-group \
 		$(link_cli) $(call archive,service) -Wl,--end-group $(libs_cli) -o $@
 
+NULL_SERVICE := $(B)/bench/null_service
+$(NULL_SERVICE): $(B)/%: $(B)/%.o $(link_service)
+	@echo "  LINK  $@"
+	$(Q)$(CC) -pthread $(LINK) $< -Wl,--start-group $(link_service) \
+		-Wl,--end-group $(libs_service) -o $@
+
 ## bench    measure; prints `name value unit` a line
 .PHONY: bench
 bench: deps-build
-	@$(MAKE) --no-print-directory all $(BENCHES)
+	@$(MAKE) --no-print-directory all $(BENCHES) $(NULL_SERVICE)
 	@for bench in $(BENCHES); do B=$(B) $$bench || exit 1; done
 
 # ---- fuzzing: one target for each parser -------------------------------------

@@ -90,8 +90,10 @@ $(if $(OPT),,$(error unknown VARIANT '$(VARIANT)'))
 CFLAGS_ALL := -std=c17 -D_GNU_SOURCE -DRUE_VERSION='"$(VERSION)"' -I. -I$(B) \
 	-fPIC -fvisibility=default -ffp-contract=off -pthread $(OPT) \
 	$(WARNINGS) $(CFLAGS)
-# The numeric folder is worth vectorising: gcc 12 does it at -O3 only.
+# What walks over arrays of numbers is worth vectorising: gcc 12 does it at -O3
+# only.
 CFLAGS_policies := $(if $(filter release,$(VARIANT)),-O3)
+CFLAGS_proto    := $(CFLAGS_policies)
 
 # ---- sources: one archive per folder ---------------------------------------
 FOLDERS := base policies proto storage service/engine config replay service \

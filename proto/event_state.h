@@ -29,6 +29,14 @@ struct event_state {
     struct feedback_mark marks[FEEDBACKS_MAX];
 };
 
+/* Does the event still wait for this deadline? A decided one does until
+ * feedback comes, an orphan until it is decided. */
+static inline bool event_waits(const struct event_state *state, nanos deadline)
+{
+    return state->deadline == deadline && !state->expired &&
+            (state->content == 0 || !state->has_reward);
+}
+
 #define EVENT_STATE_BYTES_MAX (2 + 3 * 8 + 2 * 8 + 2 + 16 * FEEDBACKS_MAX)
 
 void event_state_write(const struct event_state *state, struct writer *writer);

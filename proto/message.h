@@ -17,12 +17,12 @@ struct named {
     double value;
 };
 
-/* Dense numbers, row by row. `single`: they came as 32-bit floats and are
- * written as such. */
+/* Dense numbers, row by row. Where they came as 32-bit floats `singles` has
+ * them as they came, and they are written as such. */
 struct matrix {
     uint32_t rows;
     uint32_t columns;
-    bool single;
+    const float *singles; /* [rows][columns], or NULL */
     const double *values; /* [rows][columns] */
 };
 

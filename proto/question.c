@@ -55,18 +55,35 @@ static bool number_allowed(double value)
 
 /* ---- matrices ---- */
 
+/* Index of the first value that is not allowed. Called when there is one. */
+static size_t first_bad(const double *values, size_t count)
+{
+    size_t i = 0;
+
+    while (i < count && number_allowed(values[i]))
+        i++;
+    return i;
+}
+
+/* All values as doubles, checked: without branches, so that the loops become
+ * vector instructions. A NaN fails every comparison. */
 static int widen(const Rue__Matrix *message, size_t count, double *values,
         const char *what, struct err *err)
 {
-    for (size_t i = 0; i < count; i++) {
-        values[i] =
-                message->n_f32 > 0 ? (double)message->f32[i] : message->f64[i];
-        if (!number_allowed(values[i]))
-            return err_set(err, STATUS_INVALID,
-                    "%s: value %zu is not a number within +-%g", what, i,
-                    VALUE_MAX);
-    }
-    return 0;
+    unsigned good = 1;
+
+    if (message->n_f32 > 0)
+        for (size_t i = 0; i < count; i++)
+            values[i] = (double)message->f32[i];
+    else if (count > 0)
+        memcpy(values, message->f64, count * sizeof(*values));
+    for (size_t i = 0; i < count; i++)
+        good &= fabs(values[i]) <= VALUE_MAX;
+    if (good)
+        return 0;
+    return err_set(err, STATUS_INVALID,
+            "%s: value %zu is not a number within +-%g", what,
+            first_bad(values, count), VALUE_MAX);
 }
 
 static int matrix_from_message(const Rue__Matrix *message, uint32_t rows_max,
@@ -103,7 +120,7 @@ static int matrix_from_message(const Rue__Matrix *message, uint32_t rows_max,
     if (widen(message, count, values, what, err) != 0)
         return STATUS_INVALID;
     *matrix = (struct matrix){(uint32_t)(count / message->columns),
-            message->columns, message->n_f32 > 0, values};
+            message->columns, message->n_f32 > 0 ? message->f32 : NULL, values};
     return 0;
 }
 
@@ -112,25 +129,26 @@ static Rue__Matrix *matrix_to_message(
 {
     size_t count = (size_t)matrix->rows * matrix->columns;
     Rue__Matrix *message = arena_alloc(arena, sizeof(*message));
+    union {
+        const float *in;
+        float *out;
+    } unconst = {matrix->singles};
+    union {
+        const double *in;
+        double *out;
+    } wide = {matrix->values};
 
     if (message == NULL)
         return NULL;
     rue__matrix__init(message);
     message->has_columns = true;
     message->columns = matrix->columns;
-    if (matrix->single) {
+    if (matrix->singles != NULL) {
         message->n_f32 = count;
-        message->f32 = arena_array(arena, float, count);
-        if (message->f32 == NULL)
-            return NULL;
-        for (size_t i = 0; i < count; i++)
-            message->f32[i] = (float)matrix->values[i];
+        message->f32 = unconst.out;
     } else {
         message->n_f64 = count;
-        message->f64 = arena_copy(
-                arena, matrix->values, count * sizeof(*matrix->values));
-        if (message->f64 == NULL)
-            return NULL;
+        message->f64 = wide.out;
     }
     return message;
 }
@@ -432,7 +450,8 @@ static uint64_t digest_matrix(uint64_t digest, const struct matrix *matrix)
 {
     size_t count = (size_t)matrix->rows * matrix->columns;
 
-    digest = hash_mix(digest, (uint64_t)matrix->columns << 1 | matrix->single);
+    digest = hash_mix(
+            digest, (uint64_t)matrix->columns << 1 | (matrix->singles != NULL));
     return digest_bytes(
             digest, bytes_of(matrix->values, count * sizeof(double)));
 }

@@ -37,9 +37,11 @@ struct batch *batch_new(uint32_t items)
     batch->exchange_max = items;
     batch->effect_max = 2 * STEP_EFFECTS_MAX * most + SNAPSHOT_EFFECTS;
     batch->event_max = most;
+    batch->due_max = most;
     batch->table_size = table_size_for(most);
     batch->exchanges = calloc(batch->exchange_max, sizeof(*batch->exchanges));
     batch->effects = calloc(batch->effect_max, sizeof(*batch->effects));
+    batch->dues = calloc(batch->due_max, sizeof(*batch->dues));
     batch->events = calloc(batch->event_max, sizeof(*batch->events));
     batch->table = calloc(batch->table_size, sizeof(*batch->table));
     batch->arena = arena_over(malloc(arena), arena);
@@ -59,6 +61,7 @@ void batch_free(struct batch *batch)
         return;
     free(batch->exchanges);
     free(batch->effects);
+    free(batch->dues);
     free(batch->events);
     free(batch->table);
     free(batch->arena.data);
@@ -82,6 +85,7 @@ void batch_reset(struct batch *batch)
         memset(batch->table, 0, batch->table_size * sizeof(*batch->table));
     batch->exchange_count = 0;
     batch->effect_count = 0;
+    batch->due_count = 0;
     batch->event_count = 0;
     batch->item_count = 0;
     batch->has_relaxed = false;
@@ -201,15 +205,21 @@ void batch_resolve(struct batch *batch)
     }
 }
 
-void batch_due(struct batch *batch, enum batch_effect_kind kind, nanos deadline,
-        uint32_t problem, struct bytes event)
+void batch_due(struct batch *batch, uint32_t problem, nanos deadline,
+        struct bytes event)
+{
+    CHECK(batch->due_count < batch->due_max);
+    batch->dues[batch->due_count++] =
+            (struct batch_due){problem, deadline, event};
+}
+
+void batch_due_done(struct batch *batch, uint32_t problem, nanos deadline)
 {
     struct batch_effect *effect = add_effect(batch);
 
-    effect->kind = kind;
-    effect->deadline = deadline;
+    effect->kind = EFFECT_DUE_DONE;
     effect->problem = problem;
-    effect->event = event;
+    effect->deadline = deadline;
 }
 
 void batch_snapshot(struct batch *batch, uint32_t problem, uint64_t digest,

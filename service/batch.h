@@ -44,8 +44,7 @@ struct exchange {
 
 enum batch_effect_kind {
     EFFECT_RECORD,
-    EFFECT_DUE_PUT,
-    EFFECT_DUE_DEL,
+    EFFECT_DUE_DONE, /* all events of a deadline were handled */
     EFFECT_SNAPSHOT, /* state of a problem after all effects before it */
 };
 
@@ -59,6 +58,13 @@ struct batch_effect {
     nanos deadline; /* DUE */
     uint64_t digest; /* SNAPSHOT: the problem's state_digest */
     uint64_t sequence; /* RECORD: set by the commit */
+};
+
+/* An event that falls due. */
+struct batch_due {
+    uint32_t problem;
+    nanos deadline;
+    struct bytes event;
 };
 
 /* An event as this batch leaves it. */
@@ -79,10 +85,12 @@ struct batch {
     struct arena states; /* of events; cannot overflow: one per item */
     struct exchange *exchanges; /* [exchange_max] */
     struct batch_effect *effects; /* [effect_max] */
+    struct batch_due *dues; /* [due_max] */
     struct batch_event *events; /* [event_max] */
     uint32_t *table; /* [table_size] index into events + 1 */
     uint32_t exchange_count, exchange_max;
     uint32_t effect_count, effect_max;
+    uint32_t due_count, due_max;
     uint32_t event_count, event_max;
     uint32_t table_size; /* power of two, at least 2 event_max */
     uint32_t item_count, item_max;
@@ -121,8 +129,9 @@ void batch_event_put(struct batch *batch, uint32_t problem, struct bytes event,
         const struct event_state *state, struct bytes decision,
         const struct batch_effect *earlier);
 void batch_event_del(struct batch *batch, uint32_t problem, struct bytes event);
-void batch_due(struct batch *batch, enum batch_effect_kind kind, nanos deadline,
-        uint32_t problem, struct bytes event);
+void batch_due(struct batch *batch, uint32_t problem, nanos deadline,
+        struct bytes event);
+void batch_due_done(struct batch *batch, uint32_t problem, nanos deadline);
 void batch_snapshot(struct batch *batch, uint32_t problem, uint64_t digest,
         struct bytes state);
 

@@ -10,8 +10,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define RETRY_MS   100
-#define TEND_EVERY 600 /* turns of RETRY_MS: once a minute */
+#define RETRY_MS 100
+/* Event ids written under a deadline at a time. */
+#define DUE_IDS_BYTES 16384
+#define TEND_EVERY    600 /* turns of RETRY_MS: once a minute */
 
 struct committer {
     pthread_t thread;
@@ -59,12 +61,9 @@ static int write_effect(
     switch (effect->kind) {
     case EFFECT_RECORD:
         return write_record(ledger, effect, err);
-    case EFFECT_DUE_PUT:
-        return due_put(ledger_txn(ledger), effect->problem, effect->deadline,
-                effect->event, err);
-    case EFFECT_DUE_DEL:
-        return due_delete(ledger_txn(ledger), effect->problem, effect->deadline,
-                effect->event, err);
+    case EFFECT_DUE_DONE:
+        return due_delete(
+                ledger_txn(ledger), effect->problem, effect->deadline, err);
     case EFFECT_SNAPSHOT:
         return write_snapshot(ledger, effect, err);
     }
@@ -91,6 +90,35 @@ static int write_event(
             ledger_txn(ledger), entry->problem, entry->event, &state, err);
 }
 
+/* One entry for each run of events with the same deadline: all decisions of a
+ * moment have the same. */
+static int write_dues(
+        struct ledger *ledger, const struct batch *batch, struct err *err)
+{
+    uint8_t ids[DUE_IDS_BYTES];
+    uint32_t i = 0;
+
+    while (i < batch->due_count) {
+        const struct batch_due *first = &batch->dues[i];
+        struct writer writer = writer_over(ids, sizeof(ids));
+        int status;
+        for (; i < batch->due_count; i++) {
+            const struct batch_due *due = &batch->dues[i];
+            if (due->problem != first->problem ||
+                    due->deadline != first->deadline ||
+                    writer.capacity - writer.size < 1 + ID_BYTES_MAX)
+                break;
+            write_u8(&writer, (uint8_t)due->event.size);
+            write_bytes(&writer, due->event);
+        }
+        status = due_put(ledger_txn(ledger), first->problem, first->deadline,
+                writer_bytes(&writer), err);
+        if (status != 0)
+            return status;
+    }
+    return 0;
+}
+
 static int write_batch(
         struct ledger *ledger, const struct batch *batch, struct err *err)
 {
@@ -98,6 +126,8 @@ static int write_batch(
 
     for (uint32_t i = 0; status == 0 && i < batch->effect_count; i++)
         status = write_effect(ledger, &batch->effects[i], err);
+    if (status == 0)
+        status = write_dues(ledger, batch, err);
     for (uint32_t i = 0; status == 0 && i < batch->event_count; i++)
         status = write_event(ledger, &batch->events[i], err);
     return status;

@@ -130,15 +130,7 @@ static void journal_due_put(
 {
     struct shard *shard = self;
 
-    batch_due(shard->open, EFFECT_DUE_PUT, deadline, problem, event);
-}
-
-static void journal_due_del(
-        void *self, nanos deadline, uint32_t problem, struct bytes event)
-{
-    struct shard *shard = self;
-
-    batch_due(shard->open, EFFECT_DUE_DEL, deadline, problem, event);
+    batch_due(shard->open, problem, deadline, event);
 }
 
 static struct journal journal_of(struct shard *shard)
@@ -150,7 +142,6 @@ static struct journal journal_of(struct shard *shard)
             .event_put = journal_event_put,
             .event_del = journal_event_del,
             .due_put = journal_due_put,
-            .due_del = journal_due_del,
             .self = shard,
     };
 }
@@ -514,47 +505,58 @@ void shard_handle(struct shard *shard, const struct bytes *envelope,
 
 /* ---- time ---- */
 
-/* Deadlines of one problem, copied out of the store before they change it. */
+/* Events of one problem whose deadline has passed, copied out of the store
+ * before they change it. */
 struct due_list {
+    struct shard *shard;
+    uint32_t problem;
     struct arena *arena;
     struct {
         nanos deadline;
         struct bytes event;
     } entries[DEADLINES_MAX];
     uint32_t count;
+    nanos seen; /* the deadline that was looked at last */
+    nanos done[DEADLINES_MAX]; /* deadlines looked at to their end */
+    uint32_t done_count;
 };
+
+static void note_deadline(struct due_list *list, nanos deadline)
+{
+    if (list->seen != 0 && deadline != list->seen)
+        list->done[list->done_count++] = list->seen;
+    list->seen = deadline;
+}
 
 static bool add_due(void *self, nanos deadline, struct bytes event)
 {
     struct due_list *list = self;
-    void *copy = arena_copy(list->arena, event.data, event.size);
+    struct event_state state;
+    struct err err;
+    void *copy;
 
-    if (copy == NULL || list->count == DEADLINES_MAX)
+    if (list->count == DEADLINES_MAX || list->done_count + 2 > DEADLINES_MAX)
+        return false;
+    note_deadline(list, deadline);
+    if (journal_event_get(list->shard, list->problem, event, &state, &err) !=
+                    0 ||
+            !event_waits(&state, deadline))
+        return true;
+    copy = arena_copy(list->arena, event.data, event.size);
+    if (copy == NULL)
         return false;
     list->entries[list->count].deadline = deadline;
     list->entries[list->count++].event = bytes_of(copy, event.size);
     return true;
 }
 
-static void expire(struct shard *shard, struct hosted *hosted)
+static void expire_listed(
+        struct shard *shard, struct hosted *hosted, const struct due_list *list)
 {
-    struct batch *batch = shard->open;
     struct handling handling = {shard, hosted, .journal = journal_of(shard),
-            .arena = &batch->arena};
-    struct due_list *list = arena_alloc(&batch->arena, sizeof(*list));
-    struct err err;
+            .arena = &shard->open->arena};
 
-    if (list == NULL)
-        return;
-    list->arena = &batch->arena;
-    list->count = 0;
-    if (fresh_reader(shard, &err) != 0 ||
-            due_range(shard->reader.txn, hosted->problem->spec->number,
-                    shard->now, add_due, list, &err) != 0) {
-        diag(DIAG_ERROR, "expiry.failed", "why=\"%s\"", err.text);
-        return;
-    }
-    for (uint32_t i = 0; i < list->count && batch_has_room(batch); i++) {
+    for (uint32_t i = 0; i < list->count; i++) {
         struct input input = {INPUT_DEADLINE, shard->now, {{0}}};
         struct answer answer;
         input.as.deadline.event = list->entries[i].event;
@@ -565,6 +567,37 @@ static void expire(struct shard *shard, struct hosted *hosted)
                     answer.receipt.message);
         COUNT(expiries);
     }
+}
+
+/* Deadlines looked at to their end are done with when what was listed has been
+ * handled: in the same batch. */
+static void expire(struct shard *shard, struct hosted *hosted)
+{
+    struct batch *batch = shard->open;
+    uint32_t problem = hosted->problem->spec->number;
+    struct due_list *list = arena_zalloc(&batch->arena, 1, sizeof(*list));
+    struct err err;
+    int status;
+
+    if (list == NULL)
+        return;
+    list->shard = shard;
+    list->problem = problem;
+    list->arena = &batch->arena;
+    status = fresh_reader(shard, &err);
+    if (status == 0)
+        status = due_range(
+                shard->reader.txn, problem, shard->now, add_due, list, &err);
+    if (status != 0) {
+        diag(DIAG_ERROR, "expiry.failed", "why=\"%s\"", err.text);
+        return;
+    }
+    if (list->seen != 0 && list->count < DEADLINES_MAX &&
+            list->done_count + 2 <= DEADLINES_MAX)
+        list->done[list->done_count++] = list->seen;
+    expire_listed(shard, hosted, list);
+    for (uint32_t i = 0; i < list->done_count; i++)
+        batch_due_done(batch, problem, list->done[i]);
 }
 
 /* The problem's state into the open batch. False if there is no room. */
@@ -610,9 +643,7 @@ void shard_tick(struct shard *shard, nanos now)
         return;
     for (uint32_t i = 0; i < shard->hosted_count; i++) {
         struct hosted *hosted = &shard->hosted[i];
-        /* What is under way is not in the store yet: its deadlines would be
-         * found again. */
-        if (shard->pending == NULL && batch_has_room(shard->open))
+        if (batch_has_room(shard->open))
             expire(shard, hosted);
         if (snapshot_due(shard, hosted) && !snapshot(shard, hosted))
             return;

@@ -2,11 +2,13 @@
 
 #include "base/endian.h"
 
+#include <stdlib.h>
+
 #define EVENT_PREFIX 4
-#define DUE_PREFIX   12
+#define DUE_BYTES    12
 
 struct join_key {
-    uint8_t bytes[DUE_PREFIX + ID_BYTES_MAX];
+    uint8_t bytes[DUE_BYTES + ID_BYTES_MAX];
     size_t size;
 };
 
@@ -22,17 +24,14 @@ static struct join_key event_key(uint32_t problem, struct bytes event)
     return key;
 }
 
-static struct join_key due_key(
-        uint32_t problem, nanos deadline, struct bytes event)
+static struct join_key due_key(uint32_t problem, nanos deadline)
 {
     struct join_key key;
 
-    CHECK(event.size <= ID_BYTES_MAX && deadline >= 0);
+    CHECK(deadline >= 0);
     store_be32(key.bytes, problem);
     store_be64(key.bytes + 4, (uint64_t)deadline);
-    if (event.size > 0)
-        memcpy(key.bytes + DUE_PREFIX, event.data, event.size);
-    key.size = DUE_PREFIX + event.size;
+    key.size = DUE_BYTES;
     return key;
 }
 
@@ -82,46 +81,80 @@ int event_delete(struct store_txn *txn, uint32_t problem, struct bytes event,
 }
 
 int due_put(struct store_txn *txn, uint32_t problem, nanos deadline,
-        struct bytes event, struct err *err)
+        struct bytes ids, struct err *err)
 {
-    struct join_key key = due_key(problem, deadline, event);
+    struct join_key key = due_key(problem, deadline);
+    struct bytes before = {NULL, 0};
+    uint8_t *joined, *room;
+    int status = txn->call->get(txn, TABLE_DUE, key_bytes(&key), &before, err);
 
-    return txn->call->put(
-            txn, TABLE_DUE, key_bytes(&key), bytes_of(NULL, 0), false, err);
+    if (status == STATUS_NOT_FOUND)
+        return txn->call->put(txn, TABLE_DUE, key_bytes(&key), ids, false, err);
+    if (status != 0)
+        return status;
+    /* What is there is a view that the next change may move. */
+    joined = malloc(before.size + ids.size);
+    if (joined == NULL)
+        return err_set(err, STATUS_INTERNAL, "no memory");
+    memcpy(joined, before.data, before.size);
+    memcpy(joined + before.size, ids.data, ids.size);
+    status = txn->call->reserve(txn, TABLE_DUE, key_bytes(&key),
+            before.size + ids.size, false, &room, err);
+    if (status == 0)
+        memcpy(room, joined, before.size + ids.size);
+    free(joined);
+    return status;
 }
 
 int due_delete(struct store_txn *txn, uint32_t problem, nanos deadline,
-        struct bytes event, struct err *err)
+        struct err *err)
 {
-    struct join_key key = due_key(problem, deadline, event);
+    struct join_key key = due_key(problem, deadline);
 
     return forgiving(txn->call->del(txn, TABLE_DUE, key_bytes(&key), err));
+}
+
+/* The events of one entry. False in *more when the visitor has enough. */
+static int visit_ids(struct bytes ids, nanos deadline,
+        bool (*visit)(void *self, nanos deadline, struct bytes event),
+        void *self, bool *more, struct err *err)
+{
+    struct reader reader = reader_of(ids);
+
+    while (*more && reader.rest.size > 0) {
+        struct bytes event = read_bytes(&reader, read_u8(&reader));
+        if (reader.failed || event.size == 0 || event.size > ID_BYTES_MAX)
+            return err_set(err, STATUS_CORRUPT, "due: an entry is damaged");
+        *more = visit(self, deadline, event);
+    }
+    return 0;
 }
 
 int due_range(struct store_txn *txn, uint32_t problem, nanos until,
         bool (*visit)(void *self, nanos deadline, struct bytes event),
         void *self, struct err *err)
 {
-    struct join_key from = due_key(problem, 0, bytes_of(NULL, 0));
+    struct join_key from = due_key(problem, 0);
     struct store_cursor *cursor;
     struct bytes key, value;
+    bool more = true;
     int status = txn->call->cursor_open(txn, TABLE_DUE, &cursor, err);
 
     if (status != 0)
         return status;
     status = cursor->call->seek(cursor, key_bytes(&from), &key, &value, err);
-    while (status == 0) {
+    while (status == 0 && more) {
         nanos deadline;
-        if (key.size <= DUE_PREFIX) {
+        if (key.size != DUE_BYTES) {
             status = err_set(err, STATUS_CORRUPT, "due: a key is damaged");
             break;
         }
         deadline = (nanos)load_be64(key.data + 4);
-        if (load_be32(key.data) != problem || deadline > until ||
-                !visit(self, deadline,
-                        bytes_of(key.data + DUE_PREFIX, key.size - DUE_PREFIX)))
+        if (load_be32(key.data) != problem || deadline > until)
             break;
-        status = cursor->call->next(cursor, &key, &value, err);
+        status = visit_ids(value, deadline, visit, self, &more, err);
+        if (status == 0 && more)
+            status = cursor->call->next(cursor, &key, &value, err);
     }
     cursor->call->cursor_close(cursor);
     return forgiving(status);

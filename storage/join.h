@@ -1,7 +1,11 @@
 /* The join: what is known of each event, and when its wait is over.
  *
  * event: problem (4 bytes, big-endian), event id -> event state
- * due:   problem, deadline (8 bytes, big-endian), event id -> nothing */
+ * due:   problem, deadline (8 bytes, big-endian) -> the ids of the events that
+ *        fall due then, each behind a byte of its length. One entry for all
+ *        decisions of a moment, because they have the same deadline; an event
+ *        that no longer waits stays in it and is passed over when it falls
+ *        due. */
 #ifndef STORAGE_JOIN_H
 #define STORAGE_JOIN_H
 
@@ -17,13 +21,16 @@ int event_put(struct store_txn *txn, uint32_t problem, struct bytes event,
 int event_delete(struct store_txn *txn, uint32_t problem, struct bytes event,
         struct err *err) MUST_USE;
 
+/* Adds ids (each behind its length) to the entry of a deadline. */
 int due_put(struct store_txn *txn, uint32_t problem, nanos deadline,
-        struct bytes event, struct err *err) MUST_USE;
+        struct bytes ids, struct err *err) MUST_USE;
+/* Deletes the entry of a deadline. */
 int due_delete(struct store_txn *txn, uint32_t problem, nanos deadline,
-        struct bytes event, struct err *err) MUST_USE;
+        struct err *err) MUST_USE;
 
-/* Calls `visit` for each deadline of the problem up to `until`, oldest first,
- * until it returns false. The event's bytes are a view into the store. */
+/* Calls `visit` for each event of each deadline of the problem up to `until`,
+ * oldest first, until it returns false. The event's bytes are a view into the
+ * store. */
 int due_range(struct store_txn *txn, uint32_t problem, nanos until,
         bool (*visit)(void *self, nanos deadline, struct bytes event),
         void *self, struct err *err) MUST_USE;

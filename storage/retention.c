@@ -70,13 +70,8 @@ static int drop_decision(
         *may = false;
         return 0;
     }
-    if (state.deadline != 0)
-        status = due_delete(txn, record->head.problem, state.deadline,
-                record->head.event, run->err);
-    if (status == 0)
-        status = event_delete(
-                txn, record->head.problem, record->head.event, run->err);
-    return status;
+    return event_delete(
+            txn, record->head.problem, record->head.event, run->err);
 }
 
 /* Drops one record if it may go. */

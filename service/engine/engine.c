@@ -46,12 +46,6 @@ static void due_put(struct step *step, nanos deadline, struct bytes event)
             step->journal->self, deadline, step->problem->spec->number, event);
 }
 
-static void due_del(struct step *step, nanos deadline, struct bytes event)
-{
-    step->journal->due_del(
-            step->journal->self, deadline, step->problem->spec->number, event);
-}
-
 static struct record head_of(
         const struct step *step, enum record_kind kind, struct bytes event)
 {
@@ -260,7 +254,6 @@ static int decide_new(struct step *step, const struct question *question,
         struct bytes event, struct event_state *state,
         struct decision *decision)
 {
-    nanos orphan_deadline = state->deadline;
     struct decision_record record;
     struct bytes payload;
     int status = decide_record(step, question, event, state, &record);
@@ -279,8 +272,6 @@ static int decide_new(struct step *step, const struct question *question,
     decide_state(step, question, state);
     append(step, RECORD_DECISION, payload);
     event_put(step, event, state, payload);
-    if (orphan_deadline != 0)
-        due_del(step, orphan_deadline, event);
     if (state->deadline != 0)
         due_put(step, state->deadline, event);
     return 0;
@@ -575,22 +566,17 @@ static int expire_orphan(struct step *step, struct bytes event)
 static int deadline(struct step *step)
 {
     struct bytes event = step->input->as.deadline.event;
-    nanos reached = step->input->as.deadline.deadline;
     struct event_state state;
     int status = event_get(step, event, &state);
 
-    if (status != 0 && status != STATUS_NOT_FOUND)
+    if (status == STATUS_NOT_FOUND)
+        return 0;
+    if (status != 0)
         return status;
-    if (status == 0 && state.deadline == reached && !state.expired) {
-        if (state.content == 0)
-            status = expire_orphan(step, event);
-        else if (!state.has_reward)
-            status = expire_event(step, event, &state);
-        if (status != 0)
-            return status;
-    }
-    due_del(step, reached, event);
-    return 0;
+    if (!event_waits(&state, step->input->as.deadline.deadline))
+        return 0;
+    return state.content == 0 ? expire_orphan(step, event)
+                              : expire_event(step, event, &state);
 }
 
 /* ---- the step ---- */

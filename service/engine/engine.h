@@ -32,9 +32,9 @@ struct journal {
     void (*event_put)(void *self, uint32_t problem, struct bytes event,
             const struct event_state *state, struct bytes decision);
     void (*event_del)(void *self, uint32_t problem, struct bytes event);
+    /* The event's deadline. What was put is not taken back: INPUT_DEADLINE for
+     * an event that no longer waits for it does nothing. */
     void (*due_put)(
-            void *self, nanos deadline, uint32_t problem, struct bytes event);
-    void (*due_del)(
             void *self, nanos deadline, uint32_t problem, struct bytes event);
     void *self;
 };

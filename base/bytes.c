@@ -40,7 +40,7 @@ uint8_t read_u8(struct reader *reader)
 uint16_t read_u16(struct reader *reader)
 {
     const uint8_t *data = reader_take(reader, 2);
-    return data == NULL ? 0 : (uint16_t)(data[0] | data[1] << 8);
+    return data == NULL ? 0 : (uint16_t)(data[0] | (unsigned)data[1] << 8);
 }
 
 uint32_t read_u32(struct reader *reader)

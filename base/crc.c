@@ -3,6 +3,7 @@
  * once per call from a flag that the compiler's runtime fills in at start. */
 #include "base/crc.h"
 
+#include "base/crc_table.h"
 #include "base/endian.h"
 
 #define CRC_POLYNOMIAL UINT32_C(0x82F63B78)
@@ -72,4 +73,9 @@ uint32_t crc32c(uint32_t crc, struct bytes bytes)
     crc = crc_hardware ? crc_by_instruction(crc, bytes)
                        : crc_by_table(crc, bytes);
     return ~crc;
+}
+
+uint32_t crc32c_by_table(uint32_t crc, struct bytes bytes)
+{
+    return ~crc_by_table(~crc, bytes);
 }

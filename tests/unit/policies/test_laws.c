@@ -1,0 +1,517 @@
+/* The promises of the three tables, kept by every row of them (and so by rows
+ * that are not written yet): what a policy must do whatever it computes.
+ *
+ * A learner and an oracle under each explorer are all played as policies; a
+ * case is one policy on one shape of problem. */
+#include "policies/pmf.h"
+#include "policies/policy.h"
+#include "policies/registry.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define CASES_MAX 64
+#define ACTIONS   6u
+#define SHARED    3u
+#define COLUMNS   2u
+#define GROUPS    3u
+#define ROUNDS    120
+#define STATE_MAX 65536u
+
+struct law_case {
+    const char *oracle, *explorer, *learner, *inner;
+    bool features; /* actions have features; else they are a catalogue */
+    char name[96];
+};
+
+static struct law_case cases[CASES_MAX];
+static int case_count;
+static struct arena arena, scratch;
+static struct err err;
+
+static void add_case(const char *oracle, const char *inner,
+        const char *explorer, const char *learner, bool features)
+{
+    struct law_case *one = &cases[case_count++];
+
+    CHECK(case_count <= CASES_MAX);
+    one->oracle = oracle;
+    one->inner = inner;
+    one->explorer = explorer;
+    one->learner = learner;
+    one->features = features;
+    (void)snprintf(one->name, sizeof(one->name), "%s %s %s %s %s",
+            learner ? learner : "", oracle ? oracle : "", inner ? inner : "",
+            explorer ? explorer : "", features ? "features" : "catalogue");
+}
+
+/* Every oracle (each inner one too) with every explorer, and every learner. */
+static void make_cases(void)
+{
+    for (int features = 0; features < 2; features++)
+        for (size_t e = 0; registry_explorers[e] != NULL; e++)
+            for (size_t o = 0; registry_oracles[o] != NULL; o++) {
+                const struct oracle *oracle = registry_oracles[o];
+                if (!oracle->has_inner) {
+                    add_case(oracle->name, NULL, registry_explorers[e]->name,
+                            NULL, features);
+                    continue;
+                }
+                for (size_t i = 0; registry_oracles[i] != NULL; i++)
+                    if (!registry_oracles[i]->has_inner)
+                        add_case(oracle->name, registry_oracles[i]->name,
+                                registry_explorers[e]->name, NULL, features);
+            }
+    for (size_t l = 0; registry_learners[l] != NULL; l++)
+        add_case(NULL, NULL, NULL, registry_learners[l]->name, false);
+}
+
+/* ---- a policy of a case ---- */
+
+struct played {
+    struct policy_spec spec;
+    struct policy *policy;
+};
+
+static struct played *open_played(const struct law_case *one)
+{
+    struct played *played = arena_zalloc(&arena, 1, sizeof(*played));
+    struct value_range range = {0.0, 1.0, false};
+    struct shape shape = {
+            .shared_dense = SHARED,
+            .action_dense = one->features ? COLUMNS : 0,
+            .slots = one->features ? 0 : ACTIONS,
+            .actions_max = ACTIONS,
+            .groups = GROUPS,
+    };
+    const char *const settings[][2] = {{"oracle", one->oracle},
+            {"inner", one->inner}, {"explorer", one->explorer},
+            {"learner", one->learner}};
+    struct keyvalue values[4];
+    size_t count = 0;
+
+    for (size_t i = 0; i < ARRAY_COUNT(settings); i++)
+        if (settings[i][1] != NULL)
+            values[count++] = (struct keyvalue){bytes_of_text(settings[i][0]),
+                    bytes_of_text(settings[i][1]), 0, false};
+    ck_assert_msg(policy_spec_parse(&played->spec, &shape, &range, values,
+                          count, &arena, NULL, &err) == 0,
+            "%s: %s", one->name, err.text);
+    /* Nothing beyond the footprint is touched: the sanitizers watch. */
+    played->policy = policy_init(
+            aligned_alloc(64, (policy_footprint(&played->spec) + 63) / 64 * 64),
+            &played->spec);
+    return played;
+}
+
+static void close_played(struct played *played)
+{
+    free(played->policy);
+}
+
+/* ---- rounds ---- */
+
+struct round_data {
+    double x[SHARED];
+    double z[ACTIONS][COLUMNS];
+    struct features features[ACTIONS];
+    uint32_t slots[ACTIONS];
+    uint16_t groups[GROUPS];
+    struct context context;
+    struct action_set actions;
+};
+
+/* Round `index` with the actions of `subset` (a bit each), in the order that
+ * `order` gives or, where it is NULL, ascending. */
+static void make_round(const struct law_case *one, uint64_t index,
+        unsigned subset, const uint32_t *order, struct round_data *round)
+{
+    struct rng rng = rng_keyed(21, index, RNG_TEST);
+    double z[ACTIONS][COLUMNS];
+
+    memset(round, 0, sizeof(*round));
+    for (uint32_t i = 0; i < SHARED; i++)
+        round->x[i] = rng_unit(&rng);
+    for (uint32_t a = 0; a < ACTIONS; a++)
+        for (uint32_t j = 0; j < COLUMNS; j++)
+            z[a][j] = rng_unit(&rng);
+    round->context.shared =
+            (struct features){.dense = round->x, .dense_count = SHARED};
+    round->context.groups = round->groups;
+    for (uint16_t g = 0; g < GROUPS; g++)
+        if (rng_unit(&rng) < 0.5)
+            round->groups[round->context.group_count++] = g;
+    for (uint32_t k = 0; k < ACTIONS; k++) {
+        uint32_t a = order == NULL ? k : order[k];
+        uint32_t at = round->actions.count;
+        if (!(subset >> a & 1))
+            continue;
+        memcpy(round->z[at], z[a], sizeof(z[a]));
+        round->features[at] = (struct features){
+                .dense = round->z[at], .dense_count = COLUMNS};
+        round->slots[at] = a;
+        round->actions.count++;
+    }
+    round->actions.slot = one->features ? NULL : round->slots;
+    round->actions.features = one->features ? round->features : NULL;
+}
+
+static struct distribution decide(const struct played *played,
+        const struct round_data *round, uint64_t event)
+{
+    struct distribution out;
+
+    arena_reset(&scratch);
+    ck_assert_msg(policy_decide(played->policy, &round->context,
+                          &round->actions, 1, event, &scratch, &out, &err) == 0,
+            "%s", err.text);
+    return out;
+}
+
+/* A lesson whose reward depends on the round and the action only. */
+static void teach(struct played *played, const struct round_data *round,
+        uint64_t index, double reward)
+{
+    double pmf[ACTIONS];
+    struct distribution drawn = decide(played, round, index);
+    struct lesson lesson = {&round->context, &round->actions, drawn.chosen, pmf,
+            loss_of_value(&played->spec.range, reward), 1.0};
+
+    memcpy(pmf, drawn.pmf, drawn.count * sizeof(*pmf));
+    arena_reset(&scratch);
+    policy_learn(played->policy, &lesson, &scratch);
+    ck_assert(policy_check(played->policy));
+}
+
+static double reward_of(uint64_t index)
+{
+    struct rng rng = rng_keyed(22, index, RNG_TEST);
+
+    return rng_unit(&rng);
+}
+
+static void teach_rounds(const struct law_case *one, struct played *played,
+        uint64_t from, uint64_t to)
+{
+    struct round_data round;
+
+    for (uint64_t i = from; i < to; i++) {
+        make_round(one, i, 1 + (unsigned)(i * 7 % 63), NULL, &round);
+        teach(played, &round, i, reward_of(i));
+    }
+}
+
+static size_t save(const struct played *played, uint8_t *bytes)
+{
+    struct writer writer = writer_over(bytes, STATE_MAX);
+
+    policy_save(played->policy, &writer);
+    ck_assert(!writer.failed);
+    return writer.size;
+}
+
+/* ---- the laws ---- */
+
+/* A distribution for every subset of the actions, one action included. */
+START_TEST(every_subset_gets_a_distribution)
+{
+    const struct law_case *one = &cases[_i];
+    struct played *played = open_played(one);
+
+    for (int taught = 0; taught < 2; taught++) {
+        for (unsigned subset = 1; subset < 1u << ACTIONS; subset++) {
+            struct round_data round;
+            struct distribution out;
+            make_round(one, subset, subset, NULL, &round);
+            out = decide(played, &round, subset);
+            ck_assert_uint_eq(out.count, round.actions.count);
+            ck_assert_uint_lt(out.chosen, out.count);
+            ck_assert(pmf_valid(out.pmf, out.count));
+            ck_assert_double_gt(out.propensity, 0.0);
+            ck_assert_double_eq(out.propensity, out.pmf[out.chosen]);
+            if (out.count == 1)
+                ck_assert_double_eq_tol(out.pmf[0], 1.0, 1e-12);
+        }
+        teach_rounds(one, played, 0, ROUNDS);
+    }
+    close_played(played);
+}
+END_TEST
+
+START_TEST(deciding_changes_no_state)
+{
+    const struct law_case *one = &cases[_i];
+    struct played *played = open_played(one);
+    size_t footprint = policy_footprint(&played->spec);
+    uint8_t *before = malloc(footprint);
+    struct round_data round;
+
+    teach_rounds(one, played, 0, ROUNDS);
+    memcpy(before, played->policy, footprint);
+    for (uint64_t i = 0; i < 50; i++) {
+        make_round(one, 900 + i, 63, NULL, &round);
+        (void)decide(played, &round, i);
+    }
+    ck_assert_mem_eq(before, played->policy, footprint);
+    free(before);
+    close_played(played);
+}
+END_TEST
+
+START_TEST(same_lessons_same_bytes)
+{
+    const struct law_case *one = &cases[_i];
+    struct played *first = open_played(one), *second = open_played(one);
+    static uint8_t a[STATE_MAX], b[STATE_MAX];
+    size_t size;
+
+    teach_rounds(one, first, 0, ROUNDS);
+    teach_rounds(one, second, 0, ROUNDS);
+    size = save(first, a);
+    ck_assert_uint_eq(save(second, b), size);
+    ck_assert_mem_eq(a, b, size);
+    close_played(first);
+    close_played(second);
+}
+END_TEST
+
+/* Saved, loaded and taught on is the same as taught through. */
+START_TEST(save_and_load_round_trip)
+{
+    const struct law_case *one = &cases[_i];
+    struct played *through = open_played(one), *loaded = open_played(one);
+    static uint8_t a[STATE_MAX], b[STATE_MAX];
+    struct reader reader;
+    size_t size;
+
+    teach_rounds(one, through, 0, ROUNDS);
+    size = save(through, a);
+    reader = reader_of(bytes_of(a, size));
+    ck_assert_msg(
+            policy_load(loaded->policy, &reader, &err) == 0, "%s", err.text);
+    ck_assert(reader_done(&reader));
+    teach_rounds(one, through, ROUNDS, 2 * ROUNDS);
+    teach_rounds(one, loaded, ROUNDS, 2 * ROUNDS);
+    size = save(through, a);
+    ck_assert_uint_eq(save(loaded, b), size);
+    ck_assert_mem_eq(a, b, size);
+    close_played(through);
+    close_played(loaded);
+}
+END_TEST
+
+/* Short, flipped and foreign bytes are refused or harmless: whatever was
+ * loaded still makes distributions within its limits. */
+START_TEST(hostile_state)
+{
+    const struct law_case *one = &cases[_i];
+    struct played *played = open_played(one);
+    static uint8_t good[STATE_MAX], bad[STATE_MAX];
+    struct rng rng = rng_keyed(31, (uint64_t)_i, RNG_TEST);
+    struct round_data round;
+    size_t size;
+
+    teach_rounds(one, played, 0, ROUNDS);
+    size = save(played, good);
+    for (size_t cut = 0; cut < size; cut += 1 + cut / 8) {
+        struct reader reader = reader_of(bytes_of(good, cut));
+        (void)policy_init(played->policy, &played->spec);
+        ck_assert_int_eq(
+                policy_load(played->policy, &reader, &err), STATUS_CORRUPT);
+    }
+    for (int trial = 0; trial < 2000; trial++) {
+        struct reader reader = reader_of(bytes_of(bad, size));
+        struct distribution out;
+        memcpy(bad, good, size);
+        bad[rng_below(&rng, (uint32_t)size)] ^=
+                (uint8_t)(1u << rng_below(&rng, 8));
+        (void)policy_init(played->policy, &played->spec);
+        if (policy_load(played->policy, &reader, &err) != 0)
+            continue;
+        ck_assert(policy_check(played->policy));
+        make_round(one, (uint64_t)trial, 63, NULL, &round);
+        arena_reset(&scratch);
+        /* A wild but finite state may overflow on the way: then it is
+         * refused as a defect, never played. */
+        if (policy_decide(played->policy, &round.context, &round.actions, 1, 1,
+                    &scratch, &out, &err) == 0)
+            ck_assert(pmf_valid(out.pmf, out.count));
+    }
+    close_played(played);
+}
+END_TEST
+
+/* The order in which actions are listed does not matter, where scores
+ * differ: here after lessons that made them differ. */
+START_TEST(order_of_actions)
+{
+    static const uint32_t reversed[ACTIONS] = {5, 4, 3, 2, 1, 0};
+    const struct law_case *one = &cases[_i];
+    struct played *played = open_played(one);
+
+    teach_rounds(one, played, 0, 4 * ROUNDS);
+    for (uint64_t i = 0; i < 50; i++) {
+        struct round_data up, down;
+        double pmf[ACTIONS];
+        struct distribution out;
+        make_round(one, 500 + i, 63, NULL, &up);
+        make_round(one, 500 + i, 63, reversed, &down);
+        out = decide(played, &up, i);
+        memcpy(pmf, out.pmf, sizeof(pmf));
+        out = decide(played, &down, i);
+        for (uint32_t a = 0; a < ACTIONS; a++)
+            ck_assert_double_eq_tol(out.pmf[a], pmf[ACTIONS - 1 - a], 1e-9);
+    }
+    close_played(played);
+}
+END_TEST
+
+/* A correction leads to the state of the history in which the later value was
+ * there from the start; one that is refused changes nothing. */
+START_TEST(corrections)
+{
+    const struct law_case *one = &cases[_i];
+    struct played *right = open_played(one), *wrong = open_played(one);
+    static uint8_t a[STATE_MAX], b[STATE_MAX];
+    double uniform[ACTIONS];
+    size_t size;
+    bool done = true;
+
+    for (uint64_t i = 0; i < ROUNDS; i++) {
+        struct round_data round;
+        struct lesson lesson;
+        make_round(one, i, 63, NULL, &round);
+        for (uint32_t k = 0; k < ACTIONS; k++)
+            uniform[k] = 1.0 / ACTIONS;
+        lesson = (struct lesson){&round.context, &round.actions,
+                (uint32_t)(i % ACTIONS), uniform, reward_of(i), 1.0};
+        arena_reset(&scratch);
+        policy_learn(right->policy, &lesson, &scratch);
+        lesson.loss = 0.25;
+        policy_learn(wrong->policy, &lesson, &scratch);
+    }
+    for (uint64_t i = 0; i < ROUNDS && done; i++) {
+        struct round_data round;
+        struct lesson lesson;
+        make_round(one, i, 63, NULL, &round);
+        lesson = (struct lesson){&round.context, &round.actions,
+                (uint32_t)(i % ACTIONS), uniform, reward_of(i), 1.0};
+        size = save(wrong, a);
+        done = policy_correct(wrong->policy, &lesson, 0.25, &scratch);
+        if (!done) {
+            ck_assert_uint_eq(save(wrong, b), size);
+            ck_assert_mem_eq(a, b, size);
+        }
+    }
+    for (uint64_t i = 0; i < 30 && done; i++) {
+        struct round_data round;
+        struct distribution out;
+        double pmf[ACTIONS];
+        make_round(one, 700 + i, 63, NULL, &round);
+        out = decide(right, &round, i);
+        memcpy(pmf, out.pmf, sizeof(pmf));
+        out = decide(wrong, &round, i);
+        for (uint32_t k = 0; k < ACTIONS; k++)
+            ck_assert_double_eq_tol(out.pmf[k], pmf[k], 1e-6);
+    }
+    close_played(right);
+    close_played(wrong);
+}
+END_TEST
+
+START_TEST(floor_and_cap_hold)
+{
+    const struct law_case *one = &cases[_i];
+    struct played *played = open_played(one);
+
+    teach_rounds(one, played, 0, ROUNDS);
+    played->spec.floor = 0.12;
+    played->spec.cap = 0.3;
+    for (uint64_t i = 0; i < 50; i++) {
+        struct round_data round;
+        struct distribution out;
+        double most = 0;
+        make_round(one, 300 + i, 63, NULL, &round);
+        out = decide(played, &round, i);
+        for (uint32_t a = 0; a < ACTIONS; a++) {
+            ck_assert_double_ge(out.pmf[a], 0.12 / ACTIONS - 1e-12);
+            most = fmax(most, out.pmf[a]);
+        }
+        ck_assert_double_ge(most, 0.7 * 0.88 - 1e-12);
+    }
+    close_played(played);
+}
+END_TEST
+
+/* One group only, always awake, weighs nothing: the bare inner oracle. */
+START_TEST(groupwise_of_one_expert_is_its_inner_oracle)
+{
+    struct law_case bare = {
+            .oracle = "ridge", .explorer = "squarecb", .features = true};
+    struct law_case wrapped = {.oracle = "groupwise",
+            .inner = "ridge",
+            .explorer = "squarecb",
+            .features = true};
+    struct played *a = open_played(&bare), *b = open_played(&wrapped);
+
+    for (uint64_t i = 0; i < ROUNDS; i++) {
+        struct round_data round;
+        struct distribution out;
+        double pmf[ACTIONS];
+        make_round(&bare, i, 63, NULL, &round);
+        round.context.group_count = 0; /* always_on alone */
+        out = decide(a, &round, i);
+        memcpy(pmf, out.pmf, sizeof(pmf));
+        out = decide(b, &round, i);
+        for (uint32_t k = 0; k < ACTIONS; k++)
+            ck_assert_double_eq(out.pmf[k], pmf[k]);
+        teach(a, &round, i, reward_of(i));
+        teach(b, &round, i, reward_of(i));
+    }
+    close_played(a);
+    close_played(b);
+}
+END_TEST
+
+static void setup(void)
+{
+    size_t size = (size_t)8 << 20;
+
+    arena = arena_over(malloc(size), size);
+    scratch = arena_over(malloc(size), size);
+}
+
+static void teardown(void)
+{
+    free(arena.data);
+    free(scratch.data);
+}
+
+int main(void)
+{
+    Suite *suite = suite_create("laws of policies");
+    TCase *laws = tcase_create("laws");
+    SRunner *runner;
+    int failed;
+
+    make_cases();
+    tcase_add_checked_fixture(laws, setup, teardown);
+    tcase_set_timeout(laws, 120);
+    tcase_add_loop_test(laws, every_subset_gets_a_distribution, 0, case_count);
+    tcase_add_loop_test(laws, deciding_changes_no_state, 0, case_count);
+    tcase_add_loop_test(laws, same_lessons_same_bytes, 0, case_count);
+    tcase_add_loop_test(laws, save_and_load_round_trip, 0, case_count);
+    tcase_add_loop_test(laws, hostile_state, 0, case_count);
+    tcase_add_loop_test(laws, order_of_actions, 0, case_count);
+    tcase_add_loop_test(laws, corrections, 0, case_count);
+    tcase_add_loop_test(laws, floor_and_cap_hold, 0, case_count);
+    tcase_add_test(laws, groupwise_of_one_expert_is_its_inner_oracle);
+    suite_add_tcase(suite, laws);
+    runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? 0 : 1;
+}

@@ -369,6 +369,7 @@ static int load_document(struct load *load, struct bytes text)
     }
     load->document = &document;
     status = take_root(load);
+    load->document = NULL;
     yaml_document_delete(&document);
     yaml_parser_delete(&parser);
     return status;
@@ -419,7 +420,7 @@ struct config *config_load(const char *path, struct err *err)
     size_t size;
 
     if (file == NULL) {
-        (void)err_set(err, STATUS_IO, "%s: %s", path, strerror(errno));
+        (void)err_set(err, STATUS_IO, "%s: %s", path, strerrordesc_np(errno));
         return NULL;
     }
     text = malloc(FILE_BYTES_MAX);

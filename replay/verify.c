@@ -348,11 +348,12 @@ static int check_problem(void *self, struct bytes name, uint32_t number,
     struct problem_spec spec;
     int status;
 
+    if (grown != NULL)
+        report->problems = grown;
     if (grown == NULL || arena.data == NULL) {
         free(arena.data);
         return err_set(err, STATUS_INTERNAL, "no memory");
     }
-    report->problems = grown;
     result = &report->problems[report->problem_count++];
     memset(result, 0, sizeof(*result));
     (void)bytes_text(name, result->name, sizeof(result->name));

@@ -414,7 +414,7 @@ static int open_signals(struct front *front, struct err *err)
     (void)sigaddset(&set, SIGHUP);
     front->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
     if (front->signal_fd < 0)
-        return err_set(err, STATUS_IO, "signals: %s", strerror(errno));
+        return err_set(err, STATUS_IO, "signals: %s", strerrordesc_np(errno));
     return 0;
 }
 

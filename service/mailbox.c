@@ -16,7 +16,7 @@ int mailbox_open(struct mailbox *mailbox, uint32_t capacity, struct err *err)
         free(mailbox->ring);
         if (mailbox->fd >= 0)
             (void)close(mailbox->fd);
-        return err_set(err, STATUS_IO, "mailbox: %s", strerror(errno));
+        return err_set(err, STATUS_IO, "mailbox: %s", strerrordesc_np(errno));
     }
     CHECK_ZERO(pthread_mutex_init(&mailbox->lock, NULL));
     return 0;

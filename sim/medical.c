@@ -116,7 +116,7 @@ int medical_read(const char *directory, struct medical *data, struct err *err)
             path, sizeof(path), "%s/medical_cost/insurance.csv", directory);
     file = fopen(path, "r");
     if (file == NULL)
-        return err_set(err, STATUS_IO, "%s: %s", path, strerror(errno));
+        return err_set(err, STATUS_IO, "%s: %s", path, strerrordesc_np(errno));
     data->features = calloc(ROWS_MAX, sizeof(*data->features));
     data->label = calloc(ROWS_MAX, sizeof(*data->label));
     status = data->features == NULL || data->label == NULL

@@ -46,8 +46,10 @@ static void put(
 int sparse_laplacian(uint32_t m, struct sparse *matrix, struct err *err)
 {
     uint32_t n = m * m;
-    int status = allocate(matrix, n, 5 * (size_t)n, err);
+    int status;
 
+    CHECK(m > 0);
+    status = allocate(matrix, n, 5 * (size_t)n, err);
     if (status != 0)
         return status;
     for (uint32_t row = 0; row < n; row++) {
@@ -117,7 +119,7 @@ int sparse_read(const char *path, struct sparse *matrix, struct err *err)
     int status;
 
     if (file == NULL)
-        return err_set(err, STATUS_IO, "%s: %s", path, strerror(errno));
+        return err_set(err, STATUS_IO, "%s: %s", path, strerrordesc_np(errno));
     cholmod_start(&common);
     common.print = 0;
     read = cholmod_read_sparse(file, &common);

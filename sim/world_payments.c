@@ -434,8 +434,9 @@ static void payments_config(
 static struct world_row row(
         const char *name, double sum, double last, uint32_t rounds)
 {
+    uint32_t quarter = rounds / 4;
     struct world_row row = {.mean = sum / rounds,
-            .last_quarter = last / (rounds / 4),
+            .last_quarter = last / quarter,
             .rounds = rounds};
 
     (void)snprintf(row.name, sizeof(row.name), "%s", name);

@@ -27,13 +27,14 @@ static int lock_directory(const char *directory, int *fd, struct err *err)
     char path[4096];
 
     if (mkdir(directory, 0750) != 0 && errno != EEXIST)
-        return err_set(err, STATUS_IO, "%s: %s", directory, strerror(errno));
+        return err_set(
+                err, STATUS_IO, "%s: %s", directory, strerrordesc_np(errno));
     if (snprintf(path, sizeof(path), "%s/writer.lock", directory) >=
             (int)sizeof(path))
         return err_set(err, STATUS_INVALID, "data: the path is too long");
     *fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
     if (*fd < 0)
-        return err_set(err, STATUS_IO, "%s: %s", path, strerror(errno));
+        return err_set(err, STATUS_IO, "%s: %s", path, strerrordesc_np(errno));
     if (flock(*fd, LOCK_EX | LOCK_NB) == 0)
         return 0;
     (void)close(*fd);

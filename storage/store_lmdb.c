@@ -87,7 +87,7 @@ static int failed(
     case ENOSPC:
     case EDQUOT:
         return err_set(err, STATUS_STORAGE_FULL, "store: %s: %s", what,
-                strerror(code));
+                strerrordesc_np(code));
     case EIO:
         if (free_disk(lmdb) < DISK_FULL_BYTES)
             return err_set(err, STATUS_STORAGE_FULL,

@@ -26,7 +26,6 @@ allowed() {
 }
 
 check_folder() { # FOLDER ROOT
-    status=0
     for file in "$2/$1"/*.[ch]; do
         [ -e "$file" ] || continue
         grep -n '^#include "' "$file" | while IFS= read -r line; do

@@ -44,12 +44,12 @@ static void null_start(struct null_service *null)
     int fds[2];
     char ready[8];
 
-    (void)snprintf(null->directory, sizeof(null->directory),
-            "/tmp/rue-null-XXXXXX");
+    (void)snprintf(
+            null->directory, sizeof(null->directory), "/tmp/rue-null-XXXXXX");
     if (mkdtemp(null->directory) == NULL || pipe(fds) != 0)
         give_up("no directory");
-    (void)snprintf(null->endpoint, sizeof(null->endpoint),
-            "tcp://127.0.0.1:%d", 21000 + (int)(getpid() % 5000));
+    (void)snprintf(null->endpoint, sizeof(null->endpoint), "tcp://127.0.0.1:%d",
+            21000 + (int)(getpid() % 5000));
     null->pid = fork();
     if (null->pid == 0) {
         (void)dup2(fds[1], STDOUT_FILENO);
@@ -69,8 +69,7 @@ static void null_stop(struct null_service *null)
 
     (void)kill(null->pid, SIGKILL);
     (void)waitpid(null->pid, NULL, 0);
-    (void)snprintf(
-            command, sizeof(command), "rm -rf '%s'", null->directory);
+    (void)snprintf(command, sizeof(command), "rm -rf '%s'", null->directory);
     if (system(command) != 0)
         give_up(command);
 }
@@ -92,8 +91,8 @@ static double median(double *values, int count)
 static struct load_result run(const char *endpoint, uint32_t connections,
         uint32_t window, uint32_t batch, uint64_t messages, double rate)
 {
-    struct load_settings settings = {endpoint, "bench", connections, window,
-            batch, messages, rate, 1};
+    struct load_settings settings = {
+            endpoint, "bench", connections, window, batch, messages, rate, 1};
     struct load_result result;
 
     load_run(&settings, &result);
@@ -150,15 +149,13 @@ static void compare_latency(
     int turns = (int)from_environment("TURNS", 5);
     uint64_t messages = from_environment("MESSAGES", 100000);
     double of_null[TURNS_MAX], of_rued[TURNS_MAX], ratio[TURNS_MAX];
-    double most =
-            run(service->endpoint, 4, 64, 1, messages, 0).messages_per_s;
+    double most = run(service->endpoint, 4, 64, 1, messages, 0).messages_per_s;
 
     for (int i = 0; i < turns; i++) {
-        of_null[i] = run(null->endpoint, 4, 1024, 1, messages / 2, most / 2)
+        of_null[i] =
+                run(null->endpoint, 4, 1024, 1, messages / 2, most / 2).p99_us;
+        of_rued[i] = run(service->endpoint, 4, 1024, 1, messages / 2, most / 2)
                              .p99_us;
-        of_rued[i] =
-                run(service->endpoint, 4, 1024, 1, messages / 2, most / 2)
-                        .p99_us;
         ratio[i] = of_rued[i] / of_null[i];
     }
     printf("half_load %.0f /s\n", most / 2);
@@ -252,8 +249,7 @@ int main(void)
     service_make(&service, "");
     (void)snprintf(endpoint, sizeof(endpoint), "tcp://127.0.0.1:%d",
             27000 + (int)(getpid() % 5000));
-    (void)snprintf(
-            service.endpoint, sizeof(service.endpoint), "%s", endpoint);
+    (void)snprintf(service.endpoint, sizeof(service.endpoint), "%s", endpoint);
     service_configure(&service, load_config);
     service_start(&service);
     compare_throughput(&null, &service);

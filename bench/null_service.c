@@ -44,8 +44,7 @@ static struct {
     struct store *store;
     uint64_t sequence;
     struct rng rng;
-} state = {.lock = PTHREAD_MUTEX_INITIALIZER,
-        .wake = PTHREAD_COND_INITIALIZER};
+} state = {.lock = PTHREAD_MUTEX_INITIALIZER, .wake = PTHREAD_COND_INITIALIZER};
 
 _Noreturn static void give_up(const char *what)
 {
@@ -158,8 +157,7 @@ static void handle(struct buffer *buffer, struct parcel *parcel)
     for (uint32_t i = 0; i + 1 < parcel->count; i++) {
         struct bytes frame = parcel_frame(parcel, i);
         envelope[i] = bytes_of(
-                arena_copy(&buffer->arena, frame.data, frame.size),
-                frame.size);
+                arena_copy(&buffer->arena, frame.data, frame.size), frame.size);
     }
     if (wire_request_decode(
                 parcel_body(parcel), &buffer->arena, &request, &err) != 0)

@@ -119,8 +119,7 @@ static size_t decide_frame(
     }
     request.id = id;
     request.has_problem = true;
-    request.problem =
-            (ProtobufCBinaryData){strlen(problem.in), problem.out};
+    request.problem = (ProtobufCBinaryData){strlen(problem.in), problem.out};
     request.n_decide = load->settings->batch;
     request.decide = list;
     return pack(load, &request);
@@ -149,8 +148,7 @@ static size_t feedback_frame(
     }
     request.id = id;
     request.has_problem = true;
-    request.problem =
-            (ProtobufCBinaryData){strlen(problem.in), problem.out};
+    request.problem = (ProtobufCBinaryData){strlen(problem.in), problem.out};
     request.n_feedback = load->settings->batch;
     request.feedback = list;
     return pack(load, &request);
@@ -288,8 +286,8 @@ static void wait_for_replies(struct load *load)
     int ready;
 
     for (uint32_t c = 0; c < count; c++)
-        items[c] = (zmq_pollitem_t){
-                load->connections[c].socket, 0, ZMQ_POLLIN, 0};
+        items[c] =
+                (zmq_pollitem_t){load->connections[c].socket, 0, ZMQ_POLLIN, 0};
     items[count] = (zmq_pollitem_t){NULL, load->timer_fd, ZMQ_POLLIN, 0};
     ready = zmq_poll(items, (int)count + 1, 1000);
     if (items[count].revents != 0)

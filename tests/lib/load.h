@@ -15,12 +15,12 @@ struct load_settings {
     const char *endpoint;
     const char *problem;
     uint32_t connections; /* at most 16 */
-    uint32_t window;      /* requests in flight on each, at most 1024 */
-    uint32_t batch;       /* decides (or feedbacks) in one request */
-    uint64_t messages;    /* to send in all; replies are waited for */
-    double rate;          /* messages a second in all; 0 = as fast as the
-                             window allows */
-    uint64_t seed;        /* of what is asked */
+    uint32_t window; /* requests in flight on each, at most 1024 */
+    uint32_t batch; /* decides (or feedbacks) in one request */
+    uint64_t messages; /* to send in all; replies are waited for */
+    double rate; /* messages a second in all; 0 = as fast as the
+                    window allows */
+    uint64_t seed; /* of what is asked */
 };
 
 struct load_result {
@@ -28,7 +28,7 @@ struct load_result {
     double messages_per_s;
     double items_per_s;
     double p50_us, p99_us; /* from the time a message was due to its reply */
-    uint64_t failed;       /* replies or items that were not OK */
+    uint64_t failed; /* replies or items that were not OK */
 };
 
 /* Exits with a message if the service goes silent. */

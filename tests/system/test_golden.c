@@ -30,8 +30,7 @@ _Noreturn static void broken(const char *what)
     exit(1);
 }
 
-static void expect(
-        uint32_t seed, const char *what, double value, double wanted)
+static void expect(uint32_t seed, const char *what, double value, double wanted)
 {
     printf("seed %u %s: %.9f, published %.9f\n", seed, what, value, wanted);
     if (!(fabs(value - wanted) <= TOLERANCE))
@@ -60,8 +59,8 @@ static void kill_in_the_middle(void *self, uint32_t round, uint32_t rounds)
 
 static double play(const struct golden *golden, const char *problem, int kills)
 {
-    struct world_settings settings = {.data = "tests/data",
-            .seed = golden->seed};
+    struct world_settings settings = {
+            .data = "tests/data", .seed = golden->seed};
     struct play_settings playing = {
             .functions = world_find("groupwise"),
             .endpoint = service.endpoint,

@@ -73,7 +73,8 @@ static const char *const not_durations[] = {"", "5", "s", "5 s", "5S", "5sec",
         "5s ", " 5s", "-1s", "-0.1s", "16000w", "1e30s", "infs", "nans", "0x1s",
         "inf", "nan", "1,5s", "5ms5", "5m5s", "1e999s", "+-1s"};
 static const char *const not_sizes[] = {"", "B", "5 B", "5b", "5K", "5M", "-1",
-        "-1kB", "1e30", "10000000000GB", "0x10", "inf", "nan", "1,5MB", "5MiBs"};
+        "-1kB", "1e30", "10000000000GB", "0x10", "inf", "nan", "1,5MB",
+        "5MiBs"};
 static const char *const not_numbers[] = {"", " ", "1 ", " 1", "1s", "0x10",
         "inf", "-inf", "nan", "+nan", "1e999", "-1e999", "1.2.3", "--1", "one",
         "1e", "+", ".", "-", "1,5"};

@@ -8,8 +8,8 @@
 #include "policies/sleeping.h"
 
 #include <check.h>
-#include <stdio.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define DIGITS_12 1e-11
@@ -70,11 +70,10 @@ static void distribute(const char *name, struct keyvalue *values, size_t count,
     uint64_t options[32];
 
     ck_assert_ptr_nonnull(explorer);
-    ck_assert_int_eq(options_parse(&explorer->options, values, count, options,
-                             &err),
-            0);
-    explorer->distribute(scores, NULL, actions, &round, options, &draws,
-            &arena, pmf);
+    ck_assert_int_eq(
+            options_parse(&explorer->options, values, count, options, &err), 0);
+    explorer->distribute(
+            scores, NULL, actions, &round, options, &draws, &arena, pmf);
 }
 
 START_TEST(explorers)
@@ -90,8 +89,8 @@ START_TEST(explorers)
     pmf_floor(pmf, one->count, one->floor);
     ck_assert(pmf_valid(pmf, one->count));
     for (uint32_t i = 0; i < one->count; i++)
-        ck_assert_double_eq_tol(pmf[i], one->pmf[i],
-                one->scores[0] == .8 ? 1e-8 : DIGITS_12);
+        ck_assert_double_eq_tol(
+                pmf[i], one->pmf[i], one->scores[0] == .8 ? 1e-8 : DIGITS_12);
 }
 END_TEST
 
@@ -120,8 +119,7 @@ START_TEST(squarecb_inequality)
         uint32_t k = 1 + rng_below(&rng, 8);
         double gamma = exp(8.0 * rng_unit(&rng) - 1.0);
         char text[32];
-        struct keyvalue value = {
-                bytes_of_text("gamma"), {NULL, 0}, 0, false};
+        struct keyvalue value = {bytes_of_text("gamma"), {NULL, 0}, 0, false};
         double scores[8], truth[8], pmf[8], mean = 0, best = 2, square = 0;
         (void)snprintf(text, sizeof(text), "%.15g", gamma);
         value.value = bytes_of_text(text);
@@ -149,8 +147,8 @@ struct fixture {
     struct policy *policy;
 };
 
-static struct fixture *open_policy(const char *const settings[][2],
-        size_t count, struct shape shape)
+static struct fixture *open_policy(
+        const char *const settings[][2], size_t count, struct shape shape)
 {
     struct value_range range = {0.0, 1.0, true};
     struct keyvalue values[16];
@@ -163,8 +161,8 @@ static struct fixture *open_policy(const char *const settings[][2],
                           count, &arena, NULL, &err) == 0,
             "%s", err.text);
     fixture->policy = policy_init(
-            aligned_alloc(64, (policy_footprint(&fixture->spec) + 63) / 64 *
-                            64),
+            aligned_alloc(
+                    64, (policy_footprint(&fixture->spec) + 63) / 64 * 64),
             &fixture->spec);
     return fixture;
 }
@@ -185,8 +183,7 @@ static void learn_row(struct policy *policy, const double *phi,
         uint32_t columns, double z, double weight)
 {
     static const double one[1] = {1.0};
-    struct context context = {.shared = {.dense = phi,
-                                      .dense_count = columns}};
+    struct context context = {.shared = {.dense = phi, .dense_count = columns}};
     struct action_set actions = {.count = 1};
     struct lesson lesson = {&context, &actions, 0, one, z, weight};
 
@@ -212,15 +209,13 @@ START_TEST(ridge_rows)
     const struct ridge_case *one = &ridge_cases[_i];
     const char *const settings[][2] = {{"oracle", "ridge"},
             {"intercept", "false"}, {"forgetting", one->forgetting}};
-    struct shape shape = {.shared_dense = 2, .actions_max = 1,
-            .predict = true};
+    struct shape shape = {.shared_dense = 2, .actions_max = 1, .predict = true};
     struct fixture *fixture = open_policy(settings, 3, shape);
     static const double a[2] = {1, 2}, b[2] = {1, -1}, c[2] = {1, 0.5};
     static const double probes[3][2] = {{1, 1}, {1, 0}, {0, 1}};
     const double wanted[3] = {one->score, one->t1, one->t2};
-    const double widths[3] = {
-            sqrt(one->p11 + 2 * one->p12 + one->p22), sqrt(one->p11),
-            sqrt(one->p22)};
+    const double widths[3] = {sqrt(one->p11 + 2 * one->p12 + one->p22),
+            sqrt(one->p11), sqrt(one->p22)};
 
     learn_row(fixture->policy, a, 2, 1.0, 1.0);
     learn_row(fixture->policy, b, 2, 0.0, 1.0);
@@ -230,12 +225,12 @@ START_TEST(ridge_rows)
                 .shared = {.dense = probes[i], .dense_count = 2}};
         struct action_set actions = {.count = 1};
         double value, width;
-        ck_assert_int_eq(policy_predict(fixture->policy, &context, &arena,
-                                 &value, &err),
+        ck_assert_int_eq(
+                policy_predict(fixture->policy, &context, &arena, &value, &err),
                 0);
         ck_assert_double_eq_tol(value, wanted[i], DIGITS_12);
-        fixture->spec.oracle.oracle->spread(oracle_state(fixture),
-                &context, &actions, &arena, &width);
+        fixture->spec.oracle.oracle->spread(
+                oracle_state(fixture), &context, &actions, &arena, &width);
         ck_assert_double_eq_tol(width, widths[i], DIGITS_10);
     }
     free(fixture->policy);
@@ -269,8 +264,8 @@ START_TEST(ridge_equals_the_direct_solution)
     const char *const settings[][2] = {{"oracle", "ridge"},
             {"intercept", "false"}, {"forgetting", _i == 0 ? "1" : "0.97"},
             {"lambda", "0.5"}};
-    struct shape shape = {.shared_dense = DIRECT_D, .actions_max = 1,
-            .predict = true};
+    struct shape shape = {
+            .shared_dense = DIRECT_D, .actions_max = 1, .predict = true};
     struct fixture *fixture = open_policy(settings, 4, shape);
     struct rng rng = rng_keyed(5, 5, RNG_TEST);
     double a[DIRECT_D * DIRECT_D] = {0}, b[DIRECT_D] = {0};
@@ -296,8 +291,8 @@ START_TEST(ridge_equals_the_direct_solution)
         struct context context = {
                 .shared = {.dense = unit, .dense_count = DIRECT_D}};
         unit[i] = 1.0;
-        ck_assert_int_eq(policy_predict(fixture->policy, &context, &arena,
-                                 &value, &err),
+        ck_assert_int_eq(
+                policy_predict(fixture->policy, &context, &arena, &value, &err),
                 0);
         ck_assert_double_eq_tol(value, b[i], 1e-12);
     }
@@ -344,8 +339,7 @@ START_TEST(tsallis_normaliser)
     ck_assert_int_eq(
             options_parse(&learner->options, NULL, 0, options, &err), 0);
     memset(block, 0, sizeof(block));
-    ck_assert_uint_le(
-            learner->footprint(options, &shape, &err), sizeof(block));
+    ck_assert_uint_le(learner->footprint(options, &shape, &err), sizeof(block));
     learner->init(block, options, &shape);
     memset(state, 0, sizeof(state));
     /* rounds, and a loss sum that makes the running mean 1. */
@@ -389,8 +383,7 @@ START_TEST(adanormalhedge_weights)
 
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         double weight = exp(anh_log_weight(cases[i][0], cases[i][1]));
-        ck_assert_double_eq_tol(
-                weight / cases[i][2], 1.0, 1e-11);
+        ck_assert_double_eq_tol(weight / cases[i][2], 1.0, 1e-11);
     }
     ck_assert(isinf(anh_log_weight(-1.0, 5.0)));
 }
@@ -432,7 +425,7 @@ START_TEST(adanormalhedge_bound)
             if (p[i] > p[heaviest])
                 heaviest = i;
         for (uint32_t i = 0; i < count; i++)
-            losses[i] = _i == 0 ? rng_unit(&rng)
+            losses[i] = _i == 0     ? rng_unit(&rng)
                     : i == heaviest ? 1.0
                                     : 0.2 * rng_unit(&rng);
         (void)anh_update(r, c, p, losses, count);
@@ -444,8 +437,7 @@ START_TEST(adanormalhedge_bound)
             b += 1.5 / EXPERTS * (1.0 + log1p(variation[g]));
         for (uint32_t g = 0; g < EXPERTS; g++)
             ck_assert_double_le(regret[g],
-                    sqrt(3.0 * variation[g] *
-                            (log((double)EXPERTS) + log(b))) +
+                    sqrt(3.0 * variation[g] * (log((double)EXPERTS) + log(b))) +
                             1e-9);
     }
 }
@@ -543,8 +535,7 @@ int main(void)
 
     tcase_add_checked_fixture(cases, setup, teardown);
     tcase_set_timeout(cases, 60);
-    tcase_add_loop_test(
-            cases, explorers, 0, (int)ARRAY_COUNT(explorer_cases));
+    tcase_add_loop_test(cases, explorers, 0, (int)ARRAY_COUNT(explorer_cases));
     tcase_add_test(cases, ties_split);
     tcase_add_test(cases, squarecb_inequality);
     tcase_add_loop_test(cases, ridge_rows, 0, (int)ARRAY_COUNT(ridge_cases));

@@ -63,8 +63,7 @@ static int event_get(void *self, uint32_t number, struct bytes event,
 }
 
 static int decision_get(void *self, uint32_t number, struct bytes event,
-        const struct event_state *state, struct bytes *payload,
-        struct err *err)
+        const struct event_state *state, struct bytes *payload, struct err *err)
 {
     struct known *known = find(event);
 
@@ -82,8 +81,7 @@ static void append(void *self, enum record_kind kind, uint32_t number,
 {
     (void)self;
     (void)number;
-    memory.records[memory.record_count++] =
-            (struct stored){kind, payload};
+    memory.records[memory.record_count++] = (struct stored){kind, payload};
 }
 
 static void event_put(void *self, uint32_t number, struct bytes event,
@@ -167,8 +165,7 @@ static struct decision decide(const char *event)
 
 static struct receipt report(const char *event, double value, const char *id)
 {
-    struct feedback feedback = {
-            bytes_of_text(event), value, bytes_of_text(id)};
+    struct feedback feedback = {bytes_of_text(event), value, bytes_of_text(id)};
     struct input input = {.kind = INPUT_FEEDBACK, .now = now};
 
     input.as.feedback = &feedback;
@@ -204,9 +201,9 @@ static const char *trace(void)
         struct err err;
         const char *effect = "";
         arena_reset(&replay_arena);
-        ck_assert_int_eq(record_decode(memory.records[i].kind,
-                                 memory.records[i].payload, &replay_arena,
-                                 &record, &err),
+        ck_assert_int_eq(
+                record_decode(memory.records[i].kind, memory.records[i].payload,
+                        &replay_arena, &record, &err),
                 0);
         if (record.head.kind == RECORD_FEEDBACK)
             effect = effect_name(record.feedback.effect);
@@ -351,8 +348,7 @@ START_TEST(without_an_id_the_content_is_the_id)
     ck_assert(!report("e", 1.0, "").repeated);
     ck_assert(report("e", 1.0, "").repeated);
     ck_assert(!report("e", 0.5, "").repeated);
-    ck_assert_str_eq(
-            trace(), "decision feedback:learn feedback:correct");
+    ck_assert_str_eq(trace(), "decision feedback:learn feedback:correct");
 }
 END_TEST
 
@@ -464,8 +460,7 @@ static const struct aggregate_case aggregate_cases[] = {
         {"first", 0.3, "decision feedback:learn feedback:none feedback:none"},
         {"sum", 0.9,
                 "decision feedback:learn feedback:correct feedback:correct"},
-        {"max", 0.4,
-                "decision feedback:learn feedback:correct feedback:none"},
+        {"max", 0.4, "decision feedback:learn feedback:correct feedback:none"},
 };
 
 START_TEST(partial_feedback_is_aggregated)
@@ -474,18 +469,17 @@ START_TEST(partial_feedback_is_aggregated)
     char settings[64];
 
     problem_close(problem);
-    (void)snprintf(settings, sizeof(settings), "reward.aggregate: %s\n",
-            one->rule);
+    (void)snprintf(
+            settings, sizeof(settings), "reward.aggregate: %s\n", one->rule);
     open_with(settings);
     ck_assert_int_eq(decide("e").status, STATUS_OK);
     ck_assert_int_eq(report("e", 0.3, "a").status, STATUS_OK);
     ck_assert_int_eq(report("e", 0.4, "b").status, STATUS_OK);
     ck_assert_int_eq(report("e", 0.2, "c").status, STATUS_OK);
     ck_assert_str_eq(trace(), one->trace);
-    ck_assert_double_eq_tol(find(bytes_of_text("e"))->state.taught,
-            one->taught, 1e-15);
     ck_assert_double_eq_tol(
-            problem->counters.value_sum, one->taught, 1e-15);
+            find(bytes_of_text("e"))->state.taught, one->taught, 1e-15);
+    ck_assert_double_eq_tol(problem->counters.value_sum, one->taught, 1e-15);
     ck_assert_uint_eq(policy_learned(problem->policy), 1);
 }
 END_TEST

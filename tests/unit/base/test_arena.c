@@ -3,7 +3,7 @@
 #include "base/arena.h"
 
 #include "base/rng.h"
-#include "tests/unit/base/suite.h"
+#include "tests/lib/suite.h"
 
 #include <stdalign.h>
 #include <string.h>

@@ -4,7 +4,7 @@
 
 #include "base/endian.h"
 #include "base/rng.h"
-#include "tests/unit/base/suite.h"
+#include "tests/lib/suite.h"
 
 #include <math.h>
 

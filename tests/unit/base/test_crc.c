@@ -4,7 +4,7 @@
 
 #include "base/crc_table.h"
 #include "base/rng.h"
-#include "tests/unit/base/suite.h"
+#include "tests/lib/suite.h"
 
 /* An iSCSI SCSI Read (10) command, the last example of the RFC. */
 static const uint8_t read_command[48] = {0x01, 0xc0, 0, 0, 0, 0, 0, 0, 0, 0, 0,

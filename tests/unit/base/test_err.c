@@ -2,7 +2,7 @@
  * are cut rather than overrun. A failed CHECK stops the process. */
 #include "base/err.h"
 
-#include "tests/unit/base/suite.h"
+#include "tests/lib/suite.h"
 
 #include <stdio.h>
 #include <string.h>

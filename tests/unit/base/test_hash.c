@@ -3,7 +3,7 @@
 #include "base/hash.h"
 
 #include "base/rng.h"
-#include "tests/unit/base/suite.h"
+#include "tests/lib/suite.h"
 
 #define PRIME32 UINT64_C(2654435761)
 #define PRIME64 UINT64_C(11400714785074694797)

@@ -3,7 +3,7 @@
 #include "base/options.h"
 
 #include "base/time.h"
-#include "tests/unit/base/suite.h"
+#include "tests/lib/suite.h"
 
 struct sample {
     double rate;

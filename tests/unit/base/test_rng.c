@@ -5,7 +5,7 @@
 #include "base/rng.h"
 
 #include "base/check.h"
-#include "tests/unit/base/suite.h"
+#include "tests/lib/suite.h"
 
 #include <math.h>
 

@@ -4,7 +4,7 @@
 
 #include "base/check.h"
 #include "base/rng.h"
-#include "tests/unit/base/suite.h"
+#include "tests/lib/suite.h"
 
 static const struct {
     const char *text;

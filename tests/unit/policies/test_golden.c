@@ -6,6 +6,7 @@
 #include "policies/policy.h"
 #include "policies/registry.h"
 #include "policies/sleeping.h"
+#include "tests/lib/suite.h"
 
 #include <check.h>
 #include <math.h>
@@ -530,8 +531,6 @@ int main(void)
 {
     Suite *suite = suite_create("policy numbers");
     TCase *cases = tcase_create("golden");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(cases, setup, teardown);
     tcase_set_timeout(cases, 60);
@@ -547,9 +546,5 @@ int main(void)
     tcase_add_loop_test(cases, specialists_bound, 0, 2);
     tcase_add_test(cases, kernels_equal_plain_loops);
     suite_add_tcase(suite, cases);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -6,6 +6,7 @@
 #include "policies/pmf.h"
 #include "policies/policy.h"
 #include "policies/registry.h"
+#include "tests/lib/suite.h"
 
 #include <check.h>
 #include <math.h>
@@ -493,8 +494,6 @@ int main(void)
 {
     Suite *suite = suite_create("laws of policies");
     TCase *laws = tcase_create("laws");
-    SRunner *runner;
-    int failed;
 
     make_cases();
     tcase_add_checked_fixture(laws, setup, teardown);
@@ -509,9 +508,5 @@ int main(void)
     tcase_add_loop_test(laws, floor_and_cap_hold, 0, case_count);
     tcase_add_test(laws, groupwise_of_one_expert_is_its_inner_oracle);
     suite_add_tcase(suite, laws);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

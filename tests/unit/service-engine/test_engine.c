@@ -3,6 +3,7 @@
  * the simplest that can be: arrays in memory. */
 #include "service/engine/engine.h"
 #include "service/engine/fold.h"
+#include "tests/lib/suite.h"
 
 #include <check.h>
 #include <math.h>
@@ -597,8 +598,6 @@ int main(void)
 {
     Suite *suite = suite_create("engine");
     TCase *cases = tcase_create("scenarios");
-    SRunner *runner;
-    int failed;
 
     tcase_add_checked_fixture(cases, setup, teardown);
     tcase_set_timeout(cases, 60);
@@ -620,9 +619,5 @@ int main(void)
     tcase_add_test(cases, excluded_actions_are_never_chosen);
     tcase_add_test(cases, state_survives_save_and_load);
     suite_add_tcase(suite, cases);
-    runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? 0 : 1;
+    return run_suite(suite);
 }

@@ -4,6 +4,7 @@
 #define TESTS_UNIT_STORAGE_SCRATCH_H
 
 #include "base/err.h"
+#include "tests/lib/suite.h"
 
 #include <check.h>
 #include <dirent.h>
@@ -60,18 +61,6 @@ static inline void scratch_remove(const struct scratch *scratch)
             ck_assert_int_eq(unlinkat(dirfd(directory), entry->d_name, 0), 0);
     (void)closedir(directory);
     ck_assert_int_eq(rmdir(scratch->path), 0);
-}
-
-/* Runs a suite; the exit code of a test program. */
-static inline int run_suite(Suite *suite)
-{
-    SRunner *runner = srunner_create(suite);
-    int failed;
-
-    srunner_run_all(runner, CK_ENV);
-    failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
 #endif

@@ -1,6 +1,6 @@
-/* What the tests of base/ share: the end of a test program. */
-#ifndef TESTS_UNIT_BASE_SUITE_H
-#define TESTS_UNIT_BASE_SUITE_H
+/* The end of a unit test program. */
+#ifndef TESTS_LIB_SUITE_H
+#define TESTS_LIB_SUITE_H
 
 #include <check.h>
 #include <stdlib.h>

@@ -4,6 +4,8 @@
  * + 10 shared ones, the other half their feedback; rued learns from each.
  *
  * TURNS=N, MESSAGES=N in the environment. */
+#include "config/config.h"
+#include "replay/rebuild.h"
 #include "tests/lib/load.h"
 #include "tests/lib/service.h"
 
@@ -174,17 +176,19 @@ static void other_shapes(const struct service *service)
     printf("batches_of_64 %.0f decisions/s\n", batch.items_per_s / 2);
 }
 
-static double resident_mb(pid_t pid)
+/* A line of /proc/PID/status, in MB. */
+static double memory_mb(pid_t pid, const char *name)
 {
     char path[64], line[256];
+    size_t size = strlen(name);
     double kb = 0;
     FILE *file;
 
     (void)snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
     file = fopen(path, "r");
     while (file != NULL && fgets(line, sizeof(line), file) != NULL)
-        if (sscanf(line, "VmRSS: %lf", &kb) == 1)
-            break;
+        if (strncmp(line, name, size) == 0)
+            kb = strtod(line + size + 1, NULL);
     if (file != NULL)
         (void)fclose(file);
     return kb / 1024;
@@ -214,8 +218,43 @@ static double events_of(const struct service *service)
     return decisions;
 }
 
-/* Restart with about 1 M events in the log: with a snapshot, and after its
- * snapshots were lost, when all of it is folded. */
+/* The fold of the whole log, as a restart without snapshots does it. */
+static void measure_fold(const struct service *service)
+{
+    struct store_settings settings = {.read_only = true};
+    struct rebuild rebuild = {.problem_count = 1, .from_start = true};
+    struct config *config;
+    struct ledger *ledger;
+    struct ledger_reader reader;
+    struct problem *problem;
+    struct err err;
+    uint64_t sequence;
+    double start;
+
+    config = config_load(service->config, &err);
+    if (config == NULL ||
+            ledger_open(service->data, &settings, &ledger, &err) != 0 ||
+            ledger_reader_open(ledger, &reader, &err) != 0 ||
+            ledger_reader_problem(&reader, config->problems[0]->name,
+                    &config->problems[0]->number, &sequence, &err) != 0)
+        give_up(err.text);
+    problem = problem_open(config->problems[0], &err);
+    rebuild.problems = &problem;
+    start = now_s();
+    if (problem == NULL || rebuild_run(&rebuild, &reader, &err) != 0)
+        give_up(err.text);
+    printf("fold %.0f records/s\n", (double)rebuild.folded / (now_s() - start));
+    printf("fold_events %.0f events/s\n",
+            (double)problem->counters.decisions / (now_s() - start));
+    problem_close(problem);
+    ledger_reader_close(&reader);
+    ledger_close(ledger);
+    config_free(config);
+}
+
+/* Restart with about 1 M events in the log: with a snapshot, and, as the speed
+ * of the fold, without. Resident memory is mostly pages of the store that the
+ * system takes back when it needs them. */
 static void measure_start(struct service *service)
 {
     uint64_t wanted = from_environment("EVENTS", 1000000);
@@ -226,7 +265,8 @@ static void measure_start(struct service *service)
         (void)run(service->endpoint, 4, 16, 64, 8000, 0);
         events = events_of(service);
     }
-    printf("resident %.0f MB\n", resident_mb(service->pid));
+    printf("resident %.0f MB\n", memory_mb(service->pid, "VmRSS"));
+    printf("resident_own %.0f MB\n", memory_mb(service->pid, "RssAnon"));
     if (service_stop(service) != 0)
         give_up("stop");
     bytes = file_bytes(service);
@@ -235,6 +275,7 @@ static void measure_start(struct service *service)
     start = now_s();
     service_start(service);
     printf("start_with_snapshot %.3f s\n", now_s() - start);
+    measure_fold(service);
 }
 
 int main(void)

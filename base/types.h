@@ -9,9 +9,10 @@
 #ifndef BASE_TYPES_H
 #define BASE_TYPES_H
 
+#include "base/time.h"
+
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 /* A named feature after hashing: 64 bits of (namespace, name) and a value. */
 struct feature {
@@ -68,6 +69,41 @@ struct lesson {
     const double *pmf; /* [actions->count] */
     double loss; /* scaled; for predict the scaled label */
     double weight; /* importance, 1 for an ordinary event */
+    nanos time; /* of the record that teaches it */
+};
+
+/* A preference between two actions that were shown together. */
+struct duel {
+    const struct context *context;
+    const struct action_set *actions;
+    uint32_t first, second; /* index `actions` */
+    double preference; /* 1: the first, 0: the second, 1/2: neither */
+    double weight;
+    nanos time;
+};
+
+/* Candidate paths: each a set of edges, which are the actions of the round.
+ * Path i is edges[start[i]] .. edges[start[i + 1] - 1], in walking order. */
+struct routes {
+    uint32_t count;
+    const uint32_t *start; /* [count + 1] */
+    const uint32_t *edges; /* index the action set */
+    const double *pmf; /* [count] */
+};
+
+/* What a path cost, edge by edge. */
+struct path_lesson {
+    const struct context *context;
+    const struct action_set *actions; /* the edges of the round */
+    const double *marginal; /* [actions->count] probability that the path
+                               drawn holds the edge */
+    const uint32_t *path; /* [path_count] the path played */
+    uint32_t path_count;
+    const double *losses; /* scaled; [actions->count] if `full`, otherwise
+                             [path_count] in the path's order */
+    bool full;
+    double weight;
+    nanos time;
 };
 
 #endif

@@ -12,21 +12,40 @@
 #include "base/options.h"
 #include "base/rng.h"
 
-/* What an explorer may know of the moment. */
-struct round {
+/* What an explorer knows of one round. */
+struct outlook {
+    uint32_t count; /* actions, at least 1 */
+    const double *scores; /* [count] predicted rewards in [0,1] */
+    /* How far the reward may lie above and below its score, where the explorer
+     * has a budget (and `both_sides`, for `down`); otherwise NULL. */
+    const double *up; /* [count] */
+    const double *down; /* [count] */
     double effective; /* n_eff: effective number of lessons learned so far */
+    double gamma; /* the oracle's wish for inverse gap weighting; 0 = none */
 };
+
+/* The best score; the lowest index of ties. */
+static inline uint32_t outlook_best(const struct outlook *outlook)
+{
+    uint32_t best = 0;
+
+    for (uint32_t i = 1; i < outlook->count; i++)
+        if (outlook->scores[i] > outlook->scores[best])
+            best = i;
+    return best;
+}
 
 struct explorer {
     const char *name;
     struct option_table options;
-    bool needs_spread; /* widths is never NULL */
+    /* Optional: wants to know the oracle's uncertainty. The budget that
+     * oracle.h's spread() is asked with; `up` and `down` are not there yet. */
+    double (*budget)(const void *options, const struct outlook *outlook);
+    bool both_sides; /* wants `down` as well as `up` */
 
-    /* scores[count] predicted rewards in [0,1], widths[count] or NULL;
-     * writes pmf[count]. `draws` is keyed by the decision. Needs at most
+    /* Writes pmf[count]. `draws` is keyed by the decision. Needs at most
      * count * 64 bytes of scratch. */
-    void (*distribute)(const double *scores, const double *widths,
-            uint32_t count, const struct round *round, const void *options,
+    void (*distribute)(const struct outlook *outlook, const void *options,
             struct rng *draws, struct arena *scratch, double *pmf);
 };
 

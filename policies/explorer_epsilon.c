@@ -16,24 +16,20 @@ static const struct option_row epsilon_rows[] = {
                 .sentence = "share of decisions drawn uniformly"},
 };
 
-static void epsilon_distribute(const double *scores, const double *widths,
-        uint32_t count, const struct round *round, const void *options,
-        struct rng *draws, struct arena *scratch, double *pmf)
+static void epsilon_distribute(const struct outlook *outlook,
+        const void *options, struct rng *draws, struct arena *scratch,
+        double *pmf)
 {
     const struct epsilon_options *epsilon = options;
-    double share = epsilon->epsilon / (double)count;
-    uint32_t best = 0;
+    double share = epsilon->epsilon / (double)outlook->count;
+    uint32_t best = outlook_best(outlook);
 
-    (void)widths;
-    (void)round;
     (void)draws;
     (void)scratch;
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < outlook->count; i++) {
         pmf[i] = share;
-        if (scores[i] > scores[best])
-            best = i;
     }
-    pmf[best] = 1.0 - (double)(count - 1) * share;
+    pmf[best] = 1.0 - (double)(outlook->count - 1) * share;
 }
 
 const struct explorer explorer_epsilon = {

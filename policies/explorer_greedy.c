@@ -3,21 +3,17 @@
  * it is the worst choice. For baselines, or with a floor. */
 #include "policies/explorer.h"
 
-static void greedy_distribute(const double *scores, const double *widths,
-        uint32_t count, const struct round *round, const void *options,
-        struct rng *draws, struct arena *scratch, double *pmf)
+static void greedy_distribute(const struct outlook *outlook,
+        const void *options, struct rng *draws, struct arena *scratch,
+        double *pmf)
 {
-    uint32_t best = 0;
+    uint32_t best = outlook_best(outlook);
 
-    (void)widths;
-    (void)round;
     (void)options;
     (void)draws;
     (void)scratch;
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < outlook->count; i++) {
         pmf[i] = 0.0;
-        if (scores[i] > scores[best])
-            best = i;
     }
     pmf[best] = 1.0;
 }

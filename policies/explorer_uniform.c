@@ -2,18 +2,15 @@
  * off-policy work, and the worst reward. */
 #include "policies/explorer.h"
 
-static void uniform_distribute(const double *scores, const double *widths,
-        uint32_t count, const struct round *round, const void *options,
-        struct rng *draws, struct arena *scratch, double *pmf)
+static void uniform_distribute(const struct outlook *outlook,
+        const void *options, struct rng *draws, struct arena *scratch,
+        double *pmf)
 {
-    (void)scores;
-    (void)widths;
-    (void)round;
     (void)options;
     (void)draws;
     (void)scratch;
-    for (uint32_t i = 0; i < count; i++)
-        pmf[i] = 1.0 / (double)count;
+    for (uint32_t i = 0; i < outlook->count; i++)
+        pmf[i] = 1.0 / (double)outlook->count;
 }
 
 const struct explorer explorer_uniform = {

@@ -17,13 +17,21 @@ struct learner {
     size_t (*scratch)(const void *options, const struct shape *shape);
     void (*init)(void *self, const void *options, const struct shape *shape);
 
-    /* pmf[actions->count]; actions->count >= 1. */
+    /* pmf[actions->count]; actions->count >= 1. A learner has decide and learn,
+     * or, for problems whose decision is a path, propose and learn_path. */
     void (*decide)(const void *self, const struct context *context,
             const struct action_set *actions, struct rng *draws,
             struct arena *scratch, double *pmf);
     void (*learn)(
             void *self, const struct lesson *lesson, struct arena *scratch);
     bool (*correct)(void *self, const struct lesson *lesson, double before,
+            struct arena *scratch);
+    /* Candidate paths over the edges `actions`, with the probability of each;
+     * the arrays lie in `scratch`. False where no path is left. */
+    bool (*propose)(const void *self, const struct context *context,
+            const struct action_set *actions, struct rng *draws,
+            struct arena *scratch, struct routes *routes);
+    void (*learn_path)(void *self, const struct path_lesson *lesson,
             struct arena *scratch);
 
     void (*save)(const void *self, struct writer *writer);

@@ -58,10 +58,18 @@ struct oracle {
     void (*predict)(const void *self, const struct context *context,
             const struct action_set *actions, struct arena *scratch,
             double *losses);
-    /* Optional: standard-deviation-like width of each prediction. */
+    /* Optional: how far each loss may lie below and above its prediction: the
+     * range of the predictions of all models whose squared loss over what was
+     * learned is at most `budget` more than the best model's (Foster et al.
+     * 2018). With budget 1 it is like a standard deviation. `above` may be
+     * NULL. */
     void (*spread)(const void *self, const struct context *context,
-            const struct action_set *actions, struct arena *scratch,
-            double *widths);
+            const struct action_set *actions, double budget,
+            struct arena *scratch, double *below, double *above);
+    /* Optional: the gamma that inverse gap weighting should have in this round
+     * of `count` actions; 0 = the explorer's own schedule. */
+    double (*gamma)(const void *self, const struct context *context,
+            uint32_t count, struct arena *scratch);
     /* Optional: what each awake expert predicts for action `index`. Writes
      * at most `max` entries, returns how many. */
     uint32_t (*experts)(const void *self, const struct context *context,
@@ -70,6 +78,10 @@ struct oracle {
 
     void (*learn)(
             void *self, const struct lesson *lesson, struct arena *scratch);
+    /* Optional: one preference between two actions, as a logistic model of the
+     * difference of their scores (bandits.md, section 2.5). An oracle that has
+     * it predicts scores whose differences mean that; it may serve duels. */
+    void (*prefer)(void *self, const struct duel *duel, struct arena *scratch);
     /* Optional: takes back `lesson` as learned once before with loss
      * `before` and puts lesson->loss in its place, exactly: afterwards the
      * state is that of a history in which it was learned with lesson->loss

@@ -9,6 +9,7 @@
  * moment of learning ("recomputed", section 3): the theorem then holds in
  * feedback order. A correction would need the weights of that moment, so it is
  * refused and counts at the next retraining. */
+#include "policies/linalg.h"
 #include "policies/oracle.h"
 #include "policies/sleeping.h"
 
@@ -117,7 +118,7 @@ static size_t groupwise_scratch(
 
     return 5 * (experts * sizeof(double) + ALIGNMENT) +
             experts * sizeof(uint32_t) + ALIGNMENT +
-            shape->actions_max * sizeof(double) + ALIGNMENT +
+            2 * (shape->actions_max * sizeof(double) + ALIGNMENT) +
             spec->inner->oracle->scratch(spec->inner, shape) + ALIGNMENT;
 }
 
@@ -263,26 +264,30 @@ static uint32_t groupwise_experts(const void *block,
 
 /* Widths add up under the same weights (bandits.md, 2.3). */
 static void groupwise_spread(const void *block, const struct context *context,
-        const struct action_set *actions, struct arena *scratch, double *widths)
+        const struct action_set *actions, double budget, struct arena *scratch,
+        double *below, double *above)
 {
     const struct groupwise *self = block;
     const struct oracle *inner = self->spec->inner->oracle;
-    double *own = arena_array(scratch, double, actions->count);
+    double *low = arena_array(scratch, double, actions->count);
+    double *high = arena_array(scratch, double, actions->count);
     struct awake awake;
 
-    CHECK(own != NULL);
+    CHECK(low != NULL && high != NULL && inner->spread != NULL);
     wake(self, context, scratch, &awake);
-    for (uint32_t a = 0; a < actions->count; a++)
-        widths[a] = 0.0;
+    for (uint32_t a = 0; a < actions->count; a++) {
+        below[a] = 0.0;
+        if (above != NULL)
+            above[a] = 0.0;
+    }
     for (uint32_t i = 0; i < awake.count; i++) {
         size_t mark = scratch->used;
-        if (inner->spread == NULL)
-            continue;
         inner->spread(const_inner(self, awake.expert[i]), context, actions,
-                scratch, own);
+                budget, scratch, low, above == NULL ? NULL : high);
         arena_release(scratch, mark);
-        for (uint32_t a = 0; a < actions->count; a++)
-            widths[a] += awake.weight[i] * own[a];
+        axpy(awake.weight[i], low, below, actions->count);
+        if (above != NULL)
+            axpy(awake.weight[i], high, above, actions->count);
     }
 }
 

@@ -281,8 +281,11 @@ static void ridge_predict(const void *block, const struct context *context,
         predict_shared(self, common, actions, scratch, losses);
 }
 
+/* The models within the budget are an ellipsoid around theta: the range of
+ * their predictions is sqrt(budget phi' P phi) either way. */
 static void ridge_spread(const void *block, const struct context *context,
-        const struct action_set *actions, struct arena *scratch, double *widths)
+        const struct action_set *actions, double budget, struct arena *scratch,
+        double *below, double *above)
 {
     const struct ridge *self = block;
 
@@ -294,7 +297,9 @@ static void ridge_spread(const void *block, const struct context *context,
         CHECK(gain != NULL);
         symmetric_times(
                 const_theta(self, model) + self->width, phi, gain, self->width);
-        widths[i] = sqrt(fmax(dot(phi, gain, self->width), 0.0));
+        below[i] = sqrt(budget * fmax(dot(phi, gain, self->width), 0.0));
+        if (above != NULL)
+            above[i] = below[i];
         arena_release(scratch, mark);
     }
 }

@@ -157,6 +157,7 @@ static int parse_inner(const struct parse *parse)
     return part_options(parse, &inner->oracle->options, &inner->options);
 }
 
+/* Can the oracle say how far a prediction may be wrong? */
 static bool has_spread(const struct oracle_spec *spec)
 {
     return spec->oracle->spread != NULL &&
@@ -178,7 +179,7 @@ static int parse_explorer(const struct parse *parse)
     spec->explorer = registry_explorer(value_or(name, "squarecb"));
     if (spec->explorer == NULL)
         return unknown_part(parse, "explorer", name);
-    if (spec->explorer->needs_spread && !has_spread(&spec->oracle)) {
+    if (spec->explorer->budget != NULL && !has_spread(&spec->oracle)) {
         blame(parse, name);
         return err_set(parse->err, STATUS_INVALID,
                 "explorer: %s needs an oracle that knows its uncertainty; %s "
@@ -352,6 +353,32 @@ static bool scores_of_losses(
     return true;
 }
 
+/* How far each reward may lie above its score, and below where the explorer
+ * wants that too. */
+static int find_spread(const struct policy *policy,
+        const struct context *context, const struct action_set *actions,
+        struct arena *arena, struct outlook *outlook, struct err *err)
+{
+    const struct policy_spec *spec = policy->spec;
+    double budget = spec->explorer->budget(spec->explorer_options, outlook);
+    double *up = arena_array(arena, double, actions->count);
+    double *down = NULL;
+
+    if (spec->explorer->both_sides)
+        down = arena_array(arena, double, actions->count);
+    if (up == NULL || (spec->explorer->both_sides && down == NULL))
+        return err_set(err, STATUS_BUSY, "the request is too large");
+    spec->oracle.oracle->spread(
+            policy->state, context, actions, budget, arena, up, down);
+    for (uint32_t i = 0; i < actions->count; i++)
+        if (!isfinite(up[i]) || (down != NULL && !isfinite(down[i])))
+            return err_set(err, STATUS_INTERNAL,
+                    "policy: an uncertainty is not finite");
+    outlook->up = up;
+    outlook->down = down;
+    return 0;
+}
+
 static int distribute(const struct policy *policy,
         const struct context *context, const struct action_set *actions,
         struct rng *draws, struct arena *arena, double *scores, double *pmf,
@@ -359,9 +386,11 @@ static int distribute(const struct policy *policy,
 {
     const struct policy_spec *spec = policy->spec;
     const struct oracle *oracle = spec->oracle.oracle;
-    struct round round = {effective_of(policy)};
+    struct outlook outlook = {.count = actions->count,
+            .scores = scores,
+            .effective = effective_of(policy)};
     double *losses = arena_array(arena, double, actions->count);
-    double *widths = NULL;
+    int status = 0;
 
     if (losses == NULL)
         return err_set(err, STATUS_BUSY, "the request is too large");
@@ -369,15 +398,15 @@ static int distribute(const struct policy *policy,
     if (!scores_of_losses(losses, actions->count, scores))
         return err_set(
                 err, STATUS_INTERNAL, "policy: a predicted loss is not finite");
-    if (spec->explorer->needs_spread) {
-        widths = arena_array(arena, double, actions->count);
-        if (widths == NULL)
-            return err_set(err, STATUS_BUSY, "the request is too large");
-        oracle->spread(policy->state, context, actions, arena, widths);
-    }
-    spec->explorer->distribute(scores, widths, actions->count, &round,
-            spec->explorer_options, draws, arena, pmf);
-    return 0;
+    if (oracle->gamma != NULL)
+        outlook.gamma =
+                oracle->gamma(policy->state, context, actions->count, arena);
+    if (spec->explorer->budget != NULL)
+        status = find_spread(policy, context, actions, arena, &outlook, err);
+    if (status == 0)
+        spec->explorer->distribute(
+                &outlook, spec->explorer_options, draws, arena, pmf);
+    return status;
 }
 
 int policy_decide(const struct policy *policy, const struct context *context,

@@ -78,7 +78,8 @@ static int check_oracle(const struct oracle *row, struct err *err)
 
 static int check_explorer(const struct explorer *row, struct err *err)
 {
-    if (row->name == NULL || row->distribute == NULL)
+    if (row->name == NULL || row->distribute == NULL ||
+            (row->both_sides && row->budget == NULL))
         return err_set(err, STATUS_INTERNAL, "an explorer lacks a member");
     if (registry_explorer(bytes_of_text(row->name)) != row)
         return err_set(err, STATUS_INTERNAL, "two explorers '%s'", row->name);
@@ -88,7 +89,10 @@ static int check_explorer(const struct explorer *row, struct err *err)
 static int check_learner(const struct learner *row, struct err *err)
 {
     if (row->name == NULL || row->footprint == NULL || row->scratch == NULL ||
-            row->init == NULL || row->decide == NULL || row->learn == NULL ||
+            row->init == NULL ||
+            (row->decide == NULL) != (row->learn == NULL) ||
+            (row->propose == NULL) != (row->learn_path == NULL) ||
+            (row->decide == NULL) == (row->propose == NULL) ||
             row->save == NULL || row->load == NULL || row->check == NULL)
         return err_set(err, STATUS_INTERNAL, "a learner lacks a member");
     if (registry_learner(bytes_of_text(row->name)) != row)

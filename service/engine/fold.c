@@ -6,7 +6,7 @@ static const double certain[1] = {1.0};
 
 /* The lesson that a recorded decision and an outcome make. */
 static int lesson_of(struct problem *problem,
-        const struct decision_record *decision, double value,
+        const struct decision_record *decision, double value, nanos now,
         struct round_view *round, struct lesson *lesson, struct err *err)
 {
     int status = round_of_record(
@@ -21,16 +21,19 @@ static int lesson_of(struct problem *problem,
             .pmf = decision->count == 0 ? certain : decision->probability,
             .loss = loss_of_value(&problem->spec->policy.range, value),
             .weight = 1.0,
+            .time = now,
     };
     return 0;
 }
 
+/* `now` is the time of the record that teaches it. */
 static int learn(struct problem *problem,
-        const struct decision_record *decision, double value, struct err *err)
+        const struct decision_record *decision, double value, nanos now,
+        struct err *err)
 {
     struct round_view round;
     struct lesson lesson;
-    int status = lesson_of(problem, decision, value, &round, &lesson, err);
+    int status = lesson_of(problem, decision, value, now, &round, &lesson, err);
 
     if (status != 0)
         return status;
@@ -42,12 +45,12 @@ static int learn(struct problem *problem,
 
 static int correct(struct problem *problem,
         const struct decision_record *decision, double before, double after,
-        struct err *err)
+        nanos now, struct err *err)
 {
     double loss_before = loss_of_value(&problem->spec->policy.range, before);
     struct round_view round;
     struct lesson lesson;
-    int status = lesson_of(problem, decision, after, &round, &lesson, err);
+    int status = lesson_of(problem, decision, after, now, &round, &lesson, err);
 
     if (status != 0)
         return status;
@@ -78,7 +81,8 @@ int fold_decision(struct problem *problem, const struct decision_record *record,
         struct err *err)
 {
     if (record->has_held && !record->question.deferred) {
-        int status = learn(problem, record, record->held, err);
+        int status =
+                learn(problem, record, record->held, record->head.time, err);
         if (status != 0)
             return status;
     }
@@ -100,13 +104,14 @@ int fold_feedback(struct problem *problem, const struct feedback_record *record,
     case EFFECT_LEARN:
         status = need_decision(decision, &record->head, err);
         if (status == 0)
-            status = learn(problem, decision, record->after, err);
+            status = learn(
+                    problem, decision, record->after, record->head.time, err);
         break;
     case EFFECT_CORRECT:
         status = need_decision(decision, &record->head, err);
         if (status == 0)
-            status = correct(
-                    problem, decision, record->before, record->after, err);
+            status = correct(problem, decision, record->before, record->after,
+                    record->head.time, err);
         break;
     }
     if (status == 0)
@@ -120,7 +125,8 @@ int fold_expiry(struct problem *problem, const struct expiry_record *record,
     if (record->effect == EFFECT_LEARN) {
         int status = need_decision(decision, &record->head, err);
         if (status == 0)
-            status = learn(problem, decision, record->after, err);
+            status = learn(
+                    problem, decision, record->after, record->head.time, err);
         if (status != 0)
             return status;
     }
@@ -138,7 +144,7 @@ int fold_activation(struct problem *problem,
     int status = need_decision(decision, &record->head, err);
 
     if (status == 0 && record->has_held)
-        status = learn(problem, decision, record->held, err);
+        status = learn(problem, decision, record->held, record->head.time, err);
     if (status == 0)
         problem->counters.activations++;
     return status;

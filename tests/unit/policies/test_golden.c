@@ -66,15 +66,14 @@ static void distribute(const char *name, struct keyvalue *values, size_t count,
         const double *scores, uint32_t actions, double *pmf)
 {
     const struct explorer *explorer = registry_explorer(bytes_of_text(name));
-    struct round round = {0.0};
+    struct outlook outlook = {.count = actions, .scores = scores};
     struct rng draws = rng_keyed(1, 1, RNG_TEST);
     uint64_t options[32];
 
     ck_assert_ptr_nonnull(explorer);
     ck_assert_int_eq(
             options_parse(&explorer->options, values, count, options, &err), 0);
-    explorer->distribute(
-            scores, NULL, actions, &round, options, &draws, &arena, pmf);
+    explorer->distribute(&outlook, options, &draws, &arena, pmf);
 }
 
 START_TEST(explorers)
@@ -186,7 +185,7 @@ static void learn_row(struct policy *policy, const double *phi,
     static const double one[1] = {1.0};
     struct context context = {.shared = {.dense = phi, .dense_count = columns}};
     struct action_set actions = {.count = 1};
-    struct lesson lesson = {&context, &actions, 0, one, z, weight};
+    struct lesson lesson = {&context, &actions, 0, one, z, weight, 0};
 
     policy_learn(policy, &lesson, &arena);
 }
@@ -230,8 +229,8 @@ START_TEST(ridge_rows)
                 policy_predict(fixture->policy, &context, &arena, &value, &err),
                 0);
         ck_assert_double_eq_tol(value, wanted[i], DIGITS_12);
-        fixture->spec.oracle.oracle->spread(
-                oracle_state(fixture), &context, &actions, &arena, &width);
+        fixture->spec.oracle.oracle->spread(oracle_state(fixture), &context,
+                &actions, 1.0, &arena, &width, NULL);
         ck_assert_double_eq_tol(width, widths[i], DIGITS_10);
     }
     free(fixture->policy);

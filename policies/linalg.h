@@ -25,4 +25,11 @@ void symmetric_times(
 void symmetric_rank_one(
         double *triangle, double factor, const double *x, uint32_t d);
 
+/* A = L L' in place, for a symmetric A that is positive definite but for
+ * rounding: a pivot that is not is taken for the smallest that would be.
+ * Returns ln det A. */
+double cholesky(double *triangle, uint32_t d);
+/* From L in place to (L L')^-1. */
+void cholesky_invert(double *triangle, uint32_t d);
+
 #endif

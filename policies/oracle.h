@@ -49,6 +49,10 @@ struct oracle {
     /* Bytes of scratch that any one call needs at most. */
     size_t (*scratch)(
             const struct oracle_spec *spec, const struct shape *shape);
+    /* Optional: the same for learn, correct and prefer, where they need more
+     * than the others. */
+    size_t (*learn_scratch)(
+            const struct oracle_spec *spec, const struct shape *shape);
     /* `spec` and `shape` outlive the state. Cannot fail after footprint()
      * said yes. There is nothing to release: no foreign handles. */
     void (*init)(void *self, const struct oracle_spec *spec,

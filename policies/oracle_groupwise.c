@@ -122,6 +122,17 @@ static size_t groupwise_scratch(
             spec->inner->oracle->scratch(spec->inner, shape) + ALIGNMENT;
 }
 
+static size_t groupwise_learn_scratch(
+        const struct oracle_spec *spec, const struct shape *shape)
+{
+    const struct oracle *inner = spec->inner->oracle;
+    size_t own = groupwise_scratch(spec, shape);
+
+    return inner->learn_scratch == NULL
+            ? own
+            : own + inner->learn_scratch(spec->inner, shape);
+}
+
 static void *inner_of(struct groupwise *self, uint32_t expert)
 {
     return (char *)self + self->inner_offset + expert * self->inner_size;
@@ -442,6 +453,7 @@ const struct oracle oracle_groupwise = {
         .has_inner = true,
         .footprint = groupwise_footprint,
         .scratch = groupwise_scratch,
+        .learn_scratch = groupwise_learn_scratch,
         .init = groupwise_init,
         .predict = groupwise_predict,
         .spread = groupwise_spread,

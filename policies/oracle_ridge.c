@@ -1,16 +1,26 @@
 /* Ridge regression by recursive least squares (bandits.md, section 2.1): the
- * loss is linear in the features, exactly as if solved anew after each lesson.
+ * loss is linear in phi, exactly as if solved anew after each lesson.
  *
- * One model for all actions where actions have features: phi = [1, shared,
- * action]. One model per catalogue slot where they have none: phi = [1,
- * shared]. Named features are hashed into shape.named_columns columns.
+ * One model for all actions where actions have features; one model per
+ * catalogue slot where they have none. policies/basis.h makes phi, and scales
+ * its columns; with `scale` a model also keeps the sums D = sum f^age w phi
+ * phi' and b = sum f^age w phi loss, from which it is solved anew, P = (D +
+ * lambda I)^-1, whenever the basis moves. So scaling or shifting a feature
+ * changes no prediction.
  *
- * Not for thousands of columns: a lesson costs d^2. */
-#include "policies/features.h"
+ * Not for thousands of columns: a lesson costs d^2, a move of the basis d^3. */
+#include "base/limits.h"
+#include "policies/basis.h"
 #include "policies/linalg.h"
 #include "policies/oracle.h"
 
 #include <math.h>
+#include <string.h>
+
+/* From here on P loses digits by plain subtraction. */
+#define EXCITED_MUCH 1e6
+/* Variance of a direction that is known beyond the digits of a double. */
+#define VARIANCE_LEAST 1e-300
 
 enum { MODEL_AUTO, MODEL_SHARED, MODEL_PER_ACTION };
 
@@ -18,24 +28,32 @@ struct ridge_options {
     double lambda;
     double forgetting;
     uint32_t model;
+    uint32_t products;
     bool intercept;
+    bool scale;
     bool clip;
 };
 
 struct ridge {
     const struct ridge_options *options;
-    const struct shape *shape;
-    uint32_t common; /* columns of [1, shared]: the same for all actions */
+    struct basis_shape basis;
+    uint32_t common; /* phi's columns that all actions of a round share */
     uint32_t width; /* columns of phi */
+    uint32_t columns; /* that are kept track of */
     uint32_t models;
+    size_t model_size; /* numbers of one model */
     uint64_t lessons;
     double effective;
-    /* models x { log_det, theta[width], P as a triangle } */
+    /* columns x struct column, then models x { log_det, theta[width], P as a
+     * triangle, and with `scale` b[width], D as a triangle } */
     double values[];
 };
 
 static const char *const model_choices[] = {
         "auto", "shared", "per_action", NULL};
+/* In the order of enum basis_products. */
+static const char *const product_choices[] = {
+        "none", "context", "action", "all", NULL};
 
 #define AT(member) offsetof(struct ridge_options, member)
 
@@ -63,11 +81,25 @@ static const struct option_row ridge_rows[] = {
                 .sentence = "one model for all actions, or one for each of "
                             "the catalogue; auto: per_action where actions "
                             "have no features"},
+        {.name = "products",
+                .type = OPTION_CHOICE,
+                .offset = AT(products),
+                .choices = product_choices,
+                .sentence = "more columns: products of pairs of dense columns "
+                            "of the context, of the context with the action, "
+                            "or both"},
         {.name = "intercept",
                 .type = OPTION_FLAG,
                 .offset = AT(intercept),
                 .fallback = 1,
                 .sentence = "a constant column in front of the others"},
+        {.name = "scale",
+                .type = OPTION_FLAG,
+                .offset = AT(scale),
+                .fallback = 1,
+                .sentence = "centre and scale dense columns as they come, so "
+                            "that their units do not matter; columns of zeros "
+                            "and ones are left alone"},
         {.name = "clip",
                 .type = OPTION_FLAG,
                 .offset = AT(clip),
@@ -79,13 +111,6 @@ static const struct ridge_options *options_of(const struct oracle_spec *spec)
     return spec->options;
 }
 
-static uint32_t common_columns(
-        const struct ridge_options *options, const struct shape *shape)
-{
-    return (options->intercept ? 1 : 0) + shape->shared_dense +
-            shape->named_columns;
-}
-
 static bool per_action(
         const struct ridge_options *options, const struct shape *shape)
 {
@@ -94,26 +119,33 @@ static bool per_action(
     return shape->slots > 0 && shape->action_dense == 0 && !shape->predict;
 }
 
-static uint32_t width_of(
+static struct basis_shape basis_of(
         const struct ridge_options *options, const struct shape *shape)
 {
-    uint32_t common = common_columns(options, shape);
+    bool own = !per_action(options, shape) && !shape->predict;
 
-    if (per_action(options, shape) || shape->predict)
-        return common;
-    return common + shape->action_dense + shape->named_columns;
+    return (struct basis_shape){
+            .shared = shape->shared_dense,
+            .action = own ? shape->action_dense : 0,
+            .named = shape->named_columns,
+            .own = own,
+            .intercept = options->intercept,
+            .scale = options->scale,
+            .products = (enum basis_products)options->products,
+    };
 }
 
-static size_t model_count(uint32_t width)
+static size_t model_numbers(uint32_t width, bool scale)
 {
-    return 1 + width + triangle_count(width);
+    return 1 + (scale ? 2 : 1) * (width + triangle_count(width));
 }
 
 static size_t ridge_footprint(const struct oracle_spec *spec,
         const struct shape *shape, struct err *err)
 {
     const struct ridge_options *options = options_of(spec);
-    uint32_t width = width_of(options, shape);
+    struct basis_shape basis = basis_of(options, shape);
+    uint32_t width = basis_width(&basis);
     bool apart = per_action(options, shape);
 
     if (apart && shape->slots == 0) {
@@ -121,8 +153,7 @@ static size_t ridge_footprint(const struct oracle_spec *spec,
                 "ridge: model per_action needs a catalogue of actions");
         return 0;
     }
-    if (!apart && !shape->predict && shape->action_dense == 0 &&
-            shape->named_columns == 0) {
+    if (basis.own && shape->action_dense == 0 && shape->named_columns == 0) {
         (void)err_set(err, STATUS_INVALID,
                 "ridge: cannot tell actions apart: declare a catalogue "
                 "(actions), action_features or named_columns");
@@ -134,19 +165,54 @@ static size_t ridge_footprint(const struct oracle_spec *spec,
                 "intercept");
         return 0;
     }
+    if (width > COLUMNS_MAX) {
+        (void)err_set(err, STATUS_INVALID,
+                "ridge: %u columns with products, at most %u", width,
+                COLUMNS_MAX);
+        return 0;
+    }
     return sizeof(struct ridge) +
-            (apart ? shape->slots : 1) * model_count(width) * sizeof(double);
+            ((size_t)basis_columns(&basis) * COLUMN_NUMBERS +
+                    (apart ? shape->slots : 1) *
+                            model_numbers(width, options->scale)) *
+            sizeof(double);
 }
 
+/* phi of the round, of one action, and what spread adds. */
 static size_t ridge_scratch(
         const struct oracle_spec *spec, const struct shape *shape)
 {
-    return 4 * ((size_t)width_of(options_of(spec), shape) + 8) * sizeof(double);
+    struct basis_shape basis = basis_of(options_of(spec), shape);
+
+    return 4 * ((size_t)basis_width(&basis) + 8) * sizeof(double);
+}
+
+/* When the basis moves: its map and a copy of one D. */
+static size_t ridge_learn_scratch(
+        const struct oracle_spec *spec, const struct shape *shape)
+{
+    struct basis_shape basis = basis_of(options_of(spec), shape);
+    size_t width = basis_width(&basis);
+    size_t move = width * 48 + triangle_count((uint32_t)width + 4) * 8 +
+            (size_t)basis_columns(&basis) * sizeof(struct column) + 128;
+
+    return ridge_scratch(spec, shape) + (basis.scale ? move : 0);
+}
+
+static struct column *columns_of(struct ridge *self)
+{
+    return (struct column *)self->values;
+}
+
+static const struct column *const_columns(const struct ridge *self)
+{
+    return (const struct column *)self->values;
 }
 
 static double *log_det_of(struct ridge *self, uint32_t model)
 {
-    return self->values + model * model_count(self->width);
+    return self->values + self->columns * COLUMN_NUMBERS +
+            model * self->model_size;
 }
 
 static double *theta_of(struct ridge *self, uint32_t model)
@@ -159,9 +225,16 @@ static double *inverse_of(struct ridge *self, uint32_t model)
     return theta_of(self, model) + self->width;
 }
 
+/* b, then D; only with `scale`. */
+static double *sums_of(struct ridge *self, uint32_t model)
+{
+    return inverse_of(self, model) + triangle_count(self->width);
+}
+
 static const double *const_theta(const struct ridge *self, uint32_t model)
 {
-    return self->values + model * model_count(self->width) + 1;
+    return self->values + self->columns * COLUMN_NUMBERS +
+            model * self->model_size + 1;
 }
 
 static void ridge_init(
@@ -170,39 +243,20 @@ static void ridge_init(
     struct ridge *self = block;
 
     self->options = options_of(spec);
-    self->shape = shape;
-    self->common = common_columns(self->options, shape);
-    self->width = width_of(self->options, shape);
+    self->basis = basis_of(self->options, shape);
+    self->common = basis_common(&self->basis);
+    self->width = basis_width(&self->basis);
+    self->columns = basis_columns(&self->basis);
     self->models = per_action(self->options, shape) ? shape->slots : 1;
+    self->model_size = model_numbers(self->width, self->options->scale);
+    basis_init(&self->basis, columns_of(self));
     for (uint32_t model = 0; model < self->models; model++)
         for (uint32_t i = 0; i < self->width; i++)
             inverse_of(self, model)[triangle_count(i + 1) - 1] =
                     1.0 / self->options->lambda;
 }
 
-/* ---- features ---- */
-
-/* phi's part [1, shared], in the arena. */
-static double *common_part(
-        const struct ridge *self, const struct context *context, double *out)
-{
-    uint32_t first = self->options->intercept ? 1 : 0;
-
-    if (first)
-        out[0] = 1.0;
-    features_dense(&context->shared, self->shape->shared_dense,
-            self->shape->named_columns, out + first);
-    return out;
-}
-
-static void action_part(
-        const struct ridge *self, const struct features *action, double *out)
-{
-    static const struct features none;
-
-    features_dense(action == NULL ? &none : action, self->shape->action_dense,
-            self->shape->named_columns, out);
-}
+/* ---- phi ---- */
 
 static const struct features *features_of(
         const struct action_set *actions, uint32_t index)
@@ -218,9 +272,10 @@ static double *whole_phi(const struct ridge *self,
     double *phi = arena_array(scratch, double, self->width);
 
     CHECK(phi != NULL);
-    (void)common_part(self, context, phi);
-    if (self->width > self->common)
-        action_part(self, features_of(actions, index), phi + self->common);
+    basis_common_part(&self->basis, const_columns(self), &context->shared, phi);
+    if (self->basis.own)
+        basis_own_part(&self->basis, const_columns(self), phi,
+                features_of(actions, index), phi + self->common);
     return phi;
 }
 
@@ -252,16 +307,12 @@ static void predict_shared(const struct ridge *self, const double *common,
     const double *theta = const_theta(self, 0);
     double base = dot(theta, common, self->common);
     uint32_t columns = self->width - self->common;
-    double *part = arena_array(scratch, double, columns);
+    double *own = arena_array(scratch, double, columns);
 
-    CHECK(part != NULL);
+    CHECK(own != NULL);
     for (uint32_t i = 0; i < actions->count; i++) {
-        const struct features *action = features_of(actions, i);
-        const double *own = part;
-        if (self->shape->named_columns == 0 && action != NULL)
-            own = action->dense;
-        else
-            action_part(self, action, part);
+        basis_own_part(&self->basis, const_columns(self), common,
+                features_of(actions, i), own);
         losses[i] =
                 clipped(self, base + dot(theta + self->common, own, columns));
     }
@@ -274,11 +325,12 @@ static void ridge_predict(const void *block, const struct context *context,
     double *common = arena_array(scratch, double, self->common);
 
     CHECK(common != NULL);
-    (void)common_part(self, context, common);
-    if (self->models > 1 || self->width == self->common)
-        predict_per_action(self, common, actions, losses);
-    else
+    basis_common_part(
+            &self->basis, const_columns(self), &context->shared, common);
+    if (self->basis.own)
         predict_shared(self, common, actions, scratch, losses);
+    else
+        predict_per_action(self, common, actions, losses);
 }
 
 /* The models within the budget are an ellipsoid around theta: the range of
@@ -323,6 +375,141 @@ static void bound_windup(struct ridge *self, uint32_t model, double *factor)
             inverse[triangle_count(i) + j] *= factor[i] * factor[j];
 }
 
+/* P - g g'/den where the difference would lose its digits: (I - k phi') P (I -
+ * k phi')' + (f/w) k k' with k = g/den (Joseph's form), which stays definite.
+ * The gain g becomes k. */
+static void reduce_exactly(double *inverse, const double *phi, double *gain,
+        double denominator, double noise, uint32_t width, struct arena *scratch)
+{
+    double *rest = arena_array(scratch, double, width);
+
+    CHECK(rest != NULL);
+    /* rest = (P - k g') phi, summed from its rounded elements. */
+    for (uint32_t i = 0; i < width; i++)
+        rest[i] = 0.0;
+    for (uint32_t i = 0; i < width; i++)
+        for (uint32_t j = 0; j <= i; j++) {
+            double *at = &inverse[triangle_count(i) + j];
+            *at -= gain[i] * (gain[j] / denominator);
+            rest[i] += *at * phi[j];
+            if (j < i)
+                rest[j] += *at * phi[i];
+        }
+    for (uint32_t i = 0; i < width; i++)
+        gain[i] /= denominator;
+    for (uint32_t i = 0; i < width; i++)
+        for (uint32_t j = 0; j <= i; j++)
+            inverse[triangle_count(i) + j] += noise * gain[i] * gain[j] -
+                    0.5 * (rest[i] * gain[j] + rest[j] * gain[i]);
+}
+
+/* A column that is known to more digits than a double has is nearly certain,
+ * and related to no other. */
+static void keep_positive(double *inverse, uint32_t width)
+{
+    for (uint32_t i = 0; i < width; i++) {
+        double *row = inverse + triangle_count(i);
+        if (row[i] > 0.0)
+            continue;
+        for (uint32_t j = 0; j < width; j++)
+            inverse[j < i ? triangle_count(i) + j : triangle_count(j) + i] =
+                    0.0;
+        row[i] = VARIANCE_LEAST;
+    }
+}
+
+/* One row into the sums. */
+static void add_row(struct ridge *self, uint32_t model, const double *phi,
+        double loss, double weight)
+{
+    double *sums = sums_of(self, model);
+    double *squares = sums + self->width;
+    double forgetting = self->options->forgetting;
+    size_t count = self->width + triangle_count(self->width);
+
+    if (!self->options->scale)
+        return;
+    for (size_t i = 0; forgetting < 1.0 && i < count; i++)
+        sums[i] *= forgetting;
+    axpy(weight * loss, phi, sums, self->width);
+    symmetric_rank_one(squares, weight, phi, self->width);
+}
+
+/* P and theta from the sums: P = (D + lambda I)^-1, theta = P b. */
+static void solve(struct ridge *self, uint32_t model)
+{
+    const double *sums = sums_of(self, model);
+    double *inverse = inverse_of(self, model);
+    double lambda = self->options->lambda;
+
+    memcpy(inverse, sums + self->width,
+            triangle_count(self->width) * sizeof(*inverse));
+    for (uint32_t i = 0; i < self->width; i++)
+        inverse[triangle_count(i + 1) - 1] += lambda;
+    *log_det_of(self, model) =
+            cholesky(inverse, self->width) - (double)self->width * log(lambda);
+    cholesky_invert(inverse, self->width);
+    symmetric_times(inverse, sums, theta_of(self, model), self->width);
+}
+
+/* Takes the row's columns in and moves the basis where it has to. */
+static void observe(
+        struct ridge *self, const struct lesson *lesson, struct arena *scratch)
+{
+    struct column *columns = columns_of(self);
+    struct column *next = arena_array(scratch, struct column, self->columns);
+    size_t size = self->columns * sizeof(*columns);
+    struct basis_map map;
+
+    CHECK(next != NULL);
+    if (!basis_observe(&self->basis, columns, self->lessons,
+                &lesson->context->shared,
+                self->basis.own ? features_of(lesson->actions, lesson->chosen)
+                                : NULL,
+                next))
+        return;
+    basis_map_make(&self->basis, columns, next, scratch, &map);
+    memcpy(columns, next, size);
+    for (uint32_t model = 0; self->lessons > 0 && model < self->models;
+            model++) {
+        double *sums = sums_of(self, model);
+        basis_map_vector(&map, sums, scratch);
+        basis_map_matrix(&map, sums + self->width, scratch);
+        solve(self, model);
+    }
+}
+
+/* P of one model where rounding has left it without a positive phi' P phi: from
+ * the sums if they are kept; else, or if that does not help (`again`), without
+ * what relates its columns. */
+static void repair(struct ridge *self, uint32_t model, bool again)
+{
+    double *inverse = inverse_of(self, model);
+
+    if (self->options->scale && !again) {
+        solve(self, model);
+        return;
+    }
+    for (uint32_t i = 0; i < self->width; i++)
+        memset(inverse + triangle_count(i), 0, i * sizeof(*inverse));
+}
+
+/* gain = P phi; returns phi' P phi. */
+static double find_gain(
+        struct ridge *self, uint32_t model, const double *phi, double *gain)
+{
+    double excited = 0.0;
+
+    for (int attempt = 0; attempt < 3; attempt++) {
+        symmetric_times(inverse_of(self, model), phi, gain, self->width);
+        excited = dot(phi, gain, self->width);
+        if (excited >= 0.0)
+            break;
+        repair(self, model, attempt > 0);
+    }
+    return fmax(excited, 0.0);
+}
+
 static void ridge_learn(
         void *block, const struct lesson *lesson, struct arena *scratch)
 {
@@ -331,23 +518,32 @@ static void ridge_learn(
     uint32_t model = model_of(self, lesson->actions, lesson->chosen);
     double *theta = theta_of(self, model);
     double *inverse = inverse_of(self, model);
-    double *phi = whole_phi(
-            self, lesson->context, lesson->actions, lesson->chosen, scratch);
-    double *gain = arena_array(scratch, double, self->width);
+    size_t mark = scratch->used;
+    double *phi, *gain;
     double excited, denominator;
 
+    observe(self, lesson, scratch);
+    arena_release(scratch, mark);
+    phi = whole_phi(
+            self, lesson->context, lesson->actions, lesson->chosen, scratch);
+    gain = arena_array(scratch, double, self->width);
     CHECK(gain != NULL);
-    symmetric_times(inverse, phi, gain, self->width);
-    excited = dot(phi, gain, self->width);
+    excited = find_gain(self, model, phi, gain);
     denominator = forgetting / lesson->weight + excited;
     axpy((lesson->loss - dot(theta, phi, self->width)) / denominator, gain,
             theta, self->width);
-    symmetric_rank_one(inverse, -1.0 / denominator, gain, self->width);
+    if (excited * lesson->weight > EXCITED_MUCH)
+        reduce_exactly(inverse, phi, gain, denominator,
+                forgetting / lesson->weight, self->width, scratch);
+    else
+        symmetric_rank_one(inverse, -1.0 / denominator, gain, self->width);
+    add_row(self, model, phi, lesson->loss, lesson->weight);
     if (forgetting < 1.0) {
         for (size_t i = 0; i < triangle_count(self->width); i++)
             inverse[i] /= forgetting;
         bound_windup(self, model, phi);
     }
+    keep_positive(inverse, self->width);
     *log_det_of(self, model) += log1p(lesson->weight * excited);
     self->effective = forgetting * self->effective + lesson->weight;
     self->lessons++;
@@ -370,6 +566,9 @@ static bool ridge_correct(void *block, const struct lesson *lesson,
     symmetric_times(inverse_of(self, model), phi, gain, self->width);
     axpy(lesson->weight * (lesson->loss - before), gain, theta_of(self, model),
             self->width);
+    if (self->options->scale)
+        axpy(lesson->weight * (lesson->loss - before), phi,
+                sums_of(self, model), self->width);
     return true;
 }
 
@@ -384,7 +583,7 @@ static double ridge_effective(const void *block)
 
 static size_t value_count(const struct ridge *self)
 {
-    return self->models * model_count(self->width);
+    return self->columns * COLUMN_NUMBERS + self->models * self->model_size;
 }
 
 static void ridge_save(const void *block, struct writer *writer)
@@ -407,6 +606,8 @@ static bool ridge_check(const void *block)
     for (size_t i = 0; i < value_count(self); i++)
         if (!isfinite(self->values[i]))
             return false;
+    if (!basis_check(&self->basis, const_columns(self)))
+        return false;
     for (uint32_t model = 0; model < self->models; model++) {
         const double *inverse = const_theta(self, model) + self->width;
         for (uint32_t i = 0; i < self->width; i++)
@@ -453,11 +654,12 @@ static void ridge_visit(const void *block, const struct visitor *visitor)
 
 const struct oracle oracle_ridge = {
         .name = "ridge",
-        .state_version = 1,
+        .state_version = 2,
         .options = {ridge_rows, ARRAY_COUNT(ridge_rows),
                 sizeof(struct ridge_options)},
         .footprint = ridge_footprint,
         .scratch = ridge_scratch,
+        .learn_scratch = ridge_learn_scratch,
         .init = ridge_init,
         .predict = ridge_predict,
         .spread = ridge_spread,

@@ -316,6 +316,16 @@ size_t policy_scratch(const struct policy_spec *spec)
     return own + SCRATCH_FIXED + spec->shape.actions_max * SCRATCH_PER_ACTION;
 }
 
+size_t policy_learn_scratch(const struct policy_spec *spec)
+{
+    size_t least = policy_scratch(spec);
+    size_t own = 0;
+
+    if (spec->learner == NULL && spec->oracle.oracle->learn_scratch != NULL)
+        own = spec->oracle.oracle->learn_scratch(&spec->oracle, &spec->shape);
+    return own + SCRATCH_FIXED > least ? own + SCRATCH_FIXED : least;
+}
+
 struct policy *policy_init(void *block, const struct policy_spec *spec)
 {
     struct policy *policy = block;

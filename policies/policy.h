@@ -65,8 +65,10 @@ extern const struct option_table policy_shared_options;
 struct policy;
 
 size_t policy_footprint(const struct policy_spec *spec);
-/* Scratch bytes that any one call below needs at most. */
+/* Scratch bytes that any one call below needs at most; the second one is for
+ * learning and correcting. */
 size_t policy_scratch(const struct policy_spec *spec);
+size_t policy_learn_scratch(const struct policy_spec *spec);
 /* In a block of policy_footprint() bytes aligned to 16. */
 struct policy *policy_init(void *block, const struct policy_spec *spec);
 

@@ -109,7 +109,7 @@ static void groupwise_config(
                 medical_columns[medical_group_columns[i]]);
     fprintf(out,
             "    policy: {oracle: groupwise, inner: ridge, lambda: 1, "
-            "intercept: false, clip_experts: false}\n");
+            "intercept: false, scale: false, clip_experts: false}\n");
 }
 
 static const double *row_of(const struct world *world, uint32_t i)

@@ -396,7 +396,7 @@ int problem_spec_parse_text(struct problem_spec *spec, struct bytes name,
 
 struct problem *problem_open(const struct problem_spec *spec, struct err *err)
 {
-    size_t scratch = SCRATCH_BYTES + policy_scratch(&spec->policy);
+    size_t scratch = SCRATCH_BYTES + policy_learn_scratch(&spec->policy);
     struct problem *problem = calloc(1, sizeof(*problem));
     void *block =
             aligned_alloc(64, (policy_footprint(&spec->policy) + 63) / 64 * 64);

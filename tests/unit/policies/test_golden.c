@@ -7,6 +7,7 @@
 #include "policies/registry.h"
 #include "policies/sleeping.h"
 #include "tests/lib/suite.h"
+#include "tests/unit/policies/fixture.h"
 
 #include <check.h>
 #include <math.h>
@@ -15,9 +16,6 @@
 
 #define DIGITS_12 1e-11
 #define DIGITS_10 1e-9
-
-static struct arena arena;
-static struct err err;
 
 /* ---- explorers ---- */
 
@@ -142,54 +140,6 @@ END_TEST
 
 /* ---- ridge ---- */
 
-struct fixture {
-    struct policy_spec spec;
-    struct policy *policy;
-};
-
-static struct fixture *open_policy(
-        const char *const settings[][2], size_t count, struct shape shape)
-{
-    struct value_range range = {0.0, 1.0, true};
-    struct keyvalue values[16];
-    struct fixture *fixture = arena_alloc(&arena, sizeof(*fixture));
-
-    for (size_t i = 0; i < count; i++)
-        values[i] = (struct keyvalue){bytes_of_text(settings[i][0]),
-                bytes_of_text(settings[i][1]), 0, false};
-    ck_assert_msg(policy_spec_parse(&fixture->spec, &shape, &range, values,
-                          count, &arena, NULL, &err) == 0,
-            "%s", err.text);
-    fixture->policy = policy_init(
-            aligned_alloc(
-                    64, (policy_footprint(&fixture->spec) + 63) / 64 * 64),
-            &fixture->spec);
-    return fixture;
-}
-
-/* The oracle's own state, for members that a policy does not show. It is the
- * tail of the policy's block. */
-static const void *oracle_state(const struct fixture *fixture)
-{
-    const struct policy_spec *spec = &fixture->spec;
-    size_t state =
-            spec->oracle.oracle->footprint(&spec->oracle, &spec->shape, &err);
-
-    return (const char *)fixture->policy + policy_footprint(spec) -
-            (state + 63) / 64 * 64;
-}
-
-static void learn_row(struct policy *policy, const double *phi,
-        uint32_t columns, double z, double weight)
-{
-    static const double one[1] = {1.0};
-    struct context context = {.shared = {.dense = phi, .dense_count = columns}};
-    struct action_set actions = {.count = 1};
-    struct lesson lesson = {&context, &actions, 0, one, z, weight, 0};
-
-    policy_learn(policy, &lesson, &arena);
-}
-
 struct ridge_case {
     const char *forgetting;
     double score; /* at (1, 1) */
@@ -208,9 +158,10 @@ START_TEST(ridge_rows)
 {
     const struct ridge_case *one = &ridge_cases[_i];
     const char *const settings[][2] = {{"oracle", "ridge"},
-            {"intercept", "false"}, {"forgetting", one->forgetting}};
+            {"intercept", "false"}, {"scale", "false"},
+            {"forgetting", one->forgetting}};
     struct shape shape = {.shared_dense = 2, .actions_max = 1, .predict = true};
-    struct fixture *fixture = open_policy(settings, 3, shape);
+    struct fixture *fixture = open_policy(settings, 4, shape);
     static const double a[2] = {1, 2}, b[2] = {1, -1}, c[2] = {1, 0.5};
     static const double probes[3][2] = {{1, 1}, {1, 0}, {0, 1}};
     const double wanted[3] = {one->score, one->t1, one->t2};
@@ -263,10 +214,10 @@ START_TEST(ridge_equals_the_direct_solution)
     double f = _i == 0 ? 1.0 : 0.97;
     const char *const settings[][2] = {{"oracle", "ridge"},
             {"intercept", "false"}, {"forgetting", _i == 0 ? "1" : "0.97"},
-            {"lambda", "0.5"}};
+            {"lambda", "0.5"}, {"scale", "false"}};
     struct shape shape = {
             .shared_dense = DIRECT_D, .actions_max = 1, .predict = true};
-    struct fixture *fixture = open_policy(settings, 4, shape);
+    struct fixture *fixture = open_policy(settings, 5, shape);
     struct rng rng = rng_keyed(5, 5, RNG_TEST);
     double a[DIRECT_D * DIRECT_D] = {0}, b[DIRECT_D] = {0};
 
@@ -512,19 +463,6 @@ START_TEST(kernels_equal_plain_loops)
     }
 }
 END_TEST
-
-static void setup(void)
-{
-    size_t size = (size_t)16 << 20;
-
-    arena = arena_over(malloc(size), size);
-    ck_assert_msg(registry_check(&err) == 0, "%s", err.text);
-}
-
-static void teardown(void)
-{
-    free(arena.data);
-}
 
 int main(void)
 {

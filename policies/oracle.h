@@ -34,6 +34,14 @@ struct expert_view {
     double prediction; /* loss (predict form: scaled label) */
 };
 
+/* What an oracle can say of its lessons so far (groupwise.md, section 5). */
+struct hindsight {
+    double loss; /* squared loss of the best fixed model for these lessons,
+                    its penalty included */
+    double complexity; /* clipped to 0..1, its own predictions lost at most
+                          this more; NAN where that is not proved */
+};
+
 struct oracle_spec;
 
 struct oracle {
@@ -97,6 +105,14 @@ struct oracle {
     /* Optional: effective number of lessons in the state (forgetting makes
      * it smaller than the number learned). NULL = number learned. */
     double (*effective)(const void *self);
+
+    /* Optional, where there is a proof: the regret, in squared loss over any
+     * `rounds` lessons of weight 1, of predictions clipped to 0..1 against the
+     * best fixed model of norm 1, for phi of a squared norm of its width. */
+    double (*regret_bound)(const struct oracle_spec *spec,
+            const struct shape *shape, double rounds);
+    /* Optional. */
+    void (*hindsight)(const void *self, struct hindsight *out);
 
     /* Writes the learned state, field by field. */
     void (*save)(const void *self, struct writer *writer);

@@ -18,9 +18,17 @@
 #define ALIGNMENT ((size_t)64)
 
 enum { WEIGHTS_ADANORMALHEDGE, WEIGHTS_EXPONENTIAL };
+enum { OVER_SCHEDULE, OVER_MIN, OVER_MAX, OVER_ALWAYS, OVER_MEAN };
+
+/* ln B of section 4 for up to 2^40 rounds. */
+#define LOG_B_MOST 3.8
+/* Of the high-probability line of section 8, step 2. */
+#define DELTA 0.05
 
 struct groupwise_options {
     uint32_t weights;
+    uint32_t gamma_over;
+    double gamma_factor;
     bool always_on;
     bool clip_experts;
 };
@@ -30,8 +38,14 @@ struct expert {
     double regret; /* R; exponential: log weight */
     double variation; /* C; exponential: unused */
     double loss; /* cumulative, its own */
-    double mixed_loss; /* cumulative, of the combination on its rounds */
+    double mixed_loss; /* cumulative, of the combination on its rounds: the mean
+                          of the experts' losses, exponential: the loss of
+                          their mean, as the bounds of each are stated */
     uint64_t rounds;
+    /* With gamma_over: what step 1 charges for exploring, sum of 2(K-1)/gamma
+     * over its rounds, and the greatest gamma of them. */
+    double exploration;
+    double gamma_most;
 };
 
 struct groupwise {
@@ -44,6 +58,8 @@ struct groupwise {
 
 static const char *const weight_choices[] = {
         "adanormalhedge", "exponential", NULL};
+static const char *const over_choices[] = {
+        "schedule", "min", "max", "always", "mean", NULL};
 
 #define AT(member) offsetof(struct groupwise_options, member)
 
@@ -54,6 +70,22 @@ static const struct option_row groupwise_rows[] = {
                 .choices = weight_choices,
                 .sentence = "how experts are weighed: adanormalhedge for any "
                             "loss, exponential for clipped squared loss"},
+        {.name = "gamma_over",
+                .type = OPTION_CHOICE,
+                .offset = AT(gamma_over),
+                .choices = over_choices,
+                .sentence = "gamma of inverse gap weighting from the groups "
+                            "awake: the least of theirs, the greatest, that of "
+                            "always_on, or their geometric mean; schedule: "
+                            "the explorer's own (which may be fixed)"},
+        {.name = "gamma_factor",
+                .type = OPTION_DOUBLE,
+                .offset = AT(gamma_factor),
+                .min = 1e-3,
+                .max = 1e3,
+                .fallback = 1.0,
+                .sentence = "scales the gamma of gamma_over; the bounds are "
+                            "for 1"},
         {.name = "always_on",
                 .type = OPTION_FLAG,
                 .offset = AT(always_on),
@@ -106,6 +138,21 @@ static size_t groupwise_footprint(const struct oracle_spec *spec,
             !options_of(spec)->clip_experts) {
         (void)err_set(err, STATUS_INVALID,
                 "groupwise: weights exponential needs clip_experts");
+        return 0;
+    }
+    if (options_of(spec)->gamma_over == OVER_SCHEDULE)
+        return inner_offset(experts) + experts * rounded(inner);
+    if (spec->inner->oracle->regret_bound == NULL || shape->predict) {
+        (void)err_set(err, STATUS_INVALID,
+                "groupwise: gamma_over needs actions, and an inner oracle "
+                "with a proved bound; %s has none",
+                spec->inner->oracle->name);
+        return 0;
+    }
+    if (options_of(spec)->gamma_over == OVER_ALWAYS &&
+            !options_of(spec)->always_on) {
+        (void)err_set(err, STATUS_INVALID,
+                "groupwise: gamma_over always needs always_on");
         return 0;
     }
     return inner_offset(experts) + experts * rounded(inner);
@@ -227,6 +274,72 @@ static void groupwise_predict(const void *block, const struct context *context,
     }
 }
 
+/* ---- gamma (section 8, step 4) ---- */
+
+/* A bound on the errors that matter over an expert's first `rounds` rounds, if
+ * its model is right. */
+static double error_bound(const struct groupwise *self, double rounds)
+{
+    const struct oracle_spec *inner = self->spec->inner;
+    double alone = inner->oracle->regret_bound(inner, self->shape, rounds);
+    double log_count = log(self->count);
+
+    if (options_of(self->spec)->weights == WEIGHTS_EXPONENTIAL)
+        return alone + 2.0 * log_count;
+    return fmax(4.0 * alone,
+            6.35 * cbrt((log_count + LOG_B_MOST) * (log_count + LOG_B_MOST)) *
+                    cbrt(rounds));
+}
+
+static double gamma_of(
+        const struct groupwise *self, uint32_t expert, double actions)
+{
+    double rounds = 1.0 + (double)self->experts[expert].rounds;
+
+    return 4.0 * sqrt(actions * rounds / error_bound(self, rounds));
+}
+
+static double gamma_over(const struct groupwise *self,
+        const struct context *context, uint32_t actions)
+{
+    uint32_t over = options_of(self->spec)->gamma_over;
+    uint32_t count = context->group_count;
+    bool always_on = self->count > self->shape->groups;
+    double least = INFINITY, most = 0.0, logs = 0.0;
+
+    if (over == OVER_ALWAYS)
+        return gamma_of(self, self->count - 1, actions);
+    for (uint32_t i = 0; i < count + (always_on ? 1 : 0); i++) {
+        double gamma = gamma_of(self,
+                i < count ? context->groups[i] : self->count - 1, actions);
+        least = fmin(least, gamma);
+        most = fmax(most, gamma);
+        logs += log(gamma);
+    }
+    if (most == 0.0)
+        return 0.0;
+    switch (over) {
+    case OVER_MIN:
+        return least;
+    case OVER_MAX:
+        return most;
+    default:
+        return exp(logs / (count + (always_on ? 1 : 0)));
+    }
+}
+
+static double groupwise_gamma(const void *block, const struct context *context,
+        uint32_t count, struct arena *scratch)
+{
+    const struct groupwise *self = block;
+
+    (void)scratch;
+    if (options_of(self->spec)->gamma_over == OVER_SCHEDULE)
+        return 0.0;
+    return options_of(self->spec)->gamma_factor *
+            gamma_over(self, context, count);
+}
+
 /* What each awake expert predicts for one action. */
 static void predict_one(const struct groupwise *self,
         const struct context *context, const struct action_set *actions,
@@ -304,20 +417,23 @@ static void groupwise_spread(const void *block, const struct context *context,
 
 /* ---- learning ---- */
 
-/* The meta level: own losses of the awake experts, and the new weights. */
-static void learn_weights(
-        struct groupwise *self, struct awake *awake, const double *losses)
+/* The meta level: own predictions of the awake experts (which become their
+ * losses), and the new weights. */
+static void learn_weights(struct groupwise *self, struct awake *awake,
+        double label, double *predictions)
 {
-    double mixed = 0.0;
+    double *losses = predictions;
+    double mean = dot(awake->weight, predictions, awake->count);
+    double mixed = (mean - label) * (mean - label);
 
     for (uint32_t i = 0; i < awake->count; i++)
-        mixed += awake->weight[i] * losses[i];
+        losses[i] = (predictions[i] - label) * (predictions[i] - label);
     if (options_of(self->spec)->weights == WEIGHTS_EXPONENTIAL)
         (void)specialists_update(
                 awake->regret, awake->weight, losses, awake->count);
     else
-        (void)anh_update(awake->regret, awake->variation, awake->weight, losses,
-                awake->count);
+        mixed = anh_update(awake->regret, awake->variation, awake->weight,
+                losses, awake->count);
     for (uint32_t i = 0; i < awake->count; i++) {
         struct expert *expert = &self->experts[awake->expert[i]];
         expert->regret = awake->regret[i];
@@ -328,24 +444,38 @@ static void learn_weights(
     }
 }
 
+/* Recomputed from the state before the lesson, as the weights are. */
+static void charge_exploration(struct groupwise *self,
+        const struct lesson *lesson, const struct awake *awake,
+        struct arena *scratch)
+{
+    uint32_t actions = lesson->actions->count;
+    double gamma = groupwise_gamma(self, lesson->context, actions, scratch);
+
+    for (uint32_t i = 0; gamma > 0.0 && i < awake->count; i++) {
+        struct expert *expert = &self->experts[awake->expert[i]];
+        expert->exploration += 2.0 * (actions - 1.0) / gamma;
+        expert->gamma_most = fmax(expert->gamma_most, gamma);
+    }
+}
+
 static void groupwise_learn(
         void *block, const struct lesson *lesson, struct arena *scratch)
 {
     struct groupwise *self = block;
     const struct oracle *inner = self->spec->inner->oracle;
     struct awake awake;
-    double *losses;
+    double *predictions;
 
     wake(self, lesson->context, scratch, &awake);
     if (awake.count == 0)
         return;
-    losses = arena_array(scratch, double, awake.count);
-    CHECK(losses != NULL);
+    charge_exploration(self, lesson, &awake, scratch);
+    predictions = arena_array(scratch, double, awake.count);
+    CHECK(predictions != NULL);
     predict_one(self, lesson->context, lesson->actions, lesson->chosen, &awake,
-            scratch, losses);
-    for (uint32_t i = 0; i < awake.count; i++)
-        losses[i] = (losses[i] - lesson->loss) * (losses[i] - lesson->loss);
-    learn_weights(self, &awake, losses);
+            scratch, predictions);
+    learn_weights(self, &awake, lesson->loss, predictions);
     for (uint32_t i = 0; i < awake.count; i++) {
         size_t mark = scratch->used;
         inner->learn(inner_of(self, awake.expert[i]), lesson, scratch);
@@ -367,6 +497,8 @@ static void groupwise_save(const void *block, struct writer *writer)
         write_f64(writer, expert->loss);
         write_f64(writer, expert->mixed_loss);
         write_u64(writer, expert->rounds);
+        write_f64(writer, expert->exploration);
+        write_f64(writer, expert->gamma_most);
         self->spec->inner->oracle->save(const_inner(self, i), writer);
     }
 }
@@ -387,6 +519,8 @@ static int groupwise_load(void *block, struct reader *reader, struct err *err)
         expert->loss = read_f64(reader);
         expert->mixed_loss = read_f64(reader);
         expert->rounds = read_u64(reader);
+        expert->exploration = read_f64(reader);
+        expert->gamma_most = read_f64(reader);
         if (reader->failed)
             return err_set(
                     err, STATUS_CORRUPT, "groupwise: state is cut short");
@@ -405,7 +539,8 @@ static bool groupwise_check(const void *block)
         const struct expert *expert = &self->experts[i];
         if (!isfinite(expert->regret) || !isfinite(expert->variation) ||
                 !(expert->variation >= 0.0) || !isfinite(expert->loss) ||
-                !isfinite(expert->mixed_loss))
+                !isfinite(expert->mixed_loss) ||
+                !isfinite(expert->exploration) || !isfinite(expert->gamma_most))
             return false;
         if (!self->spec->inner->oracle->check(const_inner(self, i)))
             return false;
@@ -427,6 +562,43 @@ static double meta_bound(const struct groupwise *self, uint32_t expert)
             (log(self->count) + log(b)));
 }
 
+/* What the state says of one group for certain: the loss of the best fixed
+ * model in hindsight, and how much more the combination can have lost on the
+ * group's rounds; for actions, how much reward its exploring can have cost
+ * (section 8, steps 1 to 4, with probability 1 - DELTA if the group's model is
+ * right). Not said where it is not proved. */
+static void visit_certificate(const struct groupwise *self, uint32_t expert,
+        int32_t group, const struct visitor *visitor)
+{
+    const struct oracle *inner = self->spec->inner->oracle;
+    const struct expert *state = &self->experts[expert];
+    double meta = meta_bound(self, expert);
+    double penalty = inner->regret_bound == NULL
+            ? 0.0
+            : inner->regret_bound(self->spec->inner, self->shape, 0.0);
+    struct hindsight hindsight;
+
+    visitor->number(visitor->self, "meta_regret_bound", group, meta);
+    if (inner->hindsight == NULL)
+        return;
+    inner->hindsight(const_inner(self, expert), &hindsight);
+    if (isfinite(hindsight.loss))
+        visitor->number(visitor->self, "hindsight_loss", group, hindsight.loss);
+    if (!isfinite(hindsight.complexity) ||
+            !options_of(self->spec)->clip_experts)
+        return;
+    visitor->number(visitor->self, "loss_bound", group,
+            hindsight.loss + hindsight.complexity + meta);
+    if (state->gamma_most > 0.0)
+        visitor->number(visitor->self, "bandit_regret_bound", group,
+                state->exploration +
+                        0.25 * state->gamma_most *
+                                (3.17 *
+                                                (hindsight.complexity +
+                                                        penalty + meta) +
+                                        4.75 * log(2.0 * self->count / DELTA)));
+}
+
 static void groupwise_visit(const void *block, const struct visitor *visitor)
 {
     const struct groupwise *self = block;
@@ -440,14 +612,13 @@ static void groupwise_visit(const void *block, const struct visitor *visitor)
         visitor->number(visitor->self, "mixed_loss", group, expert->mixed_loss);
         visitor->number(visitor->self, "meta_regret", group,
                 expert->mixed_loss - expert->loss);
-        visitor->number(
-                visitor->self, "meta_regret_bound", group, meta_bound(self, i));
+        visit_certificate(self, i, group, visitor);
     }
 }
 
 const struct oracle oracle_groupwise = {
         .name = "groupwise",
-        .state_version = 1,
+        .state_version = 2,
         .options = {groupwise_rows, ARRAY_COUNT(groupwise_rows),
                 sizeof(struct groupwise_options)},
         .has_inner = true,
@@ -456,6 +627,7 @@ const struct oracle oracle_groupwise = {
         .learn_scratch = groupwise_learn_scratch,
         .init = groupwise_init,
         .predict = groupwise_predict,
+        .gamma = groupwise_gamma,
         .spread = groupwise_spread,
         .experts = groupwise_experts,
         .learn = groupwise_learn,

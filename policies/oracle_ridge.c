@@ -44,6 +44,9 @@ struct ridge {
     size_t model_size; /* numbers of one model */
     uint64_t lessons;
     double effective;
+    double squares; /* sum of weight loss^2 */
+    double fit; /* loss of the best fixed models for all lessons, with its
+                   penalty; without forgetting */
     /* columns x struct column, then models x { log_det, theta[width], P as a
      * triangle, and with `scale` b[width], D as a triangle } */
     double values[];
@@ -470,12 +473,14 @@ static void observe(
         return;
     basis_map_make(&self->basis, columns, next, scratch, &map);
     memcpy(columns, next, size);
+    self->fit = self->squares;
     for (uint32_t model = 0; self->lessons > 0 && model < self->models;
             model++) {
         double *sums = sums_of(self, model);
         basis_map_vector(&map, sums, scratch);
         basis_map_matrix(&map, sums + self->width, scratch);
         solve(self, model);
+        self->fit -= dot(sums, theta_of(self, model), self->width);
     }
 }
 
@@ -510,6 +515,19 @@ static double find_gain(
     return fmax(excited, 0.0);
 }
 
+static void count_lesson(struct ridge *self, const struct lesson *lesson,
+        double residual, double excited)
+{
+    double forgetting = self->options->forgetting;
+
+    self->effective = forgetting * self->effective + lesson->weight;
+    self->squares += lesson->weight * lesson->loss * lesson->loss;
+    /* Section 5's identity: what the best fit grows by. */
+    self->fit += lesson->weight * residual * residual /
+            (1.0 + lesson->weight * excited);
+    self->lessons++;
+}
+
 static void ridge_learn(
         void *block, const struct lesson *lesson, struct arena *scratch)
 {
@@ -520,7 +538,7 @@ static void ridge_learn(
     double *inverse = inverse_of(self, model);
     size_t mark = scratch->used;
     double *phi, *gain;
-    double excited, denominator;
+    double excited, denominator, residual;
 
     observe(self, lesson, scratch);
     arena_release(scratch, mark);
@@ -530,8 +548,8 @@ static void ridge_learn(
     CHECK(gain != NULL);
     excited = find_gain(self, model, phi, gain);
     denominator = forgetting / lesson->weight + excited;
-    axpy((lesson->loss - dot(theta, phi, self->width)) / denominator, gain,
-            theta, self->width);
+    residual = lesson->loss - dot(theta, phi, self->width);
+    axpy(residual / denominator, gain, theta, self->width);
     if (excited * lesson->weight > EXCITED_MUCH)
         reduce_exactly(inverse, phi, gain, denominator,
                 forgetting / lesson->weight, self->width, scratch);
@@ -545,8 +563,7 @@ static void ridge_learn(
     }
     keep_positive(inverse, self->width);
     *log_det_of(self, model) += log1p(lesson->weight * excited);
-    self->effective = forgetting * self->effective + lesson->weight;
-    self->lessons++;
+    count_lesson(self, lesson, residual, excited);
 }
 
 /* theta = P b, and b changes by w phi (after - before). */
@@ -555,6 +572,7 @@ static bool ridge_correct(void *block, const struct lesson *lesson,
 {
     struct ridge *self = block;
     uint32_t model = model_of(self, lesson->actions, lesson->chosen);
+    double change = lesson->weight * (lesson->loss - before);
     double *phi, *gain;
 
     if (self->options->forgetting < 1.0)
@@ -564,12 +582,47 @@ static bool ridge_correct(void *block, const struct lesson *lesson,
     gain = arena_array(scratch, double, self->width);
     CHECK(gain != NULL);
     symmetric_times(inverse_of(self, model), phi, gain, self->width);
-    axpy(lesson->weight * (lesson->loss - before), gain, theta_of(self, model),
-            self->width);
+    self->squares += change * (lesson->loss + before);
+    self->fit += change * (lesson->loss + before) -
+            2.0 * change * dot(phi, theta_of(self, model), self->width) -
+            change * change * dot(phi, gain, self->width);
+    axpy(change, gain, theta_of(self, model), self->width);
     if (self->options->scale)
-        axpy(lesson->weight * (lesson->loss - before), phi,
-                sums_of(self, model), self->width);
+        axpy(change, phi, sums_of(self, model), self->width);
     return true;
+}
+
+/* Section 5: lambda |u|^2 + d ln(1 + n X^2/(lambda d)), d parameters. */
+static double ridge_regret_bound(const struct oracle_spec *spec,
+        const struct shape *shape, double rounds)
+{
+    const struct ridge_options *options = options_of(spec);
+    struct basis_shape basis = basis_of(options, shape);
+    double models = per_action(options, shape) ? shape->slots : 1;
+    double parameters = models * basis_width(&basis);
+
+    return options->lambda +
+            parameters * log1p(rounds / (options->lambda * models));
+}
+
+static double log_dets(const struct ridge *self)
+{
+    double sum = 0.0;
+
+    for (uint32_t model = 0; model < self->models; model++)
+        sum += const_theta(self, model)[-1];
+    return sum;
+}
+
+static void ridge_hindsight(const void *block, struct hindsight *out)
+{
+    const struct ridge *self = block;
+    bool forgets = self->options->forgetting < 1.0;
+
+    /* A basis that moved has changed the game: nothing is proved. */
+    out->loss = forgets ? (double)NAN : fmax(self->fit, 0.0);
+    out->complexity =
+            forgets || self->options->scale ? (double)NAN : log_dets(self);
 }
 
 static double ridge_effective(const void *block)
@@ -594,6 +647,8 @@ static void ridge_save(const void *block, struct writer *writer)
     write_u32(writer, self->models);
     write_u64(writer, self->lessons);
     write_f64(writer, self->effective);
+    write_f64(writer, self->squares);
+    write_f64(writer, self->fit);
     write_f64s(writer, self->values, value_count(self));
 }
 
@@ -601,7 +656,8 @@ static bool ridge_check(const void *block)
 {
     const struct ridge *self = block;
 
-    if (!isfinite(self->effective) || self->effective < 0.0)
+    if (!isfinite(self->effective) || self->effective < 0.0 ||
+            !isfinite(self->squares) || !isfinite(self->fit))
         return false;
     for (size_t i = 0; i < value_count(self); i++)
         if (!isfinite(self->values[i]))
@@ -629,6 +685,8 @@ static int ridge_load(void *block, struct reader *reader, struct err *err)
                 models, width, self->models, self->width);
     self->lessons = read_u64(reader);
     self->effective = read_f64(reader);
+    self->squares = read_f64(reader);
+    self->fit = read_f64(reader);
     read_f64s(reader, self->values, value_count(self));
     if (reader->failed || !ridge_check(self))
         return err_set(err, STATUS_CORRUPT, "ridge: state is damaged");
@@ -638,17 +696,16 @@ static int ridge_load(void *block, struct reader *reader, struct err *err)
 static void ridge_visit(const void *block, const struct visitor *visitor)
 {
     const struct ridge *self = block;
-    double log_det = 0.0, square = 0.0;
+    double square = 0.0;
 
     for (uint32_t model = 0; model < self->models; model++) {
         const double *theta = const_theta(self, model);
-        log_det += theta[-1];
         square += dot(theta, theta, self->width);
     }
     visitor->number(visitor->self, "ridge_lessons", -1, (double)self->lessons);
     visitor->number(visitor->self, "ridge_effective", -1, self->effective);
     visitor->number(visitor->self, "ridge_columns", -1, self->width);
-    visitor->number(visitor->self, "ridge_log_det", -1, log_det);
+    visitor->number(visitor->self, "ridge_log_det", -1, log_dets(self));
     visitor->number(visitor->self, "ridge_weights_norm", -1, sqrt(square));
 }
 
@@ -666,6 +723,8 @@ const struct oracle oracle_ridge = {
         .learn = ridge_learn,
         .correct = ridge_correct,
         .effective = ridge_effective,
+        .regret_bound = ridge_regret_bound,
+        .hindsight = ridge_hindsight,
         .save = ridge_save,
         .load = ridge_load,
         .check = ridge_check,

@@ -3,7 +3,7 @@
 # base/. A malloc, a clock, a file or a printf in a policy fails here.
 set -eu
 B=${B:-build/release}
-allowed='memcpy|memchr|memset|memmove|memcmp|strlen|sqrt|log|log1p|exp|expm1|pow|fabs|fmin|fmax|floor|ceil|cos|sin|ldexp|frexp'
+allowed='memcpy|memchr|memset|memmove|memcmp|strlen|sqrt|log|log1p|exp|expm1|pow|fabs|fmin|fmax|floor|ceil|cos|sin|ldexp|frexp|cbrt'
 # What compilers, fortification and sanitizers add of themselves.
 added='__stack_chk_fail|__memcpy_chk|__memset_chk|_GLOBAL_OFFSET_TABLE_|__asan_.*|__ubsan_.*|__tsan_.*|__gcov_.*|__sanitizer_.*|mcount'
 

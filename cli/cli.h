@@ -16,6 +16,7 @@ struct command {
     const char *line; /* what it does, one line */
 };
 
+int cmd_bakeoff(int argc, char **argv);
 int cmd_config(int argc, char **argv);
 int cmd_decide(int argc, char **argv);
 int cmd_feedback(int argc, char **argv);

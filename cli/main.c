@@ -9,6 +9,8 @@ static const struct command commands[] = {
         {"feedback", cmd_feedback, "report what happened to an event"},
         {"status", cmd_status, "what a running service knows of itself"},
         {"sim", cmd_sim, "play a simulated world against a service"},
+        {"bakeoff", cmd_bakeoff,
+                "what policies lose on files of labelled rows"},
         {"log", cmd_log, "print the records of a store"},
         {"verify", cmd_verify, "check a store against itself"},
         {"config", cmd_config, "check a configuration, show every setting"},

@@ -26,6 +26,23 @@ static bool with_action(const struct basis_shape *shape)
             shape->products == PRODUCTS_ALL;
 }
 
+/* Products are scaled down so that all of them together have as much prior
+ * weight as the columns that they are made of: otherwise a hundred of them
+ * drown the columns while there are few rows. (letter.csv under squarecb with
+ * gamma_scale 30, five orders: loss 0.27 with this, 0.34 without.) */
+static double context_shrink(const struct basis_shape *shape)
+{
+    return sqrt(2.0 / (shape->shared + 1.0));
+}
+
+static double action_shrink(const struct basis_shape *shape)
+{
+    double columns = (double)shape->shared + shape->action;
+    double products = (double)shape->shared * shape->action;
+
+    return products > columns ? sqrt(columns / products) : 1.0;
+}
+
 static uint32_t first_of(const struct basis_shape *shape)
 {
     return shape->intercept ? 1 : 0;
@@ -70,6 +87,7 @@ void basis_common_part(const struct basis_shape *shape,
 {
     double *z = out + first_of(shape);
     double *products = z + shape->shared + shape->named;
+    double shrink = context_shrink(shape);
 
     if (shape->intercept)
         out[0] = 1.0;
@@ -79,7 +97,7 @@ void basis_common_part(const struct basis_shape *shape,
         return;
     for (uint32_t i = 0; i < shape->shared; i++)
         for (uint32_t j = 0; j <= i; j++)
-            *products++ = z[i] * z[j];
+            *products++ = shrink * z[i] * z[j];
 }
 
 void basis_own_part(const struct basis_shape *shape,
@@ -88,6 +106,7 @@ void basis_own_part(const struct basis_shape *shape,
 {
     const double *z = common + first_of(shape);
     double *products = out + shape->action + shape->named;
+    double shrink = action_shrink(shape);
 
     if (action == NULL) {
         memset(out, 0, (shape->action + shape->named) * sizeof(*out));
@@ -99,7 +118,7 @@ void basis_own_part(const struct basis_shape *shape,
         return;
     for (uint32_t i = 0; i < shape->shared; i++)
         for (uint32_t j = 0; j < shape->action; j++)
-            *products++ = z[i] * out[j];
+            *products++ = shrink * z[i] * out[j];
 }
 
 /* ---- the columns ---- */
@@ -240,13 +259,14 @@ static void set_line(struct basis_map *map, uint32_t row, struct line line)
             (double[4]){line.slope, line.shift, 0, 0});
 }
 
-/* Row of z'_i z'_j, where z_i stands at column `i` of phi and z_j at `j`. */
-static void set_product(struct basis_map *map, uint32_t row, uint32_t i,
-        struct line a, uint32_t j, struct line b)
+/* Row of shrink z'_i z'_j, where z_i stands at column `i` of phi and z_j at
+ * `j`. */
+static void set_product(struct basis_map *map, uint32_t row, double shrink,
+        uint32_t i, struct line a, uint32_t j, struct line b)
 {
     set_row(map, row, (uint32_t[4]){row, i, j, 0},
-            (double[4]){a.slope * b.slope, a.slope * b.shift, b.slope * a.shift,
-                    a.shift * b.shift});
+            (double[4]){a.slope * b.slope, shrink * a.slope * b.shift,
+                    shrink * b.slope * a.shift, shrink * a.shift * b.shift});
 }
 
 void basis_map_make(const struct basis_shape *shape, const struct column *old,
@@ -268,8 +288,9 @@ void basis_map_make(const struct basis_shape *shape, const struct column *old,
         set_same(map, row);
     for (i = 0; with_context(shape) && i < shape->shared; i++)
         for (j = 0; j <= i; j++)
-            set_product(map, row++, first + i, line_of(&old[i], &next[i]),
-                    first + j, line_of(&old[j], &next[j]));
+            set_product(map, row++, context_shrink(shape), first + i,
+                    line_of(&old[i], &next[i]), first + j,
+                    line_of(&old[j], &next[j]));
     if (!shape->own)
         return;
     old += shape->shared;
@@ -280,7 +301,7 @@ void basis_map_make(const struct basis_shape *shape, const struct column *old,
         set_same(map, row);
     for (i = 0; with_action(shape) && i < shape->shared; i++)
         for (j = 0; j < shape->action; j++)
-            set_product(map, row++, first + i,
+            set_product(map, row++, action_shrink(shape), first + i,
                     line_of(&old[i] - shape->shared, &next[i] - shape->shared),
                     common + j, line_of(&old[j], &next[j]));
     CHECK(row == map->width);

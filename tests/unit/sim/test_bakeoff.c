@@ -1,0 +1,143 @@
+/* Files of labelled rows, and what policies lose on them. */
+#include "base/rng.h"
+#include "sim/bakeoff.h"
+#include "tests/lib/suite.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct err err;
+static char path[64];
+
+static int read_text(const char *text, struct multiclass *data)
+{
+    int fd;
+    FILE *file;
+
+    (void)snprintf(path, sizeof(path), "/tmp/rue-bakeoff-XXXXXX");
+    fd = mkstemp(path);
+    file = fd < 0 ? NULL : fdopen(fd, "w");
+    ck_assert_ptr_nonnull(file);
+    (void)fputs(text, file);
+    (void)fclose(file);
+    fd = multiclass_read(path, data, &err);
+    (void)unlink(path);
+    return fd;
+}
+
+/* Numbers, words, missing cells, quotes, both line ends, no last line end. */
+START_TEST(cells_become_features)
+{
+    struct multiclass data;
+
+    ck_assert_msg(read_text("a,b,c,class\r\n"
+                            "1.5,red,?,yes\r\n"
+                            "?,\"dark, \"\"red\"\"\",?,no\n"
+                            "\n"
+                            "-2e1,red,x,\"yes\"",
+                          &data) == 0,
+            "%s", err.text);
+    ck_assert_uint_eq(data.rows, 3);
+    ck_assert_uint_eq(data.classes, 2);
+    ck_assert_str_eq(data.class_names[0], "yes");
+    ck_assert_str_eq(data.class_names[1], "no");
+    ck_assert_uint_eq(data.label[2], 0);
+    ck_assert_uint_eq(data.majority, 2);
+    /* a; b=red, b=dark "red"; c=?, c=x */
+    ck_assert_uint_eq(data.columns, 5);
+    ck_assert_double_eq(data.features[0], 1.5);
+    ck_assert(isnan(data.features[5]));
+    ck_assert_double_eq(data.features[10], -20.0);
+    ck_assert_double_eq(data.features[5 + 2], 1.0);
+    ck_assert_double_eq(data.features[10 + 1], 1.0);
+    ck_assert_double_eq(data.features[10 + 4], 1.0);
+    multiclass_free(&data);
+}
+END_TEST
+
+static const struct {
+    const char *text, *message;
+} wrong[] = {
+        {"", "has no rows"},
+        {"a,class\n", "has no rows"},
+        {"class\nx\n", ":1: needs a feature and a class"},
+        {"a,class\n1,x\n1,2,x\n", ":3: 3 columns, the header has 2"},
+};
+
+START_TEST(what_is_wrong_with_a_file)
+{
+    struct multiclass data;
+
+    ck_assert_int_eq(read_text(wrong[_i].text, &data), STATUS_INVALID);
+    ck_assert_ptr_nonnull(strstr(err.text, wrong[_i].message));
+}
+END_TEST
+
+static struct bakeoff_result play(
+        const struct multiclass *data, const char *(*policy)[2], size_t count)
+{
+    struct keyvalue values[8];
+    struct bakeoff_settings settings = {
+            .policy = values, .policy_count = count, .orders = 3, .seed = 1};
+    struct bakeoff_result result;
+
+    for (size_t i = 0; i < count; i++)
+        values[i] = (struct keyvalue){.key = bytes_of_text(policy[i][0]),
+                .value = bytes_of_text(policy[i][1])};
+    ck_assert_msg(
+            bakeoff_run(data, &settings, &result, &err) == 0, "%s", err.text);
+    return result;
+}
+
+static char text[64000];
+
+/* 1,500 rows of three classes, each a word of its own beside noise. */
+static void make_text(void)
+{
+    struct rng rng = rng_keyed(1, 1, RNG_TEST);
+    size_t used = (size_t)snprintf(text, sizeof(text), "x,word,class\n");
+
+    for (int i = 0; i < 1500; i++)
+        used += (size_t)snprintf(text + used, sizeof(text) - used,
+                "%.3f,w%d,c%d\n", rng_unit(&rng), i % 3, i % 3);
+}
+
+/* Uniform play loses 1 - 1/K in expectation, exactly; a greedy ridge learns a
+ * class that is a feature. */
+START_TEST(losses_are_what_they_must_be)
+{
+    const char *uniform[][2] = {{"policy.explorer", "uniform"}};
+    const char *greedy[][2] = {{"policy.explorer", "greedy"}};
+    struct multiclass data;
+    struct bakeoff_result result;
+
+    make_text();
+    ck_assert_int_eq(read_text(text, &data), 0);
+    result = play(&data, uniform, 1);
+    ck_assert_double_eq_tol(result.expected_mean, 1.0 - 1.0 / 3.0, 1e-9);
+    ck_assert_double_eq_tol(result.loss_mean, 2.0 / 3.0, 0.05);
+    ck_assert_double_gt(result.loss_sd, 0.0);
+    result = play(&data, greedy, 1);
+    ck_assert_double_lt(result.loss_max, 0.05);
+    ck_assert_double_eq_tol(result.majority, 2.0 / 3.0, 1e-3);
+    multiclass_free(&data);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("bakeoff");
+    TCase *cases = tcase_create("bakeoff");
+
+    tcase_set_timeout(cases, 60);
+    tcase_add_test(cases, cells_become_features);
+    tcase_add_loop_test(
+            cases, what_is_wrong_with_a_file, 0, ARRAY_COUNT(wrong));
+    tcase_add_test(cases, losses_are_what_they_must_be);
+    suite_add_tcase(suite, cases);
+    return run_suite(suite);
+}

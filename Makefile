@@ -53,8 +53,8 @@ PACKAGES_tools := clang-14 libclang-rt-14-dev clang-format clang-tidy \
 	cppcheck shellcheck valgrind
 FILES_tools := /usr/bin/clang-14 /usr/bin/clang-format /usr/bin/clang-tidy \
 	/usr/bin/cppcheck /usr/bin/shellcheck /usr/bin/valgrind
-PACKAGES_docker := buildah debootstrap ca-certificates
-FILES_docker := /usr/bin/buildah /usr/sbin/debootstrap
+PACKAGES_docker := buildah debootstrap ca-certificates iproute2
+FILES_docker := /usr/bin/buildah /usr/sbin/debootstrap /usr/bin/ip
 
 # $(call missing,PURPOSE): empty when nothing of it is missing.
 missing = $(strip $(foreach f,$(FILES_$(1)),$(if $(wildcard $(f)),,$(f))))

@@ -363,6 +363,11 @@ install: all
 docker: deps-docker
 	@BUILD=$(BUILD) sh tests/docker.sh
 
+## fresh    demo and test in a minimal Debian 12, from a clone of HEAD
+.PHONY: fresh
+fresh: deps-docker
+	@BUILD=$(BUILD) sh tests/chroot.sh
+
 ## clean    remove what was built
 .PHONY: clean
 clean:

@@ -60,6 +60,7 @@ timed "git clone" 'cd /root; git clone --quiet rue.bundle rue
 cd rue; git log -1 --format="   %h %s"'
 timed "make demo" 'cd /root/rue; make demo'
 timed "make test" 'cd /root/rue; make test'
+# shellcheck disable=SC2016
 inside 'cd /root/rue; test -z "$(git status --porcelain)"' || {
     echo "chroot.sh: the clone is not clean after make test" >&2
     exit 1

@@ -206,13 +206,18 @@ $(B)/librue.a: $(OBJECTS_client) $(OBJECTS_proto) $(OBJECTS_base)
 
 # ---- examples --------------------------------------------------------------
 # Built as a user's program would be: against the public header and librue.
-EXAMPLES := $(B)/examples/decide $(B)/examples/rue_pb2.py
+EXAMPLES := $(B)/examples/decide $(B)/examples/decide.py \
+	$(B)/examples/rue_pb2.py
 
 $(B)/examples/decide: examples/decide.c $(LIBRUE)
 	@mkdir -p $(@D) $(B)/include/rue
 	@cp client/rue.h $(B)/include/rue/rue.h
 	$(Q)$(CC) -std=c17 -Wall -Wextra -I$(B)/include $(OPT) $(LINK) $< \
 		-L$(B) -lrue -Wl,-rpath,'$$ORIGIN/..' -o $@
+
+$(B)/examples/decide.py: examples/decide.py
+	@mkdir -p $(@D)
+	@cp $< $@
 
 $(B)/examples/rue_pb2.py: proto/rue.proto
 	@mkdir -p $(@D)

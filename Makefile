@@ -200,9 +200,12 @@ $(LIBRUE): $(link_client) client/rue.map
 		$(link_proto) $(libs_client) -o $@
 	@ln -sf librue.so $(B)/librue.so.0
 
-$(B)/librue.a: $(OBJECTS_client) $(OBJECTS_proto) $(OBJECTS_base)
+# One object, so that names inside cannot meet those of the program.
+$(B)/librue.a: $(OBJECTS_client) $(OBJECTS_proto) $(OBJECTS_base) Makefile
+	$(Q)$(CC) -r -nostdlib $(filter %.o,$^) -o $(B)/librue.o
+	$(Q)objcopy --wildcard --keep-global-symbol='rue_[!_]*' $(B)/librue.o
 	@rm -f $@
-	$(Q)ar rcs $@ $^
+	$(Q)ar rcs $@ $(B)/librue.o
 
 # ---- examples --------------------------------------------------------------
 # Built as a user's program would be: against the public header and librue.

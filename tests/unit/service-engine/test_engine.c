@@ -358,7 +358,7 @@ START_TEST(repeated_decision_gets_the_first_answer)
     struct decision first = decide("e"), again, other;
 
     for (int i = 0; i < 20; i++) {
-        char event[8];
+        char event[16];
         (void)snprintf(event, sizeof(event), "x%d", i);
         ck_assert_int_eq(decide(event).status, STATUS_OK);
         ck_assert_int_eq(report(event, i % 2, "f").status, STATUS_OK);

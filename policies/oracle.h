@@ -50,6 +50,11 @@ struct oracle {
     struct option_table options;
     bool has_inner; /* takes an `inner` oracle (see struct oracle_spec) */
 
+    /* Optional: the options of a variant of itself that is set as `options` but
+     * simpler, into a block of options.size; false where it is as simple as
+     * can be. */
+    bool (*simpler)(const void *options, void *out);
+
     /* Bytes of state for this shape; 0 = not supported, with the reason in
      * err (which may be NULL). */
     size_t (*footprint)(const struct oracle_spec *spec,

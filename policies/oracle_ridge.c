@@ -138,6 +138,15 @@ static struct basis_shape basis_of(
     };
 }
 
+static bool ridge_simpler(const void *options, void *out)
+{
+    struct ridge_options *simple = out;
+
+    memcpy(simple, options, sizeof(*simple));
+    simple->products = PRODUCTS_NONE;
+    return ((const struct ridge_options *)options)->products != PRODUCTS_NONE;
+}
+
 static size_t model_numbers(uint32_t width, bool scale)
 {
     return 1 + (scale ? 2 : 1) * (width + triangle_count(width));
@@ -714,6 +723,7 @@ const struct oracle oracle_ridge = {
         .state_version = 2,
         .options = {ridge_rows, ARRAY_COUNT(ridge_rows),
                 sizeof(struct ridge_options)},
+        .simpler = ridge_simpler,
         .footprint = ridge_footprint,
         .scratch = ridge_scratch,
         .learn_scratch = ridge_learn_scratch,

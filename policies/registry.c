@@ -1,6 +1,6 @@
 #include "policies/registry.h"
 
-#define ORACLES(X)   X(ridge) X(groupwise)
+#define ORACLES(X)   X(ridge) X(groupwise) X(blend)
 #define EXPLORERS(X) X(greedy) X(epsilon) X(squarecb) X(uniform)
 #define LEARNERS(X)  X(tsallis_inf)
 

@@ -12,6 +12,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define CASES_MAX 64
 #define ACTIONS   6u
@@ -89,8 +90,13 @@ static struct played *open_played(const struct law_case *one)
     };
     const char *const settings[][2] = {{"oracle", one->oracle},
             {"inner", one->inner}, {"explorer", one->explorer},
-            {"learner", one->learner}};
-    struct keyvalue values[4];
+            {"learner", one->learner},
+            /* Only with products is there something to blend. */
+            {"products",
+                    one->oracle != NULL && strcmp(one->oracle, "blend") == 0
+                            ? "all"
+                            : NULL}};
+    struct keyvalue values[5];
     size_t count = 0;
 
     for (size_t i = 0; i < ARRAY_COUNT(settings); i++)

@@ -1,0 +1,273 @@
+/* A rich model and a simple one side by side: the inner oracle as it is set,
+ * and the variant that it calls simpler (ridge: without products of columns).
+ * Their predictions are mixed by exponential weights (Freund et al. 1997;
+ * groupwise.md section 8): in squared loss the mixture is at most 2 ln 2 worse
+ * than the better of the two, whatever comes. So a rich model costs next to
+ * nothing where it only fits noise, and the user need not know. */
+#include "policies/linalg.h"
+#include "policies/oracle.h"
+#include "policies/sleeping.h"
+
+#include <math.h>
+
+#define MEMBERS   2u
+#define ALIGNMENT ((size_t)64)
+
+struct blend {
+    const struct oracle_spec *spec;
+    struct oracle_spec member[MEMBERS];
+    size_t offset[MEMBERS]; /* of their states, from self */
+    double log_weight[MEMBERS];
+    double loss[MEMBERS]; /* cumulative, squared */
+    uint64_t lessons;
+    /* options of the simpler variant, then the states */
+};
+
+static size_t rounded(size_t size)
+{
+    return (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
+/* Options of every oracle are small. */
+#define OPTIONS_BYTES ((size_t)256)
+
+/* The two members; `options` has room for those of the simpler one. */
+static bool find_members(
+        const struct oracle_spec *spec, void *options, struct oracle_spec *out)
+{
+    const struct oracle *inner = spec->inner->oracle;
+
+    CHECK(inner->options.size <= OPTIONS_BYTES);
+    out[0] = *spec->inner;
+    out[1] = *spec->inner;
+    out[1].options = options;
+    return inner->simpler != NULL &&
+            inner->simpler(spec->inner->options, options);
+}
+
+static size_t blend_footprint(const struct oracle_spec *spec,
+        const struct shape *shape, struct err *err)
+{
+    _Alignas(16) unsigned char options[OPTIONS_BYTES];
+    struct oracle_spec member[MEMBERS];
+    size_t size = rounded(sizeof(struct blend)) + OPTIONS_BYTES;
+
+    if (!find_members(spec, options, member)) {
+        (void)err_set(err, STATUS_INVALID,
+                "blend: %s as it is set has no simpler variant",
+                spec->inner->oracle->name);
+        return 0;
+    }
+    for (uint32_t i = 0; i < MEMBERS; i++) {
+        size_t own = member[i].oracle->footprint(&member[i], shape, err);
+        if (own == 0)
+            return 0;
+        size += rounded(own);
+    }
+    return size;
+}
+
+static size_t blend_scratch(
+        const struct oracle_spec *spec, const struct shape *shape)
+{
+    /* The richer member needs more than the simpler one. */
+    return spec->inner->oracle->scratch(spec->inner, shape) +
+            2 * (shape->actions_max * sizeof(double) + ALIGNMENT);
+}
+
+static size_t blend_learn_scratch(
+        const struct oracle_spec *spec, const struct shape *shape)
+{
+    const struct oracle *inner = spec->inner->oracle;
+
+    return blend_scratch(spec, shape) +
+            (inner->learn_scratch == NULL
+                            ? 0
+                            : inner->learn_scratch(spec->inner, shape));
+}
+
+static void *state_of(struct blend *self, uint32_t member)
+{
+    return (char *)self + self->offset[member];
+}
+
+static const void *const_state(const struct blend *self, uint32_t member)
+{
+    return (const char *)self + self->offset[member];
+}
+
+static void blend_init(
+        void *block, const struct oracle_spec *spec, const struct shape *shape)
+{
+    struct blend *self = block;
+    size_t at = rounded(sizeof(*self));
+
+    self->spec = spec;
+    CHECK(find_members(spec, (char *)self + at, self->member));
+    at += OPTIONS_BYTES;
+    for (uint32_t i = 0; i < MEMBERS; i++) {
+        const struct oracle_spec *member = &self->member[i];
+        self->offset[i] = at;
+        at += rounded(member->oracle->footprint(member, shape, NULL));
+        self->log_weight[i] = -log(MEMBERS);
+        member->oracle->init(state_of(self, i), member, shape);
+    }
+}
+
+static double clipped(double loss)
+{
+    return fmin(fmax(loss, 0.0), 1.0);
+}
+
+static void blend_predict(const void *block, const struct context *context,
+        const struct action_set *actions, struct arena *scratch, double *losses)
+{
+    const struct blend *self = block;
+    double *own = arena_array(scratch, double, actions->count);
+    double weight[MEMBERS];
+
+    CHECK(own != NULL);
+    specialists_weights(self->log_weight, MEMBERS, weight);
+    for (uint32_t a = 0; a < actions->count; a++)
+        losses[a] = 0.0;
+    for (uint32_t i = 0; i < MEMBERS; i++) {
+        size_t mark = scratch->used;
+        self->member[i].oracle->predict(
+                const_state(self, i), context, actions, scratch, own);
+        arena_release(scratch, mark);
+        for (uint32_t a = 0; a < actions->count; a++)
+            losses[a] += weight[i] * clipped(own[a]);
+    }
+}
+
+static void blend_spread(const void *block, const struct context *context,
+        const struct action_set *actions, double budget, struct arena *scratch,
+        double *below, double *above)
+{
+    const struct blend *self = block;
+    double *low = arena_array(scratch, double, actions->count);
+    double *high = arena_array(scratch, double, actions->count);
+    double weight[MEMBERS];
+
+    CHECK(low != NULL && high != NULL);
+    specialists_weights(self->log_weight, MEMBERS, weight);
+    for (uint32_t a = 0; a < actions->count; a++) {
+        below[a] = 0.0;
+        if (above != NULL)
+            above[a] = 0.0;
+    }
+    for (uint32_t i = 0; i < MEMBERS; i++) {
+        size_t mark = scratch->used;
+        self->member[i].oracle->spread(const_state(self, i), context, actions,
+                budget, scratch, low, above == NULL ? NULL : high);
+        arena_release(scratch, mark);
+        axpy(weight[i], low, below, actions->count);
+        if (above != NULL)
+            axpy(weight[i], high, above, actions->count);
+    }
+}
+
+static void blend_learn(
+        void *block, const struct lesson *lesson, struct arena *scratch)
+{
+    struct blend *self = block;
+    const struct action_set *actions = lesson->actions;
+    uint32_t chosen = lesson->chosen;
+    struct action_set one = {
+            .count = 1,
+            .slot = actions->slot == NULL ? NULL : &actions->slot[chosen],
+            .features = actions->features == NULL ? NULL
+                                                  : &actions->features[chosen],
+    };
+    double weight[MEMBERS], losses[MEMBERS];
+    size_t mark = scratch->used;
+
+    specialists_weights(self->log_weight, MEMBERS, weight);
+    for (uint32_t i = 0; i < MEMBERS; i++) {
+        const struct oracle *oracle = self->member[i].oracle;
+        oracle->predict(const_state(self, i), lesson->context, &one, scratch,
+                &losses[i]);
+        arena_release(scratch, mark);
+        losses[i] = clipped(losses[i]) - lesson->loss;
+        losses[i] *= lesson->weight * losses[i];
+        self->loss[i] += losses[i];
+        oracle->learn(state_of(self, i), lesson, scratch);
+        arena_release(scratch, mark);
+    }
+    (void)specialists_update(self->log_weight, weight, losses, MEMBERS);
+    self->lessons++;
+}
+
+/* ---- bytes ---- */
+
+static void blend_save(const void *block, struct writer *writer)
+{
+    const struct blend *self = block;
+
+    write_u64(writer, self->lessons);
+    for (uint32_t i = 0; i < MEMBERS; i++) {
+        write_f64(writer, self->log_weight[i]);
+        write_f64(writer, self->loss[i]);
+        self->member[i].oracle->save(const_state(self, i), writer);
+    }
+}
+
+static int blend_load(void *block, struct reader *reader, struct err *err)
+{
+    struct blend *self = block;
+
+    self->lessons = read_u64(reader);
+    for (uint32_t i = 0; i < MEMBERS; i++) {
+        self->log_weight[i] = read_f64(reader);
+        self->loss[i] = read_f64(reader);
+        if (reader->failed)
+            return err_set(err, STATUS_CORRUPT, "blend: state is cut short");
+        if (self->member[i].oracle->load(state_of(self, i), reader, err) != 0)
+            return err_prefix(err, "blend: member %u", i);
+    }
+    return 0;
+}
+
+static bool blend_check(const void *block)
+{
+    const struct blend *self = block;
+
+    for (uint32_t i = 0; i < MEMBERS; i++)
+        if (!isfinite(self->log_weight[i]) || !isfinite(self->loss[i]) ||
+                !self->member[i].oracle->check(const_state(self, i)))
+            return false;
+    return true;
+}
+
+static void blend_visit(const void *block, const struct visitor *visitor)
+{
+    const struct blend *self = block;
+    static const char *const weights[] = {
+            "blend_weight_rich", "blend_weight_simple"};
+    static const char *const losses[] = {
+            "blend_loss_rich", "blend_loss_simple"};
+    double weight[MEMBERS];
+
+    specialists_weights(self->log_weight, MEMBERS, weight);
+    for (uint32_t i = 0; i < MEMBERS; i++) {
+        visitor->number(visitor->self, weights[i], -1, weight[i]);
+        visitor->number(visitor->self, losses[i], -1, self->loss[i]);
+    }
+}
+
+const struct oracle oracle_blend = {
+        .name = "blend",
+        .state_version = 1,
+        .has_inner = true,
+        .footprint = blend_footprint,
+        .scratch = blend_scratch,
+        .learn_scratch = blend_learn_scratch,
+        .init = blend_init,
+        .predict = blend_predict,
+        .spread = blend_spread,
+        .learn = blend_learn,
+        .save = blend_save,
+        .load = blend_load,
+        .check = blend_check,
+        .visit = blend_visit,
+};

@@ -8,8 +8,10 @@
 #include <stdlib.h>
 #include <yaml.h>
 
-#define FILE_BYTES_MAX   ((size_t)16 << 20)
-#define DEPTH_MAX        8
+#define FILE_BYTES_MAX ((size_t)16 << 20)
+#define DEPTH_MAX      8
+/* Scalars of one problem. */
+#define VALUES_MAX       ((size_t)1 << 16)
 #define ENDPOINT_DEFAULT "tcp://127.0.0.1:5750"
 
 /* ---- flattening ---- */
@@ -129,6 +131,7 @@ struct load {
     const char *name;
     yaml_document_t *document;
     struct config *config;
+    struct keyvalue *values; /* [VALUES_MAX] of one problem at a time */
     uint32_t line;
     struct err *err;
 };
@@ -219,18 +222,15 @@ static int take_settings(
 
 static int flatten_node(struct load *load, int index, struct flat *flat)
 {
-    size_t capacity = load->config->arena.capacity / 1024;
     int status;
 
     *flat = (struct flat){
             .document = load->document,
             .arena = &load->config->arena,
-            .values = arena_array(
-                    &load->config->arena, struct keyvalue, capacity),
-            .capacity = capacity,
+            .values = load->values,
+            .capacity = VALUES_MAX,
             .err = load->err,
     };
-    CHECK(flat->values != NULL);
     status = flatten(flat, index, bytes_of(NULL, 0), 0);
     load->line = flat->line;
     return status;
@@ -398,13 +398,19 @@ struct config *config_parse(
         const char *name, struct bytes text, struct err *err)
 {
     struct load load = {.name = name, .err = err};
+    int status;
 
     load.config = config_new(text.size);
-    if (load.config == NULL) {
+    load.values = malloc(VALUES_MAX * sizeof(*load.values));
+    if (load.config == NULL || load.values == NULL) {
         (void)err_set(err, STATUS_INTERNAL, "no memory");
+        config_free(load.config);
+        free(load.values);
         return NULL;
     }
-    if (load_document(&load, text) == 0)
+    status = load_document(&load, text);
+    free(load.values);
+    if (status == 0)
         return load.config;
     if (load.line > 0)
         (void)err_prefix(err, "%s:%u", name, load.line);

@@ -4,6 +4,7 @@
 #include "tests/lib/suite.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static struct err err;
@@ -180,12 +181,38 @@ START_TEST(the_text_of_a_problem_says_it_all)
 }
 END_TEST
 
+#define PROBLEMS 3000
+
+START_TEST(a_service_hosts_many_problems)
+{
+    static char text[PROBLEMS * 128];
+    struct config *config;
+    size_t used = 0;
+    char name[32];
+
+    used += (size_t)snprintf(text, sizeof(text), "problems:\n");
+    for (int i = 0; i < PROBLEMS; i++)
+        used += (size_t)snprintf(text + used, sizeof(text) - used,
+                "  - name: p%d\n    context: [a]\n    actions: [x, y]\n", i);
+    config = config_parse("test", bytes_of(text, used), &err);
+    ck_assert_msg(config != NULL, "%s", err.text);
+    ck_assert_uint_eq(config->problem_count, PROBLEMS);
+    (void)snprintf(name, sizeof(name), "p%d", PROBLEMS - 1);
+    ck_assert_ptr_eq(config_problem(config, bytes_of_text(name)),
+            config->problems[PROBLEMS - 1]);
+    ck_assert_uint_eq(config->problems[PROBLEMS - 1]->slots, 2);
+    config_free(config);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("config");
     TCase *tcase = tcase_create("config");
 
+    tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, nothing_at_all_is_the_defaults);
+    tcase_add_test(tcase, a_service_hosts_many_problems);
     tcase_add_test(tcase, a_whole_file);
     tcase_add_loop_test(
             tcase, messages_name_file_line_and_setting, 0, ARRAY_COUNT(wrong));

@@ -575,15 +575,18 @@ static void expire(struct shard *shard, struct hosted *hosted)
 {
     struct batch *batch = shard->open;
     uint32_t problem = hosted->problem->spec->number;
-    struct due_list *list = arena_zalloc(&batch->arena, 1, sizeof(*list));
+    struct due_list *list = shard->dues;
+    size_t mark = batch->arena.used;
+    uint32_t before = batch->effect_count;
     struct err err;
     int status;
 
-    if (list == NULL)
-        return;
     list->shard = shard;
     list->problem = problem;
     list->arena = &batch->arena;
+    list->count = 0;
+    list->seen = 0;
+    list->done_count = 0;
     status = fresh_reader(shard, &err);
     if (status == 0)
         status = due_range(
@@ -598,6 +601,9 @@ static void expire(struct shard *shard, struct hosted *hosted)
     expire_listed(shard, hosted, list);
     for (uint32_t i = 0; i < list->done_count; i++)
         batch_due_done(batch, problem, list->done[i]);
+    /* A batch without effects is not submitted, so it must not fill up. */
+    if (batch->effect_count == before)
+        arena_release(&batch->arena, mark);
 }
 
 /* The problem's state into the open batch. False if there is no room. */
@@ -698,7 +704,8 @@ int shard_open(struct shard *shard, const struct config *config,
     shard->started = now;
     shard->now = now;
     shard->spare = arena_over(malloc(SPARE_BYTES), SPARE_BYTES);
-    if (shard->spare.data == NULL)
+    shard->dues = calloc(1, sizeof(*shard->dues));
+    if (shard->spare.data == NULL || shard->dues == NULL)
         return err_set(err, STATUS_INTERNAL, "no memory");
     if ((status = new_ids(shard, err)) != 0 ||
             (status = host(shard, problems, problem_count, changed, err)) !=
@@ -722,6 +729,7 @@ void shard_close(struct shard *shard)
         problem_close(shard->hosted[i].problem);
     free(shard->hosted);
     free(shard->spare.data);
+    free(shard->dues);
 }
 
 /* ---- reload ---- */

@@ -1,0 +1,289 @@
+/* A shard, its committer and a store on disk in one thread's hands, with a
+ * clock that the test sets: what rued does between its socket and its disk. */
+#include "proto/rue.pb-c.h"
+#include "service/host.h"
+#include "service/shard.h"
+
+#include "tests/unit/storage/scratch.h"
+
+#define BOXES 16u
+
+static struct scratch scratch;
+static struct config *config;
+static struct ledger *ledger;
+static struct committer *committer;
+static struct mailbox done, early;
+static struct shard shard;
+static struct arena arena;
+static struct err err;
+static nanos now;
+static uint64_t last_id;
+
+/* The reply to the newest request that was answered. */
+static Rue__Reply *reply;
+
+/* ---- the service without its socket ---- */
+
+static void start(const char *text)
+{
+    struct store_settings settings = {.map_bytes = 64 * MIB, .no_sync = true};
+    struct problem **problems;
+    uint64_t folded;
+
+    config = config_parse("test", bytes_of_text(text), &err);
+    ck_assert_msg(config != NULL, "%s", err.text);
+    OK(ledger_open(scratch.path, &settings, &ledger, &err));
+    OK(host_register(ledger, config, now, &err));
+    OK(mailbox_open(&done, BOXES, &err));
+    OK(mailbox_open(&early, BOXES, &err));
+    OK(commit_start(&committer, ledger, &config->settings, &done, &err));
+    OK(host_open(ledger, config, &problems, &folded, &err));
+    OK(shard_open(&shard, config, ledger, committer, &early, problems,
+            config->problem_count, folded > 0, now, &err));
+    free(problems);
+}
+
+/* As after kill -9, but for what was submitted: that is committed. */
+static void end(void)
+{
+    commit_stop(committer);
+    shard_close(&shard);
+    mailbox_close(&done);
+    mailbox_close(&early);
+    ledger_close(ledger);
+    config_free(config);
+}
+
+static void restart(const char *text)
+{
+    end();
+    start(text);
+}
+
+static void setup(const char *text)
+{
+    scratch = scratch_make();
+    arena = arena_over(malloc(16 * MIB), 16 * MIB);
+    now = 1000 * NANOS_PER_SECOND;
+    start(text);
+}
+
+static void teardown(void)
+{
+    end();
+    free(arena.data);
+    scratch_remove(&scratch);
+}
+
+/* Takes the batches that are on disk, as the socket's thread does; keeps the
+ * last reply. */
+static void answer(void)
+{
+    struct batch *batch;
+
+    while ((batch = mailbox_take(&early)) != NULL)
+        atomic_store(&batch->early, true);
+    while ((batch = mailbox_take(&done)) != NULL) {
+        for (uint32_t i = 0; i < batch->exchange_count; i++) {
+            struct bytes bytes = batch->exchanges[i].reply;
+            if (reply != NULL)
+                rue__reply__free_unpacked(reply, NULL);
+            reply = rue__reply__unpack(NULL, bytes.size, bytes.data);
+            ck_assert_ptr_nonnull(reply);
+        }
+        atomic_store(&batch->stage, BATCH_ANSWERED);
+    }
+}
+
+/* Submits, and waits until all is on disk and answered. */
+static void settle(void)
+{
+    for (int i = 0; i < 5000; i++) {
+        shard_submit(&shard);
+        answer();
+        if (shard_idle(&shard))
+            return;
+        (void)usleep(200);
+    }
+    ck_abort_msg("the batches do not come back");
+}
+
+/* One tick, and all that it wrote on disk. */
+static void tick(void)
+{
+    shard_tick(&shard, now);
+    settle();
+}
+
+/* ---- requests ---- */
+
+static Rue__Request *request(const char *problem)
+{
+    static Rue__Request message;
+
+    rue__request__init(&message);
+    message.id = ++last_id;
+    message.has_problem = true;
+    message.problem.data = (uint8_t *)(uintptr_t)problem;
+    message.problem.len = strlen(problem);
+    return &message;
+}
+
+static ProtobufCBinaryData data_of(const char *text)
+{
+    return (ProtobufCBinaryData){strlen(text), (uint8_t *)(uintptr_t)text};
+}
+
+/* Into the open batch; its reply comes with the batch. */
+static void hand_in(const Rue__Request *message)
+{
+    size_t size = rue__request__get_packed_size(message);
+    uint8_t *frame;
+    struct bytes envelope = bytes_of_text("client");
+
+    arena_reset(&arena);
+    frame = arena_alloc(&arena, size);
+    ck_assert_ptr_nonnull(frame);
+    (void)rue__request__pack(message, frame);
+    ck_assert_msg(shard_ready(&shard), "the shard takes no request");
+    shard_handle(&shard, &envelope, 1, bytes_of(frame, size), now);
+}
+
+static void decide_later(const char *problem, const char *event)
+{
+    Rue__Request *message = request(problem);
+    Rue__Decide decide = RUE__DECIDE__INIT, *decides[] = {&decide};
+    Rue__Matrix shared = RUE__MATRIX__INIT;
+    double value = 0.5;
+
+    shared.has_columns = true;
+    shared.columns = 1;
+    shared.n_f64 = 1;
+    shared.f64 = &value;
+    decide.has_event = true;
+    decide.event = data_of(event);
+    decide.shared = &shared;
+    message->n_decide = 1;
+    message->decide = decides;
+    hand_in(message);
+}
+
+static void decide(const char *problem, const char *event)
+{
+    decide_later(problem, event);
+    settle();
+    ck_assert_int_eq(reply->status, RUE__STATUS__OK);
+    ck_assert_int_eq(reply->decision[0]->status, RUE__STATUS__OK);
+}
+
+static void report_later(const char *problem, const char *event, double value)
+{
+    Rue__Request *message = request(problem);
+    Rue__Feedback feedback = RUE__FEEDBACK__INIT, *feedbacks[] = {&feedback};
+
+    feedback.event = data_of(event);
+    feedback.value = value;
+    message->n_feedback = 1;
+    message->feedback = feedbacks;
+    hand_in(message);
+}
+
+static void report(const char *problem, const char *event, double value)
+{
+    report_later(problem, event, value);
+    settle();
+    ck_assert_int_eq(reply->status, RUE__STATUS__OK);
+    ck_assert_int_eq(reply->feedback[0]->status, RUE__STATUS__OK);
+}
+
+static const struct problem_counters *counters_of(const char *problem)
+{
+    return &shard_find(&shard, bytes_of_text(problem))->problem->counters;
+}
+
+static uint32_t due_entries(void)
+{
+    struct ledger_reader reader;
+    struct store_cursor *cursor;
+    struct bytes key, value;
+    uint32_t count = 0;
+    int status;
+
+    OK(ledger_reader_open(ledger, &reader, &err));
+    OK(reader.txn->call->cursor_open(reader.txn, TABLE_DUE, &cursor, &err));
+    status = cursor->call->seek(cursor, bytes_of(NULL, 0), &key, &value, &err);
+    for (; status == 0; count++)
+        status = cursor->call->next(cursor, &key, &value, &err);
+    cursor->call->cursor_close(cursor);
+    ledger_reader_close(&reader);
+    return count;
+}
+
+/* ---- time ---- */
+
+#define ONE_PROBLEM                                                            \
+    "problems:\n"                                                              \
+    "  - name: p\n"                                                            \
+    "    context: [a]\n"                                                       \
+    "    actions: [x, y]\n"                                                    \
+    "    reward: {wait: 10s}\n"
+
+START_TEST(an_idle_shard_stays_ready)
+{
+    setup(ONE_PROBLEM);
+    for (int i = 0; i < 20000; i++) {
+        now += 50 * NANOS_PER_MS;
+        ck_assert_msg(shard_ready(&shard), "not ready after %d ticks", i);
+        shard_tick(&shard, now);
+        shard_submit(&shard);
+    }
+    decide("p", "e");
+    teardown();
+}
+END_TEST
+
+/* Six problems, each with more deadlines than a tick looks at, as after a
+ * stop. */
+START_TEST(many_deadlines_that_passed_while_it_was_down_are_taken_in_turns)
+{
+    static const char *const names[] = {"p0", "p1", "p2", "p3", "p4", "p5"};
+    char text[2048] = "batch_items: 64\nproblems:\n", event[32];
+
+    for (size_t i = 0; i < ARRAY_COUNT(names); i++)
+        (void)snprintf(text + strlen(text), sizeof(text) - strlen(text),
+                "  - name: %s\n"
+                "    context: [a]\n"
+                "    actions: [x, y]\n"
+                "    reward: {wait: 10s}\n",
+                names[i]);
+    setup(text);
+    for (int i = 0; i < 1100; i++) {
+        (void)snprintf(event, sizeof(event), "e%d", i);
+        now++;
+        for (size_t j = 0; j < ARRAY_COUNT(names); j++) {
+            decide_later(names[j], event);
+            report_later(names[j], event, 1.0);
+        }
+        settle();
+    }
+    restart(text);
+    now += 20 * NANOS_PER_SECOND;
+    for (int i = 0; i < 20; i++)
+        tick();
+    ck_assert_uint_eq(due_entries(), 0);
+    teardown();
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("shard");
+    TCase *time = tcase_create("time");
+
+    tcase_set_timeout(time, 60);
+    tcase_add_test(time, an_idle_shard_stays_ready);
+    tcase_add_test(time,
+            many_deadlines_that_passed_while_it_was_down_are_taken_in_turns);
+    suite_add_tcase(suite, time);
+    return run_suite(suite);
+}

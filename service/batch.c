@@ -10,10 +10,6 @@
 #define REQUEST_ARENA_BYTES (24 * MESSAGE_BYTES_MAX)
 /* Room for requests of ordinary size beside that. */
 #define ITEM_ARENA_BYTES 16384
-/* Room for the snapshots of a batch: one per problem of the thread at most,
- * but never more than fit; the rest goes with a later batch. */
-#define SNAPSHOT_EFFECTS 64
-
 static uint32_t table_size_for(uint32_t events)
 {
     uint32_t size = 64;
@@ -35,7 +31,7 @@ struct batch *batch_new(uint32_t items)
         return NULL;
     batch->item_max = items;
     batch->exchange_max = items;
-    batch->effect_max = 2 * STEP_EFFECTS_MAX * most + SNAPSHOT_EFFECTS;
+    batch->effect_max = 2 * STEP_EFFECTS_MAX * most + SNAPSHOTS_MAX;
     batch->event_max = most;
     batch->due_max = most;
     batch->table_size = table_size_for(most);
@@ -47,8 +43,9 @@ struct batch *batch_new(uint32_t items)
     batch->arena = arena_over(malloc(arena), arena);
     batch->states = arena_over(malloc(states), states);
     if (batch->exchanges == NULL || batch->effects == NULL ||
-            batch->events == NULL || batch->table == NULL ||
-            batch->arena.data == NULL || batch->states.data == NULL) {
+            batch->dues == NULL || batch->events == NULL ||
+            batch->table == NULL || batch->arena.data == NULL ||
+            batch->states.data == NULL) {
         batch_free(batch);
         return NULL;
     }
@@ -86,6 +83,7 @@ void batch_reset(struct batch *batch)
     batch->exchange_count = 0;
     batch->effect_count = 0;
     batch->due_count = 0;
+    batch->snapshot_count = 0;
     batch->event_count = 0;
     batch->item_count = 0;
     batch->has_relaxed = false;
@@ -227,6 +225,8 @@ void batch_snapshot(struct batch *batch, uint32_t problem, uint64_t digest,
 {
     struct batch_effect *effect = add_effect(batch);
 
+    CHECK(batch->snapshot_count < SNAPSHOTS_MAX);
+    batch->snapshot_count++;
     effect->kind = EFFECT_SNAPSHOT;
     effect->problem = problem;
     effect->digest = digest;

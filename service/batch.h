@@ -22,6 +22,8 @@
 
 #define ENVELOPE_FRAMES_MAX  8u
 #define REPLY_FALLBACK_BYTES 128u
+/* Snapshots of one batch; the rest goes with a later one. */
+#define SNAPSHOTS_MAX 64u
 
 enum batch_stage {
     BATCH_FREE,
@@ -93,6 +95,7 @@ struct batch {
     uint32_t due_count, due_max;
     uint32_t event_count, event_max;
     uint32_t table_size; /* power of two, at least 2 event_max */
+    uint32_t snapshot_count; /* among the effects */
     uint32_t item_count, item_max;
     bool has_relaxed; /* some reply may go early */
     _Atomic bool early; /* and the socket's thread has sent those */

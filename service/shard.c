@@ -601,6 +601,8 @@ static void expire(struct shard *shard, struct hosted *hosted)
     expire_listed(shard, hosted, list);
     for (uint32_t i = 0; i < list->done_count; i++)
         batch_due_done(batch, problem, list->done[i]);
+    /* They count as items, so that the batch has room for their effects. */
+    batch->item_count += list->done_count;
     /* A batch without effects is not submitted, so it must not fill up. */
     if (batch->effect_count == before)
         arena_release(&batch->arena, mark);
@@ -614,7 +616,7 @@ static bool snapshot(struct shard *shard, struct hosted *hosted)
     struct writer writer;
     uint8_t *state;
 
-    if (shard->open->effect_count + 2 > shard->open->effect_max)
+    if (shard->open->snapshot_count == SNAPSHOTS_MAX)
         return false;
     state = malloc(size);
     if (state == NULL) {

@@ -46,7 +46,7 @@ struct exchange {
 
 enum batch_effect_kind {
     EFFECT_RECORD,
-    EFFECT_DUE_DONE, /* all events of a deadline were handled */
+    EFFECT_DUE_DONE, /* all events seen under a deadline were handled */
     EFFECT_SNAPSHOT, /* state of a problem after all effects before it */
 };
 

@@ -62,8 +62,7 @@ static int write_effect(
     case EFFECT_RECORD:
         return write_record(ledger, effect, err);
     case EFFECT_DUE_DONE:
-        return due_delete(
-                ledger_txn(ledger), effect->problem, effect->deadline, err);
+        return 0; /* when the events are written */
     case EFFECT_SNAPSHOT:
         return write_snapshot(ledger, effect, err);
     }
@@ -119,6 +118,21 @@ static int write_dues(
     return 0;
 }
 
+/* Looks at what the events became, this batch included. */
+static int settle_dues(
+        struct ledger *ledger, const struct batch *batch, struct err *err)
+{
+    int status = 0;
+
+    for (uint32_t i = 0; status == 0 && i < batch->effect_count; i++) {
+        const struct batch_effect *effect = &batch->effects[i];
+        if (effect->kind == EFFECT_DUE_DONE)
+            status = due_settle(
+                    ledger_txn(ledger), effect->problem, effect->deadline, err);
+    }
+    return status;
+}
+
 static int write_batch(
         struct ledger *ledger, const struct batch *batch, struct err *err)
 {
@@ -130,6 +144,8 @@ static int write_batch(
         status = write_dues(ledger, batch, err);
     for (uint32_t i = 0; status == 0 && i < batch->event_count; i++)
         status = write_event(ledger, &batch->events[i], err);
+    if (status == 0)
+        status = settle_dues(ledger, batch, err);
     return status;
 }
 

@@ -106,14 +106,6 @@ int due_put(struct store_txn *txn, uint32_t problem, nanos deadline,
     return status;
 }
 
-int due_delete(struct store_txn *txn, uint32_t problem, nanos deadline,
-        struct err *err)
-{
-    struct join_key key = due_key(problem, deadline);
-
-    return forgiving(txn->call->del(txn, TABLE_DUE, key_bytes(&key), err));
-}
-
 /* The events of one entry. False in *more when the visitor has enough. */
 static int visit_ids(struct bytes ids, nanos deadline,
         bool (*visit)(void *self, nanos deadline, struct bytes event),
@@ -128,6 +120,58 @@ static int visit_ids(struct bytes ids, nanos deadline,
         *more = visit(self, deadline, event);
     }
     return 0;
+}
+
+/* The events of an entry that still wait. */
+struct waiting {
+    struct store_txn *txn;
+    uint32_t problem;
+    struct writer writer;
+    int status;
+    struct err *err;
+};
+
+static bool keep_waiting(void *self, nanos deadline, struct bytes event)
+{
+    struct waiting *waiting = self;
+    struct event_state state;
+    int status = event_get(
+            waiting->txn, waiting->problem, event, &state, waiting->err);
+
+    if (status == 0 && event_waits(&state, deadline)) {
+        write_u8(&waiting->writer, (uint8_t)event.size);
+        write_bytes(&waiting->writer, event);
+    }
+    waiting->status = forgiving(status);
+    return waiting->status == 0;
+}
+
+int due_settle(struct store_txn *txn, uint32_t problem, nanos deadline,
+        struct err *err)
+{
+    struct join_key key = due_key(problem, deadline);
+    struct waiting waiting = {.txn = txn, .problem = problem, .err = err};
+    struct bytes ids;
+    uint8_t *room;
+    bool more = true;
+    int status = txn->call->get(txn, TABLE_DUE, key_bytes(&key), &ids, err);
+
+    if (status != 0)
+        return forgiving(status);
+    room = malloc(ids.size);
+    if (room == NULL)
+        return err_set(err, STATUS_INTERNAL, "no memory");
+    waiting.writer = writer_over(room, ids.size);
+    status = visit_ids(ids, deadline, keep_waiting, &waiting, &more, err);
+    if (status == 0)
+        status = waiting.status;
+    if (status == 0 && waiting.writer.size == 0)
+        status = txn->call->del(txn, TABLE_DUE, key_bytes(&key), err);
+    else if (status == 0 && waiting.writer.size < ids.size)
+        status = txn->call->put(txn, TABLE_DUE, key_bytes(&key),
+                writer_bytes(&waiting.writer), false, err);
+    free(room);
+    return status;
 }
 
 int due_range(struct store_txn *txn, uint32_t problem, nanos until,

@@ -24,8 +24,9 @@ int event_delete(struct store_txn *txn, uint32_t problem, struct bytes event,
 /* Adds ids (each behind its length) to the entry of a deadline. */
 int due_put(struct store_txn *txn, uint32_t problem, nanos deadline,
         struct bytes ids, struct err *err) MUST_USE;
-/* Deletes the entry of a deadline. */
-int due_delete(struct store_txn *txn, uint32_t problem, nanos deadline,
+/* Takes the events that no longer wait out of the entry of a deadline, and an
+ * empty entry away. What was put meanwhile stays. */
+int due_settle(struct store_txn *txn, uint32_t problem, nanos deadline,
         struct err *err) MUST_USE;
 
 /* Calls `visit` for each event of each deadline of the problem up to `until`,

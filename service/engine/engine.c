@@ -512,33 +512,47 @@ static int activate(struct step *step, struct receipt *receipt)
 
 /* ---- deadlines ---- */
 
-static int expire_event(
-        struct step *step, struct bytes event, struct event_state *state)
+static int expire_with(struct step *step, struct bytes event,
+        enum effect effect, struct event_state *state)
 {
-    const struct problem_settings *settings = &step->problem->spec->settings;
     struct expiry_record record = {
             .head = head_of(step, RECORD_EXPIRY, event),
-            .effect = settings->has_default ? EFFECT_LEARN : EFFECT_NONE,
-            .after = settings->has_default ? settings->reward_default : 0.0,
+            .effect = effect,
+            .after = effect == EFFECT_LEARN
+                    ? step->problem->spec->settings.reward_default
+                    : 0.0,
     };
     struct bytes payload = record_encode_expiry(&record, step->arena);
     union any_record decision;
-    int status;
+    int status = 0;
 
     if (payload.data == NULL)
         return err_set(&step->err, STATUS_BUSY, "the record is too large");
-    status = decision_of(step, event, state, &decision);
+    if (effect == EFFECT_LEARN)
+        status = decision_of(step, event, state, &decision);
     if (status == 0)
         status = fold_expiry(
                 step->problem, &record, &decision.decision, &step->err);
     if (status != 0)
         return status;
     state->expired = true;
-    state->learned = settings->has_default;
+    state->learned = effect == EFFECT_LEARN;
     state->taught = record.after;
     append(step, RECORD_EXPIRY, payload);
     event_put(step, event, state, bytes_of(NULL, 0));
     return 0;
+}
+
+static int expire_event(
+        struct step *step, struct bytes event, struct event_state *state)
+{
+    if (step->problem->spec->settings.has_default) {
+        int status = expire_with(step, event, EFFECT_LEARN, state);
+        if (status != STATUS_CORRUPT)
+            return status;
+        /* A decision that cannot be read teaches nothing; its wait ends. */
+    }
+    return expire_with(step, event, EFFECT_NONE, state);
 }
 
 static int expire_orphan(struct step *step, struct bytes event)

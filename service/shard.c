@@ -465,8 +465,12 @@ static void finish(struct handling *handling, struct exchange *exchange)
 
 static void set_now(struct shard *shard, nanos now)
 {
-    if (now > shard->now)
+    /* While the clock is behind, time creeps: events would otherwise all get
+     * one deadline, whose entry is written again whenever it grows. */
+    if (now >= shard->now)
         shard->now = now;
+    else
+        shard->now++;
 }
 
 void shard_handle(struct shard *shard, const struct bytes *envelope,

@@ -275,6 +275,29 @@ START_TEST(many_deadlines_that_passed_while_it_was_down_are_taken_in_turns)
 }
 END_TEST
 
+/* A clock that was set back stands still for the shard: the events of that
+ * time must not all get one deadline. */
+START_TEST(deadlines_stay_apart_while_the_clock_is_behind)
+{
+    char event[32];
+
+    setup(ONE_PROBLEM);
+    decide("p", "first");
+    now -= 5 * NANOS_PER_SECOND;
+    for (int i = 0; i < 50; i++) {
+        (void)snprintf(event, sizeof(event), "e%d", i);
+        decide("p", event);
+    }
+    ck_assert_uint_ge(due_entries(), 50);
+    now += 20 * NANOS_PER_SECOND;
+    tick();
+    tick();
+    ck_assert_uint_eq(counters_of("p")->expired, 51);
+    ck_assert_uint_eq(due_entries(), 0);
+    teardown();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("shard");
@@ -284,6 +307,7 @@ int main(void)
     tcase_add_test(time, an_idle_shard_stays_ready);
     tcase_add_test(time,
             many_deadlines_that_passed_while_it_was_down_are_taken_in_turns);
+    tcase_add_test(time, deadlines_stay_apart_while_the_clock_is_behind);
     suite_add_tcase(suite, time);
     return run_suite(suite);
 }

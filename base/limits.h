@@ -15,6 +15,9 @@
 #define COLUMNS_MAX 4096u
 /* Named features of one context or action. */
 #define NAMED_MAX 1024u
+/* Named features of one decide, over its context and all its actions: what is
+ * logged must fit into a problem's scratch memory when it is read back. */
+#define NAMED_TOTAL_MAX 32768u
 /* Groups of a problem. */
 #define GROUPS_MAX 1024u
 /* Bytes of an event id, feedback id, action id, group or problem name. The

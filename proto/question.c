@@ -224,6 +224,19 @@ static Rue__Named **named_to_message(
     return list;
 }
 
+static int check_named_total(const Rue__Decide *message, struct err *err)
+{
+    size_t total = message->n_named;
+
+    for (size_t i = 0; i < message->n_action_named; i++)
+        total += message->action_named[i]->n_named;
+    if (total > NAMED_TOTAL_MAX)
+        return err_set(err, STATUS_INVALID,
+                "action_named: %zu named features in all, at most %u", total,
+                NAMED_TOTAL_MAX);
+    return 0;
+}
+
 static int action_named_from_message(const Rue__Decide *message,
         struct arena *arena, struct question *question, struct err *err)
 {
@@ -347,8 +360,9 @@ int question_from_message(const Rue__Decide *message, struct arena *arena,
         return STATUS_INVALID;
     if (message->has_event && wire_check_id(question->event, "event", err) != 0)
         return STATUS_INVALID;
-    if ((status = matrix_from_message(message->shared, 1, "shared", arena,
-                 &question->shared, err)) != 0 ||
+    if ((status = check_named_total(message, err)) != 0 ||
+            (status = matrix_from_message(message->shared, 1, "shared", arena,
+                     &question->shared, err)) != 0 ||
             (status = named_from_message(message->named, message->n_named,
                      arena, &question->named, err)) != 0 ||
             (status = ids_from_message(message->action, message->n_action,

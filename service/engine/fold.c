@@ -14,6 +14,8 @@ static int lesson_of(struct problem *problem,
 
     if (status != 0)
         return status;
+    if (arena_left(&problem->scratch) < policy_scratch(&problem->spec->policy))
+        return err_set(err, STATUS_BUSY, "the record is too large to learn");
     *lesson = (struct lesson){
             .context = &round->context,
             .actions = &round->actions,

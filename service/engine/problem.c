@@ -10,8 +10,11 @@
 #define PROBLEM_STATE_VERSION 1u
 #define PROBLEM_STATE_TAG     UINT32_C(0x50455552) /* "RUEP" */
 
-/* Room for the views of the largest record and the policy's own work. */
-#define SCRATCH_BYTES (8 * MESSAGE_BYTES_MAX)
+/* Room for the views of the largest record: the request that it came from, its
+ * matrices widened, and 256 bytes for each named feature. */
+#define SCRATCH_BYTES (16 * MESSAGE_BYTES_MAX)
+_Static_assert(4 * MESSAGE_BYTES_MAX + 256 * NAMED_TOTAL_MAX < SCRATCH_BYTES,
+        "the views of the largest record fit");
 
 /* ---- reading the settings ---- */
 

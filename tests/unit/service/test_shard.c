@@ -298,10 +298,71 @@ START_TEST(deadlines_stay_apart_while_the_clock_is_behind)
 }
 END_TEST
 
+/* ---- limits ---- */
+
+#define NAMED_PROBLEM                                                          \
+    "problems:\n"                                                              \
+    "  - name: p\n"                                                            \
+    "    named_columns: 16\n"
+
+/* A decide of `actions` actions, each with 1,024 named features. */
+static void decide_named(const char *event, size_t actions)
+{
+    Rue__Request *message = request("p");
+    Rue__Decide decide = RUE__DECIDE__INIT, *decides[] = {&decide};
+    static Rue__Named features[NAMED_MAX], *list[NAMED_MAX];
+    static char names[NAMED_MAX][8], ids[ACTIONS_MAX][8];
+    static Rue__ActionFeatures entries[ACTIONS_MAX], *entry_list[ACTIONS_MAX];
+    static ProtobufCBinaryData action[ACTIONS_MAX];
+
+    for (size_t i = 0; i < NAMED_MAX; i++) {
+        rue__named__init(&features[i]);
+        (void)snprintf(names[i], sizeof(names[i]), "f%zu", i);
+        features[i].name = data_of(names[i]);
+        list[i] = &features[i];
+    }
+    for (size_t i = 0; i < actions; i++) {
+        rue__action_features__init(&entries[i]);
+        (void)snprintf(ids[i], sizeof(ids[i]), "a%zu", i);
+        action[i] = data_of(ids[i]);
+        entries[i].action = (uint32_t)i;
+        entries[i].n_named = NAMED_MAX;
+        entries[i].named = list;
+        entry_list[i] = &entries[i];
+    }
+    decide.has_event = true;
+    decide.event = data_of(event);
+    decide.n_action = actions;
+    decide.action = action;
+    decide.n_action_named = actions;
+    decide.action_named = entry_list;
+    message->n_decide = 1;
+    message->decide = decides;
+    hand_in(message);
+    settle();
+}
+
+/* What is logged can be read again: by its feedback, and by a restart. */
+START_TEST(the_largest_decision_is_learned_and_recovered)
+{
+    setup(NAMED_PROBLEM);
+    decide_named("e", NAMED_TOTAL_MAX / NAMED_MAX);
+    ck_assert_int_eq(reply->decision[0]->status, RUE__STATUS__OK);
+    report("p", "e", 1.0);
+    restart(NAMED_PROBLEM);
+    ck_assert_uint_eq(counters_of("p")->learned, 1);
+    report("p", "e", 0.0);
+    decide_named("f", NAMED_TOTAL_MAX / NAMED_MAX + 1);
+    ck_assert_int_eq(reply->status, RUE__STATUS__INVALID);
+    teardown();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("shard");
     TCase *time = tcase_create("time");
+    TCase *limits = tcase_create("limits");
 
     tcase_set_timeout(time, 60);
     tcase_add_test(time, an_idle_shard_stays_ready);
@@ -309,5 +370,7 @@ int main(void)
             many_deadlines_that_passed_while_it_was_down_are_taken_in_turns);
     tcase_add_test(time, deadlines_stay_apart_while_the_clock_is_behind);
     suite_add_tcase(suite, time);
+    tcase_add_test(limits, the_largest_decision_is_learned_and_recovered);
+    suite_add_tcase(suite, limits);
     return run_suite(suite);
 }

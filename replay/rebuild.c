@@ -13,6 +13,7 @@ struct place {
     struct problem *problem;
     uint64_t after; /* records up to this sequence are in its state */
     bool outside; /* what is read now belongs to another shape */
+    bool partial; /* older records may be missing that no snapshot covers */
 };
 
 struct walk {
@@ -21,6 +22,7 @@ struct walk {
     struct place *places; /* by problem number */
     uint32_t place_count;
     struct arena arena;
+    uint64_t sequence; /* of the record that is being folded */
     struct err *err;
 };
 
@@ -34,31 +36,39 @@ static struct place *place_of(struct walk *walk, uint32_t number)
 /* ---- snapshots ---- */
 
 /* Loads the newest snapshot at or before `at` that fits; the next older one if
- * it does not; else the problem stays fresh. */
-static int load_snapshot(struct walk *walk, struct place *place, uint64_t at)
+ * it does not; else the problem stays fresh. Retention keeps what the newest
+ * snapshot does not cover, but not what an older one does not. */
+static int load_snapshot(
+        struct walk *walk, struct place *place, uint64_t at, uint64_t first)
 {
     const struct problem_spec *spec = place->problem->spec;
+    bool newest = true;
 
-    while (at > 0) {
+    for (; at > 0; newest = false) {
         struct snapshot snapshot;
         struct err err;
         int status = snapshot_at(
                 walk->reader->txn, spec->number, at, &snapshot, &err);
         if (status == STATUS_NOT_FOUND)
-            return 0;
+            break;
         if (status != 0 && status != STATUS_CORRUPT)
             return err_set(walk->err, (enum status)status, "%s", err.text);
-        if (status == 0 && snapshot.digest == spec->state_digest &&
-                problem_load(place->problem, snapshot.state, &err) == 0) {
-            place->after = snapshot.sequence;
-            return 0;
+        if (status == 0 && snapshot.digest == spec->state_digest) {
+            status = problem_load(place->problem, snapshot.state, &err);
+            if (status == 0) {
+                place->after = snapshot.sequence;
+                place->partial = !newest && first > place->after + 1;
+                return 0;
+            }
         }
+        walk->rebuild->damaged += status != 0;
         /* A failed load may have left anything behind: start afresh. */
         problem_reset(place->problem);
-        if (status == STATUS_CORRUPT || snapshot.sequence == 0)
-            return 0;
+        if (snapshot.sequence == 0)
+            break;
         at = snapshot.sequence - 1;
     }
+    place->partial = first > 1;
     return 0;
 }
 
@@ -74,7 +84,7 @@ static int load_places(struct walk *walk, uint64_t first)
         if (place->problem == NULL)
             continue;
         if (!walk->rebuild->from_start || first > 1)
-            status = load_snapshot(walk, place, at);
+            status = load_snapshot(walk, place, at, first);
         if (status != 0)
             return status;
     }
@@ -92,10 +102,16 @@ static int find_decision(void *self, uint32_t problem, struct bytes event,
     struct log_entry entry;
     int status = event_get(walk->reader->txn, problem, event, &state, err);
 
+    /* An id that was used again after retention names another decision. */
+    if (status == 0 &&
+            (state.decision == 0 || state.decision > walk->sequence))
+        return err_set(err, STATUS_NOT_FOUND, "its decision is not kept");
     if (status == 0)
         status = log_get(walk->reader->txn, state.decision, &entry, err);
     if (status != 0)
         return status;
+    if (entry.kind != RECORD_DECISION)
+        return err_set(err, STATUS_CORRUPT, "its decision is another record");
     *payload = entry.payload;
     return 0;
 }
@@ -134,8 +150,16 @@ static int fold_entry(struct walk *walk, const struct log_entry *entry)
     place = place_of(walk, number);
     if (place == NULL || place->outside || entry->sequence <= place->after)
         return 0;
+    walk->sequence = entry->sequence;
     status = fold_record(
             place->problem, entry->kind, entry->payload, &source, walk->err);
+    if (status == STATUS_NOT_FOUND && place->partial) {
+        walk->rebuild->skipped++;
+        return 0;
+    }
+    if (status == STATUS_NOT_FOUND)
+        return err_set(
+                walk->err, STATUS_CORRUPT, "its decision is not in the log");
     walk->rebuild->folded += status == 0;
     return status;
 }
@@ -204,6 +228,8 @@ int rebuild_run(
     int status = make_places(&walk);
 
     rebuild->folded = 0;
+    rebuild->skipped = 0;
+    rebuild->damaged = 0;
     if (status == 0)
         status = log_first(reader->txn, &first, err);
     if (status == 0)

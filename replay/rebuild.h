@@ -21,12 +21,16 @@ struct rebuild {
 
     /* Results. */
     uint64_t folded;
+    uint64_t skipped; /* outcomes whose decision retention took */
+    uint64_t damaged; /* snapshots that could not be read */
     uint64_t last_sequence;
 };
 
 /* Brings every problem to the state after the last record. A snapshot that is
- * damaged or of other settings is passed over. CORRUPT names the record; the
- * problems are then only fit for closing. */
+ * damaged or of other settings is passed over; where retention has dropped
+ * records that only that snapshot stood for, the state is that of the records
+ * that are kept, and outcomes without their decision are skipped. CORRUPT
+ * names the record; the problems are then only fit for closing. */
 int rebuild_run(struct rebuild *rebuild, struct ledger_reader *reader,
         struct err *err) MUST_USE;
 

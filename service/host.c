@@ -105,6 +105,14 @@ static int rebuild_all(struct ledger *ledger, struct problem **problems,
     status = rebuild_run(&rebuild, &reader, err);
     ledger_reader_close(&reader);
     *folded = rebuild.folded;
+    if (rebuild.damaged > 0)
+        diag(DIAG_ERROR, "recovery.damaged",
+                "snapshots=%" PRIu64 " action=\"took older ones\"",
+                rebuild.damaged);
+    if (rebuild.skipped > 0)
+        diag(DIAG_WARNING, "recovery.partial",
+                "outcomes=%" PRIu64 " why=\"retention took their decisions\"",
+                rebuild.skipped);
     if (status == 0)
         diag(DIAG_INFO, "recovery.done",
                 "problems=%u folded=%" PRIu64 " last_record=%" PRIu64, count,

@@ -48,6 +48,7 @@ static int snapshot_of(struct bytes key, struct bytes value,
 {
     uint64_t sequence = load_be64(key.data + 4);
 
+    snapshot->sequence = sequence;
     if (value.size < SNAPSHOT_HEADER_BYTES ||
             load_le32(value.data) !=
                     checksum(bytes_of(value.data + 4, value.size - 4), key) ||
@@ -55,7 +56,6 @@ static int snapshot_of(struct bytes key, struct bytes value,
         return err_set(err, STATUS_CORRUPT,
                 "snapshot of problem %u at %" PRIu64 " is damaged",
                 load_be32(key.data), sequence);
-    snapshot->sequence = sequence;
     snapshot->digest = load_le64(value.data + 8);
     snapshot->state = bytes_of(value.data + SNAPSHOT_HEADER_BYTES,
             value.size - SNAPSHOT_HEADER_BYTES);

@@ -19,7 +19,8 @@ struct snapshot {
 
 int snapshot_put(struct store_txn *txn, uint32_t problem,
         const struct snapshot *snapshot, struct err *err) MUST_USE;
-/* The newest snapshot at or before a sequence. 0, NOT_FOUND, CORRUPT, IO. */
+/* The newest snapshot at or before a sequence. 0, NOT_FOUND, CORRUPT (its
+ * sequence is set, so that an older one can be looked for), IO. */
 int snapshot_at(struct store_txn *txn, uint32_t problem, uint64_t sequence,
         struct snapshot *snapshot, struct err *err) MUST_USE;
 /* Deletes all but the newest SNAPSHOTS_KEPT. */

@@ -103,8 +103,7 @@ static int find_decision(void *self, uint32_t problem, struct bytes event,
     int status = event_get(walk->reader->txn, problem, event, &state, err);
 
     /* An id that was used again after retention names another decision. */
-    if (status == 0 &&
-            (state.decision == 0 || state.decision > walk->sequence))
+    if (status == 0 && (state.decision == 0 || state.decision > walk->sequence))
         return err_set(err, STATUS_NOT_FOUND, "its decision is not kept");
     if (status == 0)
         status = log_get(walk->reader->txn, state.decision, &entry, err);

@@ -30,6 +30,7 @@ struct batch *batch_new(uint32_t items)
     if (batch == NULL)
         return NULL;
     batch->item_max = items;
+    batch_unpin(batch);
     batch->exchange_max = items;
     batch->effect_max = 2 * STEP_EFFECTS_MAX * most + SNAPSHOTS_MAX;
     batch->event_max = most;
@@ -88,6 +89,7 @@ void batch_reset(struct batch *batch)
     batch->item_count = 0;
     batch->has_relaxed = false;
     atomic_store(&batch->early, false);
+    batch_unpin(batch);
     arena_reset(&batch->arena);
     arena_reset(&batch->states);
     batch->next = NULL;
@@ -168,13 +170,13 @@ void batch_event_put(struct batch *batch, uint32_t problem, struct bytes event,
     struct batch_event *entry = find_or_add(batch, problem, event);
 
     entry->state = arena_copy(&batch->states, state, size);
-    CHECK(entry->state != NULL);
+    CHECK(entry->state != NULL && batch->effect_count > 0);
+    entry->last = &batch->effects[batch->effect_count - 1];
     if (earlier != NULL)
         entry->earlier = earlier;
     if (decision.size > 0) {
-        CHECK(batch->effect_count > 0);
         entry->decision = decision;
-        entry->decision_effect = &batch->effects[batch->effect_count - 1];
+        entry->decision_effect = entry->last;
     }
 }
 
@@ -186,6 +188,7 @@ void batch_event_del(struct batch *batch, uint32_t problem, struct bytes event)
     entry->decision = bytes_of(NULL, 0);
     entry->decision_effect = NULL;
     entry->earlier = NULL;
+    entry->last = NULL;
 }
 
 void batch_resolve(struct batch *batch)
@@ -199,8 +202,20 @@ void batch_resolve(struct batch *batch)
         state = (struct event_state *)(batch->states.data +
                 ((const uint8_t *)entry->state - batch->states.data));
         state->decision = entry->earlier->sequence;
+        batch_pin(batch, state->decision);
         entry->earlier = NULL;
     }
+}
+
+void batch_pin(struct batch *batch, uint64_t sequence)
+{
+    if (sequence < atomic_load(&batch->pin))
+        atomic_store(&batch->pin, sequence);
+}
+
+void batch_unpin(struct batch *batch)
+{
+    atomic_store(&batch->pin, UINT64_MAX);
 }
 
 void batch_due(struct batch *batch, uint32_t problem, nanos deadline,

@@ -80,6 +80,7 @@ struct batch_event {
     struct bytes decision;
     const struct batch_effect *decision_effect;
     const struct batch_effect *earlier;
+    const struct batch_effect *last; /* its newest record in this batch */
 };
 
 struct batch {
@@ -100,6 +101,10 @@ struct batch {
     bool has_relaxed; /* some reply may go early */
     _Atomic bool early; /* and the socket's thread has sent those */
     _Atomic int stage; /* enum batch_stage */
+    /* Smallest sequence of a Decision on disk that this batch counts on:
+     * retention leaves it and all after it alone until the next batch of the
+     * thread takes over. UINT64_MAX = none. */
+    _Atomic uint64_t pin;
     struct batch *next; /* in a queue */
 };
 
@@ -123,6 +128,10 @@ struct batch_event *batch_find(
 
 /* The batch before this one is on disk: its sequences are known now. */
 void batch_resolve(struct batch *batch);
+
+/* The batch counts on this Decision record. */
+void batch_pin(struct batch *batch, uint64_t sequence);
+void batch_unpin(struct batch *batch);
 
 /* Effects. All bytes must lie in the batch's arena; `earlier` is the effect of
  * the event's Decision record in the batch before this one, or NULL. */

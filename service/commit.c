@@ -22,9 +22,15 @@ struct committer {
     struct batch *first, *last; /* submitted */
     bool stopping;
     struct settings settings; /* under the lock */
+    struct retention_host *hosts; /* [host_count], by number */
+    uint32_t host_count;
+    struct batch **watched; /* [watched_count]; under the lock */
+    uint32_t watched_count;
     struct ledger *ledger;
     struct mailbox *done;
     _Atomic bool full;
+    _Atomic bool stuck;
+    _Atomic uint64_t retired; /* Decisions up to here may be gone */
     _Atomic uint64_t sequence;
 };
 
@@ -83,6 +89,7 @@ static int write_event(
     memcpy(&state, entry->state,
             offsetof(struct event_state, marks) +
                     entry->state->mark_count * sizeof(state.marks[0]));
+    state.last = entry->last->sequence;
     if (entry->decision_effect != NULL)
         state.decision = entry->decision_effect->sequence;
     return event_put(
@@ -187,9 +194,29 @@ static void set_full(struct committer *committer, bool full, const char *why)
         diag(DIAG_INFO, "storage.room", "refusing=false");
 }
 
+/* Lets a Decision go, unless a batch counts on it. An engine thread pins it
+ * before it looks at `retired`, this thread sets `retired` before it looks at
+ * the pins: one of them sees the other. A no leaves `retired` too high for a
+ * moment only if the event was one that may go. */
+static bool retire(void *self, uint64_t sequence)
+{
+    struct committer *committer = self;
+    uint64_t before = atomic_exchange(&committer->retired, sequence);
+    bool free = true;
+
+    CHECK_ZERO(pthread_mutex_lock(&committer->lock));
+    for (uint32_t i = 0; free && i < committer->watched_count; i++)
+        free = atomic_load(&committer->watched[i]->pin) > sequence;
+    CHECK_ZERO(pthread_mutex_unlock(&committer->lock));
+    if (!free)
+        atomic_store(&committer->retired, before);
+    return free;
+}
+
 /* Makes room by retention and says whether new work may come in. */
 static void look_for_room(struct committer *committer)
 {
+    struct retention_rules rules;
     struct settings settings;
     struct store_usage usage;
     struct err err;
@@ -199,8 +226,15 @@ static void look_for_room(struct committer *committer)
 
     copy_settings(committer, &settings);
     (void)clock_gettime(CLOCK_REALTIME, &now);
-    if (retention_run(committer->ledger, settings.storage_keep,
-                (nanos)now.tv_sec * NANOS_PER_SECOND, &dropped, &err) != 0)
+    rules = (struct retention_rules){
+            .keep = settings.storage_keep,
+            .now = (nanos)now.tv_sec * NANOS_PER_SECOND,
+            .hosts = committer->hosts,
+            .host_count = committer->host_count,
+            .retire = retire,
+            .self = committer,
+    };
+    if (retention_run(committer->ledger, &rules, &dropped, &err) != 0)
         diag(DIAG_WARNING, "retention.failed", "why=\"%s\"", err.text);
     COUNT_ADD(retired, dropped);
     ledger_usage(committer->ledger, &usage);
@@ -276,12 +310,26 @@ static void free_snapshots(struct batch *batch)
     }
 }
 
+/* The next batch of its thread may count on the decisions of this one, which
+ * it knows no sequences of yet. */
+static void pin_decisions(struct batch *batch)
+{
+    for (uint32_t i = 0; i < batch->effect_count; i++) {
+        const struct batch_effect *effect = &batch->effects[i];
+        if (effect->kind != EFFECT_RECORD)
+            continue;
+        batch_pin(batch, effect->sequence);
+        return;
+    }
+}
+
 static void hand_back(struct committer *committer, struct batch *list)
 {
     atomic_store(&committer->sequence, ledger_last_appended(committer->ledger));
     while (list != NULL) {
         struct batch *next = list->next;
         free_snapshots(list);
+        pin_decisions(list);
         atomic_store_explicit(
                 &list->stage, BATCH_COMMITTED, memory_order_release);
         /* There is a place for every batch that exists. */
@@ -331,6 +379,7 @@ static bool commit_list(struct committer *committer, struct batch *list)
 
     for (;;) {
         int status = write_list(committer->ledger, list, &err);
+        atomic_store(&committer->stuck, status != 0);
         if (status == 0)
             return true;
         if (status != STATUS_STORAGE_FULL)
@@ -373,16 +422,49 @@ static void *commit_main(void *argument)
     return NULL;
 }
 
+static int compare_hosts(const void *a, const void *b)
+{
+    const struct retention_host *left = a, *right = b;
+
+    return (left->number > right->number) - (left->number < right->number);
+}
+
+static bool take_hosts(struct committer *committer, const struct config *config)
+{
+    uint32_t count = config->problem_count;
+
+    committer->hosts = calloc((size_t)count + 1, sizeof(*committer->hosts));
+    if (committer->hosts == NULL)
+        return false;
+    for (uint32_t i = 0; i < count; i++)
+        committer->hosts[i] = (struct retention_host){
+                config->problems[i]->number, config->problems[i]->state_digest};
+    qsort(committer->hosts, count, sizeof(*committer->hosts), compare_hosts);
+    committer->host_count = count;
+    return true;
+}
+
+static void free_committer(struct committer *committer)
+{
+    free(committer->hosts);
+    free(committer->watched);
+    free(committer);
+}
+
 int commit_start(struct committer **out, struct ledger *ledger,
-        const struct settings *settings, struct mailbox *done, struct err *err)
+        const struct config *config, struct mailbox *done, struct err *err)
 {
     struct committer *committer = calloc(1, sizeof(*committer));
     pthread_condattr_t attributes;
 
     if (committer == NULL)
         return err_set(err, STATUS_INTERNAL, "no memory");
+    if (!take_hosts(committer, config)) {
+        free_committer(committer);
+        return err_set(err, STATUS_INTERNAL, "no memory");
+    }
     committer->ledger = ledger;
-    committer->settings = *settings;
+    committer->settings = config->settings;
     committer->done = done;
     atomic_store(&committer->sequence, ledger_last_appended(ledger));
     CHECK_ZERO(pthread_mutex_init(&committer->lock, NULL));
@@ -392,7 +474,7 @@ int commit_start(struct committer **out, struct ledger *ledger,
     CHECK_ZERO(pthread_condattr_destroy(&attributes));
     look_for_room(committer);
     if (pthread_create(&committer->thread, NULL, commit_main, committer) != 0) {
-        free(committer);
+        free_committer(committer);
         return err_set(err, STATUS_INTERNAL, "no thread for commits");
     }
     *out = committer;
@@ -408,7 +490,28 @@ void commit_stop(struct committer *committer)
     CHECK_ZERO(pthread_join(committer->thread, NULL));
     CHECK_ZERO(pthread_cond_destroy(&committer->wake));
     CHECK_ZERO(pthread_mutex_destroy(&committer->lock));
-    free(committer);
+    free_committer(committer);
+}
+
+int commit_watch(
+        struct committer *committer, struct batch *batch, struct err *err)
+{
+    struct batch **grown;
+
+    CHECK_ZERO(pthread_mutex_lock(&committer->lock));
+    grown = realloc(committer->watched,
+            (committer->watched_count + 1) * sizeof(struct batch *));
+    if (grown != NULL) {
+        committer->watched = grown;
+        grown[committer->watched_count++] = batch;
+    }
+    CHECK_ZERO(pthread_mutex_unlock(&committer->lock));
+    return grown != NULL ? 0 : err_set(err, STATUS_INTERNAL, "no memory");
+}
+
+bool commit_retired(const struct committer *committer, uint64_t sequence)
+{
+    return sequence <= atomic_load(&committer->retired);
 }
 
 void commit_submit(struct committer *committer, struct batch *batch)
@@ -427,6 +530,11 @@ void commit_submit(struct committer *committer, struct batch *batch)
 bool commit_full(const struct committer *committer)
 {
     return atomic_load_explicit(&committer->full, memory_order_relaxed);
+}
+
+bool commit_stuck(const struct committer *committer)
+{
+    return atomic_load_explicit(&committer->stuck, memory_order_relaxed);
 }
 
 void commit_reconfigure(

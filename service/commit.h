@@ -8,7 +8,7 @@
 #ifndef SERVICE_COMMIT_H
 #define SERVICE_COMMIT_H
 
-#include "config/settings.h"
+#include "config/config.h"
 #include "service/batch.h"
 #include "service/mailbox.h"
 #include "storage/ledger.h"
@@ -16,19 +16,29 @@
 struct committer;
 
 /* `done` is told of every batch that was committed. Owned by the caller and
- * must outlive the committer. */
+ * must outlive the committer. The problems of `config` have their numbers. */
 int commit_start(struct committer **committer, struct ledger *ledger,
-        const struct settings *settings, struct mailbox *done,
+        const struct config *config, struct mailbox *done,
         struct err *err) MUST_USE;
 /* Commits what is submitted, then ends the thread. If there is no room it
  * gives up what is submitted, which was not acknowledged. */
 void commit_stop(struct committer *committer);
+
+/* Retention asks this batch, from now on, what it counts on. */
+int commit_watch(struct committer *committer, struct batch *batch,
+        struct err *err) MUST_USE;
+/* Did retention take the Decision of this sequence? Pin it before asking. */
+bool commit_retired(const struct committer *committer, uint64_t sequence);
 
 /* From the thread that owns the batch. */
 void commit_submit(struct committer *committer, struct batch *batch);
 
 /* Is there no room for new work? */
 bool commit_full(const struct committer *committer);
+/* Does something submitted wait for room? Then there is none for expiries and
+ * snapshots either, which are let in otherwise: only they let retention go
+ * on. */
+bool commit_stuck(const struct committer *committer);
 /* New settings for quota, reserve and retention. */
 void commit_reconfigure(
         struct committer *committer, const struct settings *settings);

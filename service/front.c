@@ -449,7 +449,7 @@ static int open_socket(struct front *front, struct err *err)
 
 /* Problem i goes to engine thread i mod n: worker_for() says the same. */
 static int open_shard(struct front *front, uint32_t index,
-        struct problem **problems, bool changed, struct err *err)
+        struct problem **problems, struct err *err)
 {
     uint32_t count = 0;
     struct problem **mine =
@@ -463,7 +463,7 @@ static int open_shard(struct front *front, uint32_t index,
         mine[count++] = problems[i];
     status = shard_open(&front->workers[index].shard, front->config,
             front->ledger, front->committer, &front->early, mine, count,
-            changed, worker_clock(), err);
+            worker_clock(), err);
     free(mine);
     return status;
 }
@@ -471,9 +471,7 @@ static int open_shard(struct front *front, uint32_t index,
 static int open_workers(struct front *front, struct err *err)
 {
     struct problem **problems;
-    uint64_t folded;
-    int status =
-            host_open(front->ledger, front->config, &problems, &folded, err);
+    int status = host_open(front->ledger, front->config, &problems, err);
 
     if (status != 0)
         return status;
@@ -482,7 +480,7 @@ static int open_workers(struct front *front, struct err *err)
         CHECK_ZERO(pthread_mutex_init(&worker->lock, NULL));
         status = mailbox_open(&worker->inbox, WORKER_PARCELS, err);
         if (status == 0)
-            status = open_shard(front, i, problems, folded > 0, err);
+            status = open_shard(front, i, problems, err);
     }
     free(problems);
     return status;
@@ -512,7 +510,7 @@ int front_open(struct front **out, struct ledger *ledger, struct config *config,
     if ((status = host_register(ledger, config, worker_clock(), err)) != 0 ||
             (status = mailbox_open(&front->done, boxes, err)) != 0 ||
             (status = mailbox_open(&front->early, boxes, err)) != 0 ||
-            (status = commit_start(&front->committer, ledger, &config->settings,
+            (status = commit_start(&front->committer, ledger, config,
                      &front->done, err)) != 0 ||
             (status = open_workers(front, err)) != 0 ||
             (status = open_signals(front, err)) != 0 ||

@@ -92,7 +92,7 @@ static void show_progress(void *self, uint64_t sequence, uint64_t last)
 }
 
 static int rebuild_all(struct ledger *ledger, struct problem **problems,
-        uint32_t count, uint64_t *folded, struct err *err)
+        uint32_t count, struct err *err)
 {
     struct rebuild rebuild = {.problems = problems,
             .problem_count = count,
@@ -104,7 +104,6 @@ static int rebuild_all(struct ledger *ledger, struct problem **problems,
         return status;
     status = rebuild_run(&rebuild, &reader, err);
     ledger_reader_close(&reader);
-    *folded = rebuild.folded;
     if (rebuild.damaged > 0)
         diag(DIAG_ERROR, "recovery.damaged",
                 "snapshots=%" PRIu64 " action=\"took older ones\"",
@@ -128,7 +127,7 @@ static void close_all(struct problem **problems, uint32_t count)
 }
 
 int host_open(struct ledger *ledger, const struct config *config,
-        struct problem ***out, uint64_t *folded, struct err *err)
+        struct problem ***out, struct err *err)
 {
     uint32_t count = config->problem_count;
     struct problem **problems = calloc(count + 1, sizeof(*problems));
@@ -142,7 +141,7 @@ int host_open(struct ledger *ledger, const struct config *config,
             status = STATUS_INTERNAL;
     }
     if (status == 0)
-        status = rebuild_all(ledger, problems, count, folded, err);
+        status = rebuild_all(ledger, problems, count, err);
     if (status != 0) {
         close_all(problems, count);
         return status;

@@ -13,9 +13,8 @@ int host_register(struct ledger *ledger, struct config *config, nanos now,
 
 /* Opens a problem for each spec of `config` and rebuilds its state. On success
  * *problems is a heap array in the config's order; the caller frees it and
- * closes the problems. *folded is the number of records that no snapshot
- * covered. */
+ * closes the problems. */
 int host_open(struct ledger *ledger, const struct config *config,
-        struct problem ***problems, uint64_t *folded, struct err *err) MUST_USE;
+        struct problem ***problems, struct err *err) MUST_USE;
 
 #endif

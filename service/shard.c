@@ -49,6 +49,14 @@ static int fresh_reader(struct shard *shard, struct err *err)
     return ledger_reader_renew(&shard->reader, err);
 }
 
+/* Retention must leave the event's Decision alone. One that the pending batch
+ * counts on is pinned by that batch until this one has its own pin. */
+static void pin(struct shard *shard, const struct event_state *state)
+{
+    if (state->decision != 0)
+        batch_pin(shard->open, state->decision);
+}
+
 static int journal_event_get(void *self, uint32_t problem, struct bytes event,
         struct event_state *state, struct err *err)
 {
@@ -62,12 +70,19 @@ static int journal_event_get(void *self, uint32_t problem, struct bytes event,
         memcpy(state, pending->state,
                 offsetof(struct event_state, marks) +
                         pending->state->mark_count * sizeof(state->marks[0]));
+        pin(shard, state);
         return 0;
     }
     status = fresh_reader(shard, err);
+    if (status == 0)
+        status = event_get(shard->reader.txn, problem, event, state, err);
     if (status != 0)
         return status;
-    return event_get(shard->reader.txn, problem, event, state, err);
+    pin(shard, state);
+    if (state->decision != 0 &&
+            commit_retired(shard->committer, state->decision))
+        return err_set(err, STATUS_NOT_FOUND, "event: retired");
+    return 0;
 }
 
 static int journal_decision_get(void *self, uint32_t problem,
@@ -156,6 +171,7 @@ static void retire_pending(struct shard *shard)
         return;
     if (shard->open != NULL)
         batch_resolve(shard->open);
+    batch_unpin(shard->pending);
     shard->pending = NULL;
     shard->reader_fresh = false;
 }
@@ -582,6 +598,7 @@ static void expire(struct shard *shard, struct hosted *hosted)
     struct due_list *list = shard->dues;
     size_t mark = batch->arena.used;
     uint32_t before = batch->effect_count;
+    uint64_t pinned = atomic_load(&batch->pin);
     struct err err;
     int status;
 
@@ -608,8 +625,10 @@ static void expire(struct shard *shard, struct hosted *hosted)
     /* They count as items, so that the batch has room for their effects. */
     batch->item_count += list->done_count;
     /* A batch without effects is not submitted, so it must not fill up. */
-    if (batch->effect_count == before)
+    if (batch->effect_count == before) {
         arena_release(&batch->arena, mark);
+        atomic_store(&batch->pin, pinned);
+    }
 }
 
 /* The problem's state into the open batch. False if there is no room. */
@@ -651,7 +670,7 @@ static bool snapshot_due(const struct shard *shard, const struct hosted *hosted)
 void shard_tick(struct shard *shard, nanos now)
 {
     set_now(shard, now);
-    if (!shard_ready(shard) || commit_full(shard->committer))
+    if (!shard_ready(shard) || commit_stuck(shard->committer))
         return;
     for (uint32_t i = 0; i < shard->hosted_count; i++) {
         struct hosted *hosted = &shard->hosted[i];
@@ -674,15 +693,16 @@ bool shard_snapshot_all(struct shard *shard)
 
 /* ---- life ---- */
 
+/* Every start puts each state away once, also that of an idle problem: a
+ * restart and retention begin at the oldest of the newest snapshots. */
 static int host(struct shard *shard, struct problem **problems, uint32_t count,
-        bool changed, struct err *err)
+        struct err *err)
 {
     shard->hosted = calloc(count + 1, sizeof(*shard->hosted));
     if (shard->hosted == NULL)
         return err_set(err, STATUS_INTERNAL, "no memory");
     for (uint32_t i = 0; i < count; i++)
-        shard->hosted[i] =
-                (struct hosted){problems[i], changed ? 1 : 0, shard->now};
+        shard->hosted[i] = (struct hosted){problems[i], 1, shard->now};
     shard->hosted_count = count;
     qsort(shard->hosted, count, sizeof(*shard->hosted), compare_hosted);
     return 0;
@@ -699,7 +719,7 @@ static int new_ids(struct shard *shard, struct err *err)
 int shard_open(struct shard *shard, const struct config *config,
         struct ledger *ledger, struct committer *committer,
         struct mailbox *early, struct problem **problems,
-        uint32_t problem_count, bool changed, nanos now, struct err *err)
+        uint32_t problem_count, nanos now, struct err *err)
 {
     int status;
 
@@ -714,14 +734,16 @@ int shard_open(struct shard *shard, const struct config *config,
     if (shard->spare.data == NULL || shard->dues == NULL)
         return err_set(err, STATUS_INTERNAL, "no memory");
     if ((status = new_ids(shard, err)) != 0 ||
-            (status = host(shard, problems, problem_count, changed, err)) !=
-                    0 ||
+            (status = host(shard, problems, problem_count, err)) != 0 ||
             (status = ledger_reader_open(ledger, &shard->reader, err)) != 0)
         return status;
     for (uint32_t i = 0; i < SHARD_BATCHES; i++) {
         shard->batches[i] = batch_new(config->settings.batch_items);
         if (shard->batches[i] == NULL)
             return err_set(err, STATUS_INTERNAL, "no memory for batches");
+        status = commit_watch(committer, shard->batches[i], err);
+        if (status != 0)
+            return status;
     }
     return 0;
 }

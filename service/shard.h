@@ -43,13 +43,11 @@ struct shard {
     struct due_list *dues; /* of one problem at a time */
 };
 
-/* Takes over the problems, which must be recovered; `changed`: records were
- * folded that no snapshot covers. */
+/* Takes over the problems, which must be recovered. */
 int shard_open(struct shard *shard, const struct config *config,
         struct ledger *ledger, struct committer *committer,
         struct mailbox *early, struct problem **problems,
-        uint32_t problem_count, bool changed, nanos now,
-        struct err *err) MUST_USE;
+        uint32_t problem_count, nanos now, struct err *err) MUST_USE;
 /* Frees the problems too. */
 void shard_close(struct shard *shard);
 

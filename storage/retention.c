@@ -2,130 +2,179 @@
 
 #include <stdlib.h>
 
-#define ARENA_BYTES ((size_t)8 << 20)
+#define ARENA_BYTES ((size_t)16 << 20)
 /* A map this full takes no new work: commits need free pages to copy to. */
 #define MAP_SPARE_SHARE 64
 
-/* What one run may drop, and the memory that it works with. */
+/* A problem in one run. */
+struct fate {
+    bool hosted;
+    uint64_t covered; /* sequence of its newest snapshot, 0 = none that fits */
+    uint64_t config; /* of its newest Config record */
+};
+
 struct run {
     struct ledger *ledger;
-    nanos before; /* records of an earlier time may go */
-    uint64_t limit; /* records up to this sequence may go */
-    nanos now;
-    struct arena arena;
+    const struct retention_rules *rules;
+    struct fate *fates; /* by problem number */
+    uint32_t fate_count;
+    struct arena arena; /* one record at a time */
     struct err *err;
 };
 
-/* The smallest sequence that every problem has a snapshot at or after. */
-struct snapshot_limit {
-    struct store_txn *txn;
-    uint64_t limit;
-};
+static const struct retention_host *host_of(
+        const struct retention_rules *rules, uint32_t number)
+{
+    for (uint32_t low = 0, high = rules->host_count; low < high;) {
+        uint32_t middle = low + (high - low) / 2;
+        const struct retention_host *host = &rules->hosts[middle];
+        if (host->number == number)
+            return host;
+        if (host->number < number)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
 
-static int limit_by_problem(void *self, struct bytes name, uint32_t number,
+static int add_fate(void *self, struct bytes name, uint32_t number,
         uint64_t config, struct err *err)
 {
-    struct snapshot_limit *limit = self;
+    struct run *run = self;
+    const struct retention_host *host = host_of(run->rules, number);
     struct snapshot newest;
-    int status = snapshot_at(limit->txn, number, UINT64_MAX, &newest, err);
+    int status;
 
     (void)name;
-    (void)config;
-    if (status == STATUS_NOT_FOUND)
-        limit->limit = 0;
-    else if (status != 0)
-        return status;
-    else if (newest.sequence < limit->limit)
-        limit->limit = newest.sequence;
-    return 0;
+    if (number >= run->fate_count) {
+        struct fate *grown =
+                realloc(run->fates, (2 * (size_t)number + 1) * sizeof(*grown));
+        if (grown == NULL)
+            return err_set(err, STATUS_INTERNAL, "no memory");
+        memset(grown + run->fate_count, 0,
+                (2 * (size_t)number + 1 - run->fate_count) * sizeof(*grown));
+        run->fates = grown;
+        run->fate_count = 2 * number + 1;
+    }
+    run->fates[number] =
+            (struct fate){.hosted = host != NULL, .config = config};
+    status = snapshot_at(
+            ledger_txn(run->ledger), number, UINT64_MAX, &newest, err);
+    if (status == 0 && (host == NULL || newest.digest == host->digest))
+        run->fates[number].covered = newest.sequence;
+    return status == STATUS_NOT_FOUND || status == STATUS_CORRUPT ? 0 : status;
 }
 
-static int find_limit(struct run *run)
-{
-    struct ledger_reader reader = {ledger_txn(run->ledger)};
-    struct snapshot_limit limit = {
-            reader.txn, ledger_last_appended(run->ledger)};
-    int status =
-            ledger_reader_problems(&reader, limit_by_problem, &limit, run->err);
-
-    run->limit = limit.limit;
-    return status;
-}
-
-/* May a Decision go? Its event must not wait for anything. */
-static int drop_decision(
-        struct run *run, const struct decision_record *record, bool *may)
+/* May a Decision go? Takes its event along. */
+static int drop_decision(struct run *run, const struct fate *fate,
+        uint64_t sequence, const struct record *head, bool *may)
 {
     struct store_txn *txn = ledger_txn(run->ledger);
     struct event_state state;
-    int status = event_get(
-            txn, record->head.problem, record->head.event, &state, run->err);
+    int status = event_get(txn, head->problem, head->event, &state, run->err);
 
     *may = true;
     if (status == STATUS_NOT_FOUND)
         return 0;
-    if (status != 0)
+    /* The event may be another one of the same id. */
+    if (status != 0 || state.decision != sequence)
         return status;
-    if (state.deadline > run->now && !state.expired && !state.has_reward) {
-        *may = false;
+    if (fate->hosted)
+        *may = state.last <= fate->covered &&
+                (state.deadline == 0 || !event_waits(&state, state.deadline)) &&
+                run->rules->retire(run->rules->self, sequence);
+    return *may ? event_delete(txn, head->problem, head->event, run->err) : 0;
+}
+
+/* A Config record goes, but not the last of its problem. */
+static int keep_config(struct run *run, struct fate *fate, uint64_t sequence,
+        struct config_record *record)
+{
+    struct bytes payload;
+    int status;
+
+    if (fate->config != sequence)
         return 0;
-    }
-    return event_delete(
-            txn, record->head.problem, record->head.event, run->err);
+    record->head.time = run->rules->now;
+    payload = record_encode_config(record, &run->arena);
+    if (payload.data == NULL)
+        return err_set(run->err, STATUS_INTERNAL, "no memory");
+    status = ledger_append(
+            run->ledger, RECORD_CONFIG, payload, &fate->config, run->err);
+    if (status == 0)
+        status = ledger_problem_set_config(
+                run->ledger, record->head.problem, fate->config, run->err);
+    return status;
 }
 
 /* Drops one record if it may go. */
 static int drop(struct run *run, const struct log_entry *entry, bool *may)
 {
-    union any_record record;
+    struct store_txn *txn = ledger_txn(run->ledger);
     uint64_t sequence = entry->sequence;
+    union any_record record;
+    struct fate *fate;
+    bool newest_config;
     int status;
 
     *may = false;
     arena_reset(&run->arena);
     status = record_decode(
             entry->kind, entry->payload, &run->arena, &record, run->err);
-    if (status != 0 || record.head.time >= run->before)
+    if (status != 0 || record.head.time >= run->rules->now - run->rules->keep ||
+            record.head.problem >= run->fate_count)
         return status;
+    fate = &run->fates[record.head.problem];
+    newest_config = entry->kind == RECORD_CONFIG && fate->config == sequence;
+    if (fate->hosted && sequence > fate->covered && !newest_config)
+        return 0;
     *may = true;
-    if (entry->kind == RECORD_DECISION)
-        status = drop_decision(run, &record.decision, may);
+    if (!fate->hosted && fate->covered != 0 && sequence > fate->covered) {
+        status = snapshot_drop(txn, record.head.problem, run->err);
+        fate->covered = 0;
+    }
+    if (status == 0 && entry->kind == RECORD_DECISION)
+        status = drop_decision(run, fate, sequence, &record.head, may);
+    if (status == 0 && entry->kind == RECORD_CONFIG)
+        status = keep_config(run, fate, sequence, &record.config);
     if (status != 0 || !*may)
         return status;
-    return log_delete(ledger_txn(run->ledger), sequence, run->err);
+    return log_delete(txn, sequence, run->err);
 }
 
 static int drop_all(struct run *run, uint64_t *dropped)
 {
-    uint64_t first;
-    int status = find_limit(run);
+    struct ledger_reader reader = {ledger_txn(run->ledger)};
+    uint64_t last = ledger_last_appended(run->ledger);
+    uint64_t next = 0;
+    int status = log_first(ledger_txn(run->ledger), &next, run->err);
 
     if (status == 0)
-        status = log_first(ledger_txn(run->ledger), &first, run->err);
-    while (status == 0 && first != 0 && first < run->limit &&
+        status = ledger_reader_problems(&reader, add_fate, run, run->err);
+    while (status == 0 && next != 0 && next < last &&
             *dropped < RETENTION_STEP) {
         struct log_entry entry;
         bool may = false;
-        status = log_get(ledger_txn(run->ledger), first, &entry, run->err);
+        status = log_get(ledger_txn(run->ledger), next, &entry, run->err);
         if (status == 0)
             status = drop(run, &entry, &may);
         if (!may)
             break;
-        first++;
+        next++;
         (*dropped)++;
     }
     return status;
 }
 
-int retention_run(struct ledger *ledger, nanos keep, nanos now,
+int retention_run(struct ledger *ledger, const struct retention_rules *rules,
         uint64_t *dropped, struct err *err)
 {
-    struct run run = {
-            .ledger = ledger, .before = now - keep, .now = now, .err = err};
+    struct run run = {.ledger = ledger, .rules = rules, .err = err};
     int status;
 
     *dropped = 0;
-    if (keep == 0 || keep > now)
+    if (rules->keep == 0 || rules->keep > rules->now)
         return 0;
     run.arena = arena_over(malloc(ARENA_BYTES), ARENA_BYTES);
     if (run.arena.data == NULL)
@@ -140,6 +189,7 @@ int retention_run(struct ledger *ledger, nanos keep, nanos now,
     }
     if (status != 0)
         *dropped = 0;
+    free(run.fates);
     free(run.arena.data);
     return status == STATUS_STORAGE_FULL ? 0 : status;
 }

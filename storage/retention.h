@@ -1,10 +1,15 @@
 /* What may leave the log, and when there is no room for more.
  *
- * A record may be dropped when it is older than `keep`, when every problem has
- * a snapshot at or after it, and when it is not the Decision of an event that
- * still waits: so the log that remains is a suffix, and a suffix with a
- * snapshot at its start is all that a fold needs. A Decision takes its event's
- * entry along; feedback for it is then feedback for an unknown event. */
+ * The log that remains is a suffix; with each problem's newest snapshot it is
+ * all that a fold needs. So a record may be dropped when it is older than
+ * `keep` and its problem has a snapshot, of the settings of today, at or after
+ * it. A Decision must not wait for its deadline either, and the newest record
+ * about its event must be in the snapshot too; it takes its event's entry
+ * along, and feedback for it is then feedback for an unknown event. A Config
+ * record that is its problem's newest is written again before it goes.
+ *
+ * A problem that is not hosted any more holds nothing up: its records go when
+ * they are old, and its snapshots with the first that they do not cover. */
 #ifndef STORAGE_RETENTION_H
 #define STORAGE_RETENTION_H
 
@@ -13,10 +18,26 @@
 /* Most records that one call drops: it runs between two group commits. */
 #define RETENTION_STEP 10000u
 
-/* Drops records with a time before now - keep, oldest first, in a transaction
- * of its own; keep 0 = never. *dropped is how many. STORAGE_FULL is no
- * failure of the store: the next call tries again. */
-int retention_run(struct ledger *ledger, nanos keep, nanos now,
+/* A problem that is hosted, and what its state depends on. */
+struct retention_host {
+    uint32_t number;
+    uint64_t digest;
+};
+
+struct retention_rules {
+    nanos keep; /* 0 = for ever */
+    nanos now;
+    const struct retention_host *hosts; /* [host_count], by number */
+    uint32_t host_count;
+    /* May the Decision of this sequence go? The engine threads say no while
+     * they count on it, and do not find it any more after a yes. */
+    bool (*retire)(void *self, uint64_t sequence);
+    void *self;
+};
+
+/* Drops records, oldest first, in a transaction of its own. *dropped is how
+ * many. STORAGE_FULL is no failure of the store: the next call tries again. */
+int retention_run(struct ledger *ledger, const struct retention_rules *rules,
         uint64_t *dropped, struct err *err) MUST_USE;
 
 /* Why there is no room for new work: a sentence; NULL if there is room.

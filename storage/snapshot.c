@@ -106,9 +106,9 @@ int snapshot_at(struct store_txn *txn, uint32_t problem, uint64_t sequence,
     return status;
 }
 
-/* The oldest snapshot, if there are more than are kept; else NOT_FOUND. */
-static int surplus(struct store_txn *txn, uint32_t problem, uint64_t *sequence,
-        struct err *err)
+/* The oldest snapshot, if there are more than `kept`; else NOT_FOUND. */
+static int surplus(struct store_txn *txn, uint32_t problem, unsigned kept,
+        uint64_t *sequence, struct err *err)
 {
     struct store_cursor *cursor;
     struct bytes key, value;
@@ -126,15 +126,16 @@ static int surplus(struct store_txn *txn, uint32_t problem, uint64_t *sequence,
     cursor->call->cursor_close(cursor);
     if (status != 0 && status != STATUS_NOT_FOUND)
         return status;
-    return seen > SNAPSHOTS_KEPT ? 0 : STATUS_NOT_FOUND;
+    return seen > kept ? 0 : STATUS_NOT_FOUND;
 }
 
-int snapshot_prune(struct store_txn *txn, uint32_t problem, struct err *err)
+static int keep_only(
+        struct store_txn *txn, uint32_t problem, unsigned kept, struct err *err)
 {
     for (;;) {
         uint8_t key[SNAPSHOT_KEY_BYTES];
         uint64_t sequence = 0;
-        int status = surplus(txn, problem, &sequence, err);
+        int status = surplus(txn, problem, kept, &sequence, err);
         if (status == STATUS_NOT_FOUND)
             return 0;
         if (status == 0) {
@@ -145,4 +146,14 @@ int snapshot_prune(struct store_txn *txn, uint32_t problem, struct err *err)
         if (status != 0)
             return status;
     }
+}
+
+int snapshot_prune(struct store_txn *txn, uint32_t problem, struct err *err)
+{
+    return keep_only(txn, problem, SNAPSHOTS_KEPT, err);
+}
+
+int snapshot_drop(struct store_txn *txn, uint32_t problem, struct err *err)
+{
+    return keep_only(txn, problem, 0, err);
 }

@@ -26,5 +26,8 @@ int snapshot_at(struct store_txn *txn, uint32_t problem, uint64_t sequence,
 /* Deletes all but the newest SNAPSHOTS_KEPT. */
 int snapshot_prune(
         struct store_txn *txn, uint32_t problem, struct err *err) MUST_USE;
+/* Deletes all. */
+int snapshot_drop(
+        struct store_txn *txn, uint32_t problem, struct err *err) MUST_USE;
 
 #endif

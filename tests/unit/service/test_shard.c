@@ -1,10 +1,13 @@
 /* A shard, its committer and a store on disk in one thread's hands, with a
  * clock that the test sets: what rued does between its socket and its disk. */
 #include "proto/rue.pb-c.h"
+#include "replay/verify.h"
 #include "service/host.h"
 #include "service/shard.h"
 
 #include "tests/unit/storage/scratch.h"
+
+#include <poll.h>
 
 #define BOXES 16u
 
@@ -28,7 +31,6 @@ static void start(const char *text)
 {
     struct store_settings settings = {.map_bytes = 64 * MIB, .no_sync = true};
     struct problem **problems;
-    uint64_t folded;
 
     config = config_parse("test", bytes_of_text(text), &err);
     ck_assert_msg(config != NULL, "%s", err.text);
@@ -36,10 +38,10 @@ static void start(const char *text)
     OK(host_register(ledger, config, now, &err));
     OK(mailbox_open(&done, BOXES, &err));
     OK(mailbox_open(&early, BOXES, &err));
-    OK(commit_start(&committer, ledger, &config->settings, &done, &err));
-    OK(host_open(ledger, config, &problems, &folded, &err));
+    OK(commit_start(&committer, ledger, config, &done, &err));
+    OK(host_open(ledger, config, &problems, &err));
     OK(shard_open(&shard, config, ledger, committer, &early, problems,
-            config->problem_count, folded > 0, now, &err));
+            config->problem_count, now, &err));
     free(problems);
 }
 
@@ -75,6 +77,11 @@ static void teardown(void)
     scratch_remove(&scratch);
 }
 
+static void pause_ms(int ms)
+{
+    (void)poll(NULL, 0, ms);
+}
+
 /* Takes the batches that are on disk, as the socket's thread does; keeps the
  * last reply. */
 static void answer(void)
@@ -103,7 +110,7 @@ static void settle(void)
         answer();
         if (shard_idle(&shard))
             return;
-        (void)usleep(200);
+        pause_ms(1);
     }
     ck_abort_msg("the batches do not come back");
 }
@@ -298,6 +305,232 @@ START_TEST(deadlines_stay_apart_while_the_clock_is_behind)
 }
 END_TEST
 
+/* ---- retention ---- */
+
+#define KEEPING "snapshot: {every: 60s}\n"
+
+static uint64_t first_record(void)
+{
+    struct ledger_reader reader;
+    uint64_t first;
+
+    OK(ledger_reader_open(ledger, &reader, &err));
+    OK(log_first(reader.txn, &first, &err));
+    ledger_reader_close(&reader);
+    return first;
+}
+
+/* Lets retention have its turns: the committer looks for what may go when it
+ * is idle. The test's clock is in 1970, so that everything is old for it but
+ * Config records that it wrote again. */
+static uint64_t retain(void)
+{
+    struct settings settings = config->settings;
+    uint64_t before, first = first_record();
+
+    settings.storage_keep = 3600 * NANOS_PER_SECOND;
+    commit_reconfigure(committer, &settings);
+    do {
+        before = first;
+        pause_ms(300);
+        first = first_record();
+    } while (first != before);
+    settings.storage_keep = 0;
+    commit_reconfigure(committer, &settings);
+    pause_ms(150);
+    return first;
+}
+
+static uint64_t state_of(const char *problem)
+{
+    uint64_t hash;
+
+    ck_assert(problem_state_hash(
+            shard_find(&shard, bytes_of_text(problem))->problem, &hash));
+    return hash;
+}
+
+static void all_is_well(void)
+{
+    struct verify_report report;
+
+    OK(verify_run(ledger, NULL, &report, &err));
+    ck_assert_msg(report.finding_count == 0, "%s", report.findings[0]);
+    verify_free(&report);
+}
+
+static void decide_many(const char *problem, int from, int to)
+{
+    char event[32];
+
+    for (int i = from; i < to; i++) {
+        (void)snprintf(event, sizeof(event), "e%d", i);
+        now++;
+        decide(problem, event);
+    }
+}
+
+/* The newest snapshot is older than the feedback, and the feedback needs the
+ * Decision. */
+START_TEST(retention_keeps_the_decision_of_a_feedback_after_the_snapshot)
+{
+    uint64_t state;
+
+    setup(KEEPING ONE_PROBLEM);
+    decide_many("p", 0, 20);
+    now += 61 * NANOS_PER_SECOND;
+    tick();
+    report("p", "e15", 1.0);
+    decide_many("p", 20, 22);
+    ck_assert_uint_le(retain(), 17);
+    state = state_of("p");
+    restart(KEEPING ONE_PROBLEM);
+    ck_assert_uint_eq(state_of("p"), state);
+    all_is_well();
+    teardown();
+}
+END_TEST
+
+/* The feedback is in a batch on its way when its Decision may go. */
+START_TEST(retention_keeps_the_decision_of_a_feedback_on_its_way)
+{
+    uint64_t state;
+
+    setup(KEEPING ONE_PROBLEM);
+    decide_many("p", 0, 20);
+    now += 61 * NANOS_PER_SECOND;
+    shard_tick(&shard, now);
+    shard_submit(&shard);
+    while (!shard_ready(&shard))
+        answer();
+    report_later("p", "e0", 1.0);
+    ck_assert_uint_le(retain(), 2);
+    settle();
+    ck_assert(!reply->feedback[0]->held);
+    state = state_of("p");
+    restart(KEEPING ONE_PROBLEM);
+    ck_assert_uint_eq(state_of("p"), state);
+    all_is_well();
+    teardown();
+}
+END_TEST
+
+/* Feedback for what is gone is that of an orphan; the id may be used again. */
+START_TEST(what_retention_took_is_unknown)
+{
+    uint64_t state;
+
+    setup(KEEPING ONE_PROBLEM);
+    decide_many("p", 0, 5);
+    now += 61 * NANOS_PER_SECOND;
+    tick();
+    ck_assert_uint_gt(retain(), 5);
+    report("p", "e0", 1.0);
+    ck_assert(reply->feedback[0]->held);
+    decide("p", "e0");
+    ck_assert(!reply->decision[0]->has_repeated_answer);
+    state = state_of("p");
+    restart(KEEPING ONE_PROBLEM);
+    ck_assert_uint_eq(state_of("p"), state);
+    all_is_well();
+    teardown();
+}
+END_TEST
+
+START_TEST(an_event_that_waits_is_kept_until_it_expired)
+{
+    setup(KEEPING ONE_PROBLEM);
+    decide_many("p", 0, 20);
+    restart(KEEPING ONE_PROBLEM);
+    (void)retain();
+    now += 61 * NANOS_PER_SECOND;
+    tick();
+    ck_assert_uint_eq(counters_of("p")->expired, 20);
+    teardown();
+}
+END_TEST
+
+#define TWO_PROBLEMS                                                           \
+    ONE_PROBLEM "  - name: idle\n    context: [a]\n"                           \
+                "    actions: [x, y]\n"
+
+START_TEST(an_idle_problem_does_not_hold_retention_up)
+{
+    setup(KEEPING TWO_PROBLEMS);
+    decide_many("p", 0, 20);
+    now += 61 * NANOS_PER_SECOND;
+    tick();
+    ck_assert_uint_gt(retain(), 20);
+    all_is_well();
+    teardown();
+}
+END_TEST
+
+START_TEST(a_problem_that_is_no_longer_hosted_does_not_hold_retention_up)
+{
+    setup(KEEPING TWO_PROBLEMS);
+    decide_many("p", 0, 5);
+    decide_many("idle", 0, 20);
+    restart(KEEPING ONE_PROBLEM);
+    now += 61 * NANOS_PER_SECOND;
+    tick();
+    decide_many("p", 5, 6);
+    ck_assert_uint_gt(retain(), 25);
+    all_is_well();
+    restart(KEEPING TWO_PROBLEMS);
+    ck_assert_uint_eq(counters_of("p")->decisions, 6);
+    decide("idle", "e0");
+    all_is_well();
+    teardown();
+}
+END_TEST
+
+/* Expiries and snapshots are what lets retention make room. */
+START_TEST(a_store_at_its_quota_gets_room_again)
+{
+    struct settings settings;
+
+    setup(KEEPING ONE_PROBLEM);
+    decide_many("p", 0, 20);
+    settings = config->settings;
+    settings.storage_quota = 1;
+    settings.storage_keep = 3600 * NANOS_PER_SECOND;
+    commit_reconfigure(committer, &settings);
+    while (!commit_full(committer))
+        pause_ms(1);
+    now += 61 * NANOS_PER_SECOND;
+    tick();
+    ck_assert_uint_eq(counters_of("p")->expired, 20);
+    pause_ms(500);
+    ck_assert_uint_gt(first_record(), 20);
+    teardown();
+}
+END_TEST
+
+/* The state is folded anew from what is there. */
+START_TEST(settings_of_another_policy_learn_from_what_is_kept)
+{
+    static const char other[] =
+            KEEPING ONE_PROBLEM "    policy: {learner: tsallis-inf}\n";
+
+    setup(KEEPING ONE_PROBLEM);
+    decide_many("p", 0, 20);
+    now += 61 * NANOS_PER_SECOND;
+    tick();
+    decide_many("p", 20, 30);
+    report("p", "e5", 1.0);
+    report("p", "e25", 1.0);
+    (void)retain();
+    restart(other);
+    ck_assert_uint_ge(counters_of("p")->learned, 1);
+    ck_assert_uint_ge(counters_of("p")->decisions, 10);
+    now += 61 * NANOS_PER_SECOND;
+    tick();
+    all_is_well();
+    teardown();
+}
+END_TEST
+
 /* ---- limits ---- */
 
 #define NAMED_PROBLEM                                                          \
@@ -363,6 +596,7 @@ int main(void)
     Suite *suite = suite_create("shard");
     TCase *time = tcase_create("time");
     TCase *limits = tcase_create("limits");
+    TCase *retention = tcase_create("retention");
 
     tcase_set_timeout(time, 60);
     tcase_add_test(time, an_idle_shard_stays_ready);
@@ -372,5 +606,19 @@ int main(void)
     suite_add_tcase(suite, time);
     tcase_add_test(limits, the_largest_decision_is_learned_and_recovered);
     suite_add_tcase(suite, limits);
+    tcase_set_timeout(retention, 60);
+    tcase_add_test(retention,
+            retention_keeps_the_decision_of_a_feedback_after_the_snapshot);
+    tcase_add_test(
+            retention, retention_keeps_the_decision_of_a_feedback_on_its_way);
+    tcase_add_test(retention, what_retention_took_is_unknown);
+    tcase_add_test(retention, an_event_that_waits_is_kept_until_it_expired);
+    tcase_add_test(retention, an_idle_problem_does_not_hold_retention_up);
+    tcase_add_test(retention,
+            a_problem_that_is_no_longer_hosted_does_not_hold_retention_up);
+    tcase_add_test(retention, a_store_at_its_quota_gets_room_again);
+    tcase_add_test(
+            retention, settings_of_another_policy_learn_from_what_is_kept);
+    suite_add_tcase(suite, retention);
     return run_suite(suite);
 }

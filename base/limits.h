@@ -11,6 +11,9 @@
 #define REQUEST_ITEMS_MAX 1024u
 /* Actions of one decision, and of a catalogue. */
 #define ACTIONS_MAX 1024u
+/* Actions of all decides of one request together: what the client unpacks of
+ * the reply stays below its 16 MiB. */
+#define REQUEST_PLACES_MAX 131072u
 /* Dense columns of a context or an action. */
 #define COLUMNS_MAX 4096u
 /* Named features of one context or action. */

@@ -5,9 +5,6 @@
 
 #include <stdlib.h>
 
-/* What the largest request may take of the arena: its views, records and
- * replies. A batch with less room than this takes no further request. */
-#define REQUEST_ARENA_BYTES (24 * MESSAGE_BYTES_MAX)
 /* Room for requests of ordinary size beside that. */
 #define ITEM_ARENA_BYTES 16384
 static uint32_t table_size_for(uint32_t events)

@@ -25,6 +25,11 @@
 /* Snapshots of one batch; the rest goes with a later one. */
 #define SNAPSHOTS_MAX 64u
 
+/* What one request may take of the arena: its views, records and reply. A
+ * batch with less room than this takes no further request, and a request that
+ * might need more is refused before its first step. */
+#define REQUEST_ARENA_BYTES (64 * MESSAGE_BYTES_MAX)
+
 enum batch_stage {
     BATCH_FREE,
     BATCH_OPEN,

@@ -278,6 +278,7 @@ struct handling {
     struct reply reply;
     struct journal journal;
     struct arena *arena;
+    size_t mark; /* of the arena, before this request */
 };
 
 static void count_answer(enum status status, bool repeated)
@@ -406,6 +407,58 @@ static bool changes_something(const struct request *request)
             request->activate_count > 0;
 }
 
+/* ---- what a request needs ---- */
+
+/* Arena bytes of a step, of its record and of its part of the reply, at most:
+ * views, protobuf-c's structs and packed bytes, counted by hand with a margin
+ * for alignment. */
+#define ITEM_BYTES   4096u
+#define PLACE_BYTES  384u
+#define NAMED_BYTES  192u
+#define EXPERT_BYTES 512u
+#define VALUE_BYTES  8u
+
+static size_t need_of_question(
+        const struct problem_spec *spec, const struct question *question)
+{
+    size_t places =
+            question->action_count > 0 ? question->action_count : spec->slots;
+    size_t named = question->named_count;
+    size_t values = (size_t)question->shared.rows * question->shared.columns +
+            (size_t)question->action_features.rows *
+                    question->action_features.columns;
+    bool experts = question->experts || spec->settings.log_experts;
+
+    for (uint32_t i = 0; i < question->action_named_count; i++)
+        named += question->action_named[i].named_count;
+    return ITEM_BYTES + places * PLACE_BYTES + named * NAMED_BYTES +
+            values * VALUE_BYTES +
+            (size_t)question->group_count * ID_BYTES_MAX +
+            (spec->group_count + 1) *
+            (size_t)(experts ? EXPERT_BYTES : VALUE_BYTES);
+}
+
+/* Items are logged together or not at all, so a request that might not fit is
+ * refused as a whole, before the first. */
+static bool request_fits(const struct handling *handling)
+{
+    const struct request *request = &handling->request;
+    const struct problem_spec *spec = handling->hosted->problem->spec;
+    size_t places = 0;
+    size_t need = handling->arena->used - handling->mark +
+            policy_scratch(&spec->policy) +
+            (size_t)(request->feedback_count + request->activate_count) *
+                    ITEM_BYTES;
+
+    for (uint32_t i = 0; i < request->decide_count; i++) {
+        const struct question *question = &request->decide[i];
+        places += question->action_count > 0 ? question->action_count
+                                             : spec->slots;
+        need += need_of_question(spec, question);
+    }
+    return places <= REQUEST_PLACES_MAX && need <= REQUEST_ARENA_BYTES;
+}
+
 static void run_request(struct handling *handling)
 {
     const struct request *request = &handling->request;
@@ -423,6 +476,12 @@ static void run_request(struct handling *handling)
         COUNT(refused_full);
         refuse(handling, STATUS_STORAGE_FULL,
                 status_sentence(STATUS_STORAGE_FULL));
+        return;
+    }
+    if (handling->hosted != NULL && !request_fits(handling)) {
+        refuse(handling, STATUS_INVALID,
+                "request: too many actions or features over all its decides; "
+                "ask in smaller requests");
         return;
     }
     if (!handle_decides(handling) || !handle_feedbacks(handling) ||
@@ -460,7 +519,8 @@ static void finish(struct handling *handling, struct exchange *exchange)
 
     exchange->reply = wire_reply_encode(&handling->reply, handling->arena);
     if (exchange->reply.data == NULL) {
-        /* What was recorded stands; the client asks again by event id. */
+        /* request_fits() does not let it come to this. What was recorded
+         * stands; the client asks again by event id. */
         arena_reset(&handling->shard->spare);
         refuse(handling, STATUS_BUSY, "the answer is too large to hold now");
         exchange->reply =
@@ -497,6 +557,7 @@ void shard_handle(struct shard *shard, const struct bytes *envelope,
             .shard = shard,
             .journal = journal_of(shard),
             .arena = &batch->arena,
+            .mark = batch->arena.used,
     };
     struct exchange *exchange;
     struct err err;

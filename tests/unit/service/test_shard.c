@@ -575,6 +575,48 @@ static void decide_named(const char *event, size_t actions)
     settle();
 }
 
+#define WIDE_ACTIONS 1000
+#define WIDE_DECIDES (REQUEST_PLACES_MAX / WIDE_ACTIONS)
+
+/* `count` decides over a catalogue of many actions, in one request. */
+static void decide_wide(uint32_t count)
+{
+    Rue__Request *message = request("p");
+    static Rue__Decide decides[REQUEST_ITEMS_MAX];
+    static Rue__Decide *list[REQUEST_ITEMS_MAX];
+
+    for (uint32_t i = 0; i < count; i++) {
+        rue__decide__init(&decides[i]);
+        list[i] = &decides[i];
+    }
+    message->n_decide = count;
+    message->decide = list;
+    hand_in(message);
+    settle();
+}
+
+START_TEST(a_request_is_logged_as_a_whole_or_not_at_all)
+{
+    static char text[WIDE_ACTIONS * 80];
+    size_t used = (size_t)snprintf(text, sizeof(text),
+            "batch_items: 1\nproblems:\n  - name: p\n    actions:\n");
+
+    for (int i = 0; i < WIDE_ACTIONS; i++)
+        used += (size_t)snprintf(
+                text + used, sizeof(text) - used, "      - a%062d\n", i);
+    setup(text);
+    for (uint32_t i = 1; i <= 2; i++) {
+        decide_wide(WIDE_DECIDES);
+        ck_assert_int_eq(reply->status, RUE__STATUS__OK);
+        ck_assert_uint_eq(counters_of("p")->decisions, i * WIDE_DECIDES);
+    }
+    decide_wide(WIDE_DECIDES + 1);
+    ck_assert_int_eq(reply->status, RUE__STATUS__INVALID);
+    ck_assert_uint_eq(counters_of("p")->decisions, 2 * WIDE_DECIDES);
+    teardown();
+}
+END_TEST
+
 /* What is logged can be read again: by its feedback, and by a restart. */
 START_TEST(the_largest_decision_is_learned_and_recovered)
 {
@@ -605,6 +647,7 @@ int main(void)
     tcase_add_test(time, deadlines_stay_apart_while_the_clock_is_behind);
     suite_add_tcase(suite, time);
     tcase_add_test(limits, the_largest_decision_is_learned_and_recovered);
+    tcase_add_test(limits, a_request_is_logged_as_a_whole_or_not_at_all);
     suite_add_tcase(suite, limits);
     tcase_set_timeout(retention, 60);
     tcase_add_test(retention,

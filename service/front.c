@@ -85,7 +85,14 @@ static void answer_batches(struct front *front)
 
 /* ---- requests ---- */
 
-/* The engine thread of a problem: by its place in the config. */
+/* The engine thread of a problem: by its number, which a reload that moves it
+ * in the file does not change. */
+static uint32_t worker_of(
+        const struct front *front, const struct problem_spec *spec)
+{
+    return spec->number % front->worker_count;
+}
+
 static struct worker *worker_for(struct front *front, struct parcel *parcel)
 {
     struct bytes name;
@@ -95,7 +102,8 @@ static struct worker *worker_for(struct front *front, struct parcel *parcel)
     name = wire_request_peek_problem(parcel_body(parcel));
     for (uint32_t i = 0; i < front->config->problem_count; i++)
         if (bytes_equal(front->config->problems[i]->name, name))
-            return &front->workers[i % front->worker_count];
+            return &front->workers[worker_of(
+                    front, front->config->problems[i])];
     return &front->workers[0];
 }
 
@@ -216,7 +224,12 @@ static int reload_shards(
 
     lock_all(front);
     for (uint32_t i = 0; status == 0 && i < front->worker_count; i++)
-        status = shard_reload(&front->workers[i].shard, config, err);
+        status = shard_reload_prepare(&front->workers[i].shard, config, err);
+    for (uint32_t i = 0; i < front->worker_count; i++)
+        if (status == 0)
+            shard_reload(&front->workers[i].shard, config);
+        else
+            shard_reload_cancel(&front->workers[i].shard);
     unlock_all(front);
     return status;
 }
@@ -447,7 +460,6 @@ static int open_socket(struct front *front, struct err *err)
     return 0;
 }
 
-/* Problem i goes to engine thread i mod n: worker_for() says the same. */
 static int open_shard(struct front *front, uint32_t index,
         struct problem **problems, struct err *err)
 {
@@ -458,9 +470,9 @@ static int open_shard(struct front *front, uint32_t index,
 
     if (mine == NULL)
         return err_set(err, STATUS_INTERNAL, "no memory");
-    for (uint32_t i = index; i < front->config->problem_count;
-            i += front->worker_count)
-        mine[count++] = problems[i];
+    for (uint32_t i = 0; i < front->config->problem_count; i++)
+        if (worker_of(front, front->config->problems[i]) == index)
+            mine[count++] = problems[i];
     status = shard_open(&front->workers[index].shard, front->config,
             front->ledger, front->committer, &front->early, mine, count,
             worker_clock(), err);

@@ -192,11 +192,43 @@ static void open_batch(struct shard *shard)
     }
 }
 
+/* The problem's new settings into the open batch. */
+static void append_config(struct shard *shard, const struct problem_spec *spec)
+{
+    struct config_record record = {
+            .head = {RECORD_CONFIG, spec->number, shard->now, {NULL, 0}},
+            .name = spec->name,
+            .settings = spec->text,
+            .shape = spec->shape_digest,
+    };
+    struct bytes payload = record_encode_config(&record, &shard->open->arena);
+
+    /* Settings come from a file of at most 16 MiB. */
+    CHECK(payload.data != NULL);
+    batch_append(shard->open, RECORD_CONFIG, spec->number, payload);
+    shard->open->item_count++;
+}
+
+/* Settings that a reload changed are logged before the next request. */
+static void note_configs(struct shard *shard)
+{
+    for (uint32_t i = 0; i < shard->hosted_count && shard->unnoted > 0; i++) {
+        struct hosted *hosted = &shard->hosted[i];
+        if (!hosted->unnoted || !batch_has_room(shard->open))
+            continue;
+        append_config(shard, hosted->problem->spec);
+        hosted->unnoted = false;
+        shard->unnoted--;
+    }
+}
+
 bool shard_ready(struct shard *shard)
 {
     retire_pending(shard);
     if (shard->open == NULL)
         open_batch(shard);
+    if (shard->open != NULL && shard->unnoted > 0)
+        note_configs(shard);
     return shard->open != NULL && batch_has_room(shard->open);
 }
 
@@ -763,7 +795,9 @@ static int host(struct shard *shard, struct problem **problems, uint32_t count,
     if (shard->hosted == NULL)
         return err_set(err, STATUS_INTERNAL, "no memory");
     for (uint32_t i = 0; i < count; i++)
-        shard->hosted[i] = (struct hosted){problems[i], 1, shard->now};
+        shard->hosted[i] = (struct hosted){.problem = problems[i],
+                .changes = 1,
+                .snapshot_at = shard->now};
     shard->hosted_count = count;
     qsort(shard->hosted, count, sizeof(*shard->hosted), compare_hosted);
     return 0;
@@ -828,66 +862,59 @@ static int respec(
         struct hosted *hosted, const struct problem_spec *spec, struct err *err)
 {
     size_t size = problem_save_size(hosted->problem);
-    struct problem *problem = problem_open(spec, err);
     uint8_t *state = malloc(size);
     struct writer writer = writer_over(state, size);
     int status;
 
-    if (problem == NULL || state == NULL) {
-        problem_close(problem);
+    hosted->next = problem_open(spec, err);
+    if (hosted->next == NULL || state == NULL) {
         free(state);
         return err_set(err, STATUS_INTERNAL, "no memory");
     }
     problem_save(hosted->problem, &writer);
-    status = problem_load(problem, writer_bytes(&writer), err);
+    status = problem_load(hosted->next, writer_bytes(&writer), err);
     free(state);
-    if (status != 0) {
-        problem_close(problem);
-        return status;
-    }
-    problem_close(hosted->problem);
-    hosted->problem = problem;
-    return 0;
+    return status;
 }
 
-/* Notes the problem's new settings in the log. */
-static int append_config(
-        struct shard *shard, const struct problem_spec *spec, struct err *err)
-{
-    struct config_record record = {
-            .head = {RECORD_CONFIG, spec->number, shard->now, {NULL, 0}},
-            .name = spec->name,
-            .settings = spec->text,
-            .shape = spec->shape_digest,
-    };
-    struct bytes payload;
-
-    if (!shard_ready(shard))
-        return err_set(err, STATUS_BUSY, "too much is under way");
-    payload = record_encode_config(&record, &shard->open->arena);
-    if (payload.data == NULL)
-        return err_set(err, STATUS_BUSY, "the settings are too long");
-    batch_append(shard->open, RECORD_CONFIG, spec->number, payload);
-    return 0;
-}
-
-int shard_reload(
+int shard_reload_prepare(
         struct shard *shard, const struct config *config, struct err *err)
 {
     for (uint32_t i = 0; i < shard->hosted_count; i++) {
         struct hosted *hosted = &shard->hosted[i];
         const struct problem_spec *old = hosted->problem->spec;
         const struct problem_spec *new = config_problem(config, old->name);
-        int status = 0;
+        int status;
         CHECK(new != NULL &&new->number == old->number);
-        if (!bytes_equal(old->text, new->text))
-            status = append_config(shard, new, err);
-        if (status == 0)
-            status = respec(hosted, new, err);
+        status = respec(hosted, new, err);
         if (status != 0)
             return status;
+    }
+    return 0;
+}
+
+void shard_reload_cancel(struct shard *shard)
+{
+    for (uint32_t i = 0; i < shard->hosted_count; i++) {
+        problem_close(shard->hosted[i].next);
+        shard->hosted[i].next = NULL;
+    }
+}
+
+void shard_reload(struct shard *shard, const struct config *config)
+{
+    for (uint32_t i = 0; i < shard->hosted_count; i++) {
+        struct hosted *hosted = &shard->hosted[i];
+        CHECK(hosted->next != NULL);
+        if (!bytes_equal(
+                    hosted->problem->spec->text, hosted->next->spec->text)) {
+            shard->unnoted += !hosted->unnoted;
+            hosted->unnoted = true;
+        }
+        problem_close(hosted->problem);
+        hosted->problem = hosted->next;
+        hosted->next = NULL;
         hosted->changes++;
     }
     shard->config = config;
-    return 0;
 }

@@ -19,8 +19,10 @@
 /* A problem and when its state was last put away. */
 struct hosted {
     struct problem *problem;
+    struct problem *next; /* under its new settings, while a reload lasts */
     uint64_t changes; /* records since its last snapshot */
     nanos snapshot_at;
+    bool unnoted; /* its settings must still be logged */
 };
 
 struct due_list;
@@ -29,6 +31,7 @@ struct shard {
     const struct config *config;
     struct hosted *hosted; /* [hosted_count], sorted by problem name */
     uint32_t hosted_count;
+    uint32_t unnoted; /* hosted problems that are */
     struct ledger_reader reader;
     struct committer *committer;
     struct batch *batches[SHARD_BATCHES];
@@ -73,9 +76,12 @@ bool shard_idle(struct shard *shard);
  * there was no room: submit, and call again. */
 bool shard_snapshot_all(struct shard *shard);
 
-/* Goes over to new settings; config_check_reload() said that it may. */
-int shard_reload(struct shard *shard, const struct config *config,
+/* Goes over to new settings; config_check_reload() said that it may. First all
+ * shards prepare, without a change; then all go over, or all cancel. */
+int shard_reload_prepare(struct shard *shard, const struct config *config,
         struct err *err) MUST_USE;
+void shard_reload_cancel(struct shard *shard);
+void shard_reload(struct shard *shard, const struct config *config);
 
 /* The hosted problem of that name, or NULL. */
 struct hosted *shard_find(struct shard *shard, struct bytes name);

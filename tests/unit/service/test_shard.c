@@ -633,12 +633,65 @@ START_TEST(the_largest_decision_is_learned_and_recovered)
 }
 END_TEST
 
+/* ---- reload ---- */
+
+static struct config *reconfigured(const char *text)
+{
+    struct config *new = config_parse("test", bytes_of_text(text), &err);
+
+    ck_assert_msg(new != NULL, "%s", err.text);
+    for (uint32_t i = 0; i < new->problem_count; i++)
+        new->problems[i]->number =
+                config_problem(config, new->problems[i]->name)->number;
+    return new;
+}
+
+/* Every batch is on its way, so that nothing can be logged now. */
+START_TEST(a_reload_needs_no_room)
+{
+    static const char text[] = "batch_items: 1\n" ONE_PROBLEM;
+    static const char changed[] =
+            "batch_items: 1\n" ONE_PROBLEM "    seed: 7\n";
+    struct config *new;
+    uint64_t last;
+
+    setup(text);
+    decide_later("p", "e0");
+    for (int i = 0; i < 1000 && shard_ready(&shard); i++)
+        shard_submit(&shard);
+    new = reconfigured(changed);
+    OK(shard_reload_prepare(&shard, new, &err));
+    shard_reload_cancel(&shard);
+    ck_assert_uint_eq(shard_find(&shard, bytes_of_text("p"))
+                              ->problem->spec->settings.seed,
+            1);
+    OK(shard_reload_prepare(&shard, new, &err));
+    shard_reload(&shard, new);
+    config_free(config);
+    config = new;
+    settle();
+    while (!shard_ready(&shard))
+        settle();
+    decide("p", "e1");
+    ck_assert_uint_eq(shard_find(&shard, bytes_of_text("p"))
+                              ->problem->spec->settings.seed,
+            7);
+    last = commit_last_sequence(committer);
+    ck_assert_uint_eq(last, 4);
+    restart(changed);
+    ck_assert_uint_eq(commit_last_sequence(committer), last);
+    all_is_well();
+    teardown();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("shard");
     TCase *time = tcase_create("time");
     TCase *limits = tcase_create("limits");
     TCase *retention = tcase_create("retention");
+    TCase *reload = tcase_create("reload");
 
     tcase_set_timeout(time, 60);
     tcase_add_test(time, an_idle_shard_stays_ready);
@@ -663,5 +716,7 @@ int main(void)
     tcase_add_test(
             retention, settings_of_another_policy_learn_from_what_is_kept);
     suite_add_tcase(suite, retention);
+    tcase_add_test(reload, a_reload_needs_no_room);
+    suite_add_tcase(suite, reload);
     return run_suite(suite);
 }

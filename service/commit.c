@@ -213,21 +213,17 @@ static bool retire(void *self, uint64_t sequence)
     return free;
 }
 
-/* Makes room by retention and says whether new work may come in. */
-static void look_for_room(struct committer *committer)
+static void make_room(
+        struct committer *committer, const struct settings *settings)
 {
     struct retention_rules rules;
-    struct settings settings;
-    struct store_usage usage;
-    struct err err;
-    uint64_t dropped = 0;
     struct timespec now;
-    const char *why;
+    uint64_t dropped = 0;
+    struct err err;
 
-    copy_settings(committer, &settings);
     (void)clock_gettime(CLOCK_REALTIME, &now);
     rules = (struct retention_rules){
-            .keep = settings.storage_keep,
+            .keep = settings->storage_keep,
             .now = (nanos)now.tv_sec * NANOS_PER_SECOND,
             .hosts = committer->hosts,
             .host_count = committer->host_count,
@@ -237,6 +233,17 @@ static void look_for_room(struct committer *committer)
     if (retention_run(committer->ledger, &rules, &dropped, &err) != 0)
         diag(DIAG_WARNING, "retention.failed", "why=\"%s\"", err.text);
     COUNT_ADD(retired, dropped);
+}
+
+/* Makes room by retention and says whether new work may come in. */
+static void look_for_room(struct committer *committer)
+{
+    struct settings settings;
+    struct store_usage usage;
+    const char *why;
+
+    copy_settings(committer, &settings);
+    make_room(committer, &settings);
     ledger_usage(committer->ledger, &usage);
     why = retention_full(
             &usage, settings.storage_quota, settings.storage_reserve);
@@ -323,6 +330,13 @@ static void pin_decisions(struct batch *batch)
     }
 }
 
+static void let_go(struct committer *committer, struct batch *batch)
+{
+    atomic_store_explicit(&batch->stage, BATCH_COMMITTED, memory_order_release);
+    /* There is a place for every batch that exists. */
+    CHECK(mailbox_put(committer->done, batch));
+}
+
 static void hand_back(struct committer *committer, struct batch *list)
 {
     atomic_store(&committer->sequence, ledger_last_appended(committer->ledger));
@@ -330,10 +344,7 @@ static void hand_back(struct committer *committer, struct batch *list)
         struct batch *next = list->next;
         free_snapshots(list);
         pin_decisions(list);
-        atomic_store_explicit(
-                &list->stage, BATCH_COMMITTED, memory_order_release);
-        /* There is a place for every batch that exists. */
-        CHECK(mailbox_put(committer->done, list));
+        let_go(committer, list);
         list = next;
     }
 }
@@ -375,6 +386,7 @@ static void wait_a_turn(void)
  * before there was any: the list is given up, unacknowledged. */
 static bool commit_list(struct committer *committer, struct batch *list)
 {
+    struct settings settings;
     struct err err;
 
     for (;;) {
@@ -389,9 +401,8 @@ static bool commit_list(struct committer *committer, struct batch *list)
         if (stop_asked(committer))
             return false;
         wait_a_turn();
-        look_for_room(committer);
-        /* What waits here did not fit: refuse until it does. */
-        atomic_store(&committer->full, true);
+        copy_settings(committer, &settings);
+        make_room(committer, &settings);
     }
 }
 
@@ -525,6 +536,11 @@ void commit_submit(struct committer *committer, struct batch *batch)
     committer->last = batch;
     CHECK_ZERO(pthread_cond_signal(&committer->wake));
     CHECK_ZERO(pthread_mutex_unlock(&committer->lock));
+}
+
+void commit_skip(struct committer *committer, struct batch *batch)
+{
+    let_go(committer, batch);
 }
 
 bool commit_full(const struct committer *committer)

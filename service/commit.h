@@ -33,6 +33,9 @@ bool commit_retired(const struct committer *committer, uint64_t sequence);
 /* From the thread that owns the batch. */
 void commit_submit(struct committer *committer, struct batch *batch);
 
+/* The batch has nothing to write: its replies may go at once. */
+void commit_skip(struct committer *committer, struct batch *batch);
+
 /* Is there no room for new work? */
 bool commit_full(const struct committer *committer);
 /* Does something submitted wait for room? Then there is none for expiries and

@@ -345,16 +345,22 @@ static bool drained(struct front *front)
  * room on disk it gives up what waits, which was never acknowledged. */
 static void drain(struct front *front)
 {
+    while (!pass_on(front) && !commit_full(front->committer)) {
+        wait_for_work(front, false);
+        answer_batches(front);
+    }
     for (uint32_t i = 0; front->threads && i < front->worker_count; i++)
         worker_ask_to_stop(&front->workers[i]);
     while (!drained(front)) {
         if (commit_full(front->committer))
-            return;
+            break;
         if (!front->threads)
             shard_submit(&front->workers[0].shard);
         wait_for_work(front, false);
         answer_batches(front);
     }
+    for (uint32_t i = 0; front->threads && i < front->worker_count; i++)
+        worker_give_up(&front->workers[i]);
     for (uint32_t i = 0; front->threads && i < front->worker_count; i++)
         worker_join(&front->workers[i]);
 }
@@ -517,7 +523,7 @@ int front_open(struct front **out, struct ledger *ledger, struct config *config,
     front->worker_count = threads > 0 ? threads : 1;
     front->workers = calloc(front->worker_count, sizeof(*front->workers));
     front->signal_fd = -1;
-    boxes = front->worker_count * SHARD_BATCHES;
+    boxes = front->worker_count * SHARD_BATCHES_ALL;
     CHECK(front->workers != NULL);
     if ((status = host_register(ledger, config, worker_clock(), err)) != 0 ||
             (status = mailbox_open(&front->done, boxes, err)) != 0 ||

@@ -222,13 +222,29 @@ static void note_configs(struct shard *shard)
     }
 }
 
+static bool aside_ready(struct shard *shard)
+{
+    enum batch_stage stage = stage_of(shard->aside);
+
+    if (stage == BATCH_FREE || stage == BATCH_ANSWERED) {
+        batch_reset(shard->aside);
+        atomic_store(&shard->aside->stage, BATCH_OPEN);
+        stage = BATCH_OPEN;
+    }
+    shard->taking = shard->aside;
+    return stage == BATCH_OPEN && batch_has_room(shard->aside);
+}
+
 bool shard_ready(struct shard *shard)
 {
     retire_pending(shard);
+    if (commit_stuck(shard->committer))
+        return aside_ready(shard);
     if (shard->open == NULL)
         open_batch(shard);
     if (shard->open != NULL && shard->unnoted > 0)
         note_configs(shard);
+    shard->taking = shard->open;
     return shard->open != NULL && batch_has_room(shard->open);
 }
 
@@ -237,6 +253,9 @@ void shard_submit(struct shard *shard)
     struct batch *batch = shard->open;
 
     retire_pending(shard);
+    if (stage_of(shard->aside) == BATCH_OPEN &&
+            shard->aside->exchange_count > 0)
+        commit_skip(shard->committer, shard->aside);
     if (batch == NULL || shard->pending != NULL ||
             (batch->exchange_count == 0 && !batch_must_commit(batch)))
         return;
@@ -253,8 +272,9 @@ void shard_submit(struct shard *shard)
 bool shard_idle(struct shard *shard)
 {
     retire_pending(shard);
-    for (uint32_t i = 0; i < SHARD_BATCHES; i++) {
-        const struct batch *batch = shard->batches[i];
+    for (uint32_t i = 0; i < SHARD_BATCHES_ALL; i++) {
+        const struct batch *batch =
+                i < SHARD_BATCHES ? shard->batches[i] : shard->aside;
         enum batch_stage stage = stage_of(batch);
         if (stage == BATCH_SUBMITTED || stage == BATCH_COMMITTED)
             return false;
@@ -305,6 +325,7 @@ struct hosted *shard_find(struct shard *shard, struct bytes name)
 /* All that one request works with. */
 struct handling {
     struct shard *shard;
+    struct batch *batch; /* that its reply goes with */
     struct hosted *hosted;
     struct request request;
     struct reply reply;
@@ -504,7 +525,9 @@ static void run_request(struct handling *handling)
             return;
         }
     }
-    if (changes_something(request) && commit_full(shard->committer)) {
+    if (changes_something(request) &&
+            (handling->batch == shard->aside ||
+                    commit_full(shard->committer))) {
         COUNT(refused_full);
         refuse(handling, STATUS_STORAGE_FULL,
                 status_sentence(STATUS_STORAGE_FULL));
@@ -522,10 +545,9 @@ static void run_request(struct handling *handling)
         refuse(handling, STATUS_BUSY, "the answer is too large to hold now");
 }
 
-static bool add_exchange(struct shard *shard, const struct bytes *envelope,
+static bool add_exchange(struct batch *batch, const struct bytes *envelope,
         uint32_t envelope_count, struct exchange **out)
 {
-    struct batch *batch = shard->open;
     struct bytes *frames =
             arena_array(&batch->arena, struct bytes, envelope_count);
 
@@ -547,7 +569,7 @@ static bool add_exchange(struct shard *shard, const struct bytes *envelope,
 
 static void finish(struct handling *handling, struct exchange *exchange)
 {
-    struct batch *batch = handling->shard->open;
+    struct batch *batch = handling->batch;
 
     exchange->reply = wire_reply_encode(&handling->reply, handling->arena);
     if (exchange->reply.data == NULL) {
@@ -563,7 +585,7 @@ static void finish(struct handling *handling, struct exchange *exchange)
                                  exchange->reply.size),
                         exchange->reply.size);
     }
-    if (handling->hosted != NULL &&
+    if (batch != handling->shard->aside && handling->hosted != NULL &&
             handling->hosted->problem->spec->settings.durability ==
                     DURABILITY_RELAXED) {
         exchange->relaxed = true;
@@ -584,9 +606,10 @@ static void set_now(struct shard *shard, nanos now)
 void shard_handle(struct shard *shard, const struct bytes *envelope,
         uint32_t envelope_count, struct bytes frame, nanos now)
 {
-    struct batch *batch = shard->open;
+    struct batch *batch = shard->taking;
     struct handling handling = {
             .shard = shard,
+            .batch = batch,
             .journal = journal_of(shard),
             .arena = &batch->arena,
             .mark = batch->arena.used,
@@ -597,7 +620,7 @@ void shard_handle(struct shard *shard, const struct bytes *envelope,
 
     set_now(shard, now);
     COUNT(requests);
-    if (!add_exchange(shard, envelope, envelope_count, &exchange)) {
+    if (!add_exchange(batch, envelope, envelope_count, &exchange)) {
         COUNT(dropped);
         return;
     }
@@ -666,7 +689,10 @@ static bool add_due(void *self, nanos deadline, struct bytes event)
 static void expire_listed(
         struct shard *shard, struct hosted *hosted, const struct due_list *list)
 {
-    struct handling handling = {shard, hosted, .journal = journal_of(shard),
+    struct handling handling = {.shard = shard,
+            .batch = shard->open,
+            .hosted = hosted,
+            .journal = journal_of(shard),
             .arena = &shard->open->arena};
 
     for (uint32_t i = 0; i < list->count; i++) {
@@ -763,7 +789,7 @@ static bool snapshot_due(const struct shard *shard, const struct hosted *hosted)
 void shard_tick(struct shard *shard, nanos now)
 {
     set_now(shard, now);
-    if (!shard_ready(shard) || commit_stuck(shard->committer))
+    if (!shard_ready(shard) || shard->taking == shard->aside)
         return;
     for (uint32_t i = 0; i < shard->hosted_count; i++) {
         struct hosted *hosted = &shard->hosted[i];
@@ -776,7 +802,7 @@ void shard_tick(struct shard *shard, nanos now)
 
 bool shard_snapshot_all(struct shard *shard)
 {
-    if (!shard_ready(shard))
+    if (!shard_ready(shard) || shard->taking == shard->aside)
         return false;
     for (uint32_t i = 0; i < shard->hosted_count; i++)
         if (shard->hosted[i].changes > 0 && !snapshot(shard, &shard->hosted[i]))
@@ -832,6 +858,9 @@ int shard_open(struct shard *shard, const struct config *config,
             (status = host(shard, problems, problem_count, err)) != 0 ||
             (status = ledger_reader_open(ledger, &shard->reader, err)) != 0)
         return status;
+    shard->aside = batch_new(config->settings.batch_items);
+    if (shard->aside == NULL)
+        return err_set(err, STATUS_INTERNAL, "no memory for batches");
     for (uint32_t i = 0; i < SHARD_BATCHES; i++) {
         shard->batches[i] = batch_new(config->settings.batch_items);
         if (shard->batches[i] == NULL)
@@ -848,6 +877,7 @@ void shard_close(struct shard *shard)
     ledger_reader_close(&shard->reader);
     for (uint32_t i = 0; i < SHARD_BATCHES; i++)
         batch_free(shard->batches[i]);
+    batch_free(shard->aside);
     for (uint32_t i = 0; i < shard->hosted_count; i++)
         problem_close(shard->hosted[i].problem);
     free(shard->hosted);

@@ -15,6 +15,8 @@
 #include "storage/ledger.h"
 
 #define SHARD_BATCHES 3u
+/* With the one aside. */
+#define SHARD_BATCHES_ALL (SHARD_BATCHES + 1)
 
 /* A problem and when its state was last put away. */
 struct hosted {
@@ -36,6 +38,10 @@ struct shard {
     struct committer *committer;
     struct batch *batches[SHARD_BATCHES];
     struct batch *open; /* the one being filled, or NULL */
+    /* While a batch waits for room on disk, others must not be answered before
+     * it; requests that change nothing, and refusals, go into this one. */
+    struct batch *aside;
+    struct batch *taking; /* where the next request goes: open or aside */
     struct batch *pending; /* submitted and not known to be on disk, or NULL */
     struct mailbox *early; /* batches with replies that need not wait */
     bool reader_fresh; /* the reader sees all that was committed */

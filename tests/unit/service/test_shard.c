@@ -21,6 +21,7 @@ static struct arena arena;
 static struct err err;
 static nanos now;
 static uint64_t last_id;
+static uint64_t map_bytes = 64 * MIB;
 
 /* The reply to the newest request that was answered. */
 static Rue__Reply *reply;
@@ -29,7 +30,7 @@ static Rue__Reply *reply;
 
 static void start(const char *text)
 {
-    struct store_settings settings = {.map_bytes = 64 * MIB, .no_sync = true};
+    struct store_settings settings = {.map_bytes = map_bytes, .no_sync = true};
     struct problem **problems;
 
     config = config_parse("test", bytes_of_text(text), &err);
@@ -633,6 +634,66 @@ START_TEST(the_largest_decision_is_learned_and_recovered)
 }
 END_TEST
 
+/* ---- no room ---- */
+
+/* Hands in a request and waits until it is answered, though others are not. */
+static void ask(const Rue__Request *message)
+{
+    uint64_t id = message->id;
+
+    hand_in(message);
+    for (int i = 0; i < 1000; i++) {
+        shard_submit(&shard);
+        answer();
+        if (reply != NULL && reply->id == id)
+            return;
+        pause_ms(1);
+    }
+    ck_abort_msg("no answer");
+}
+
+/* A batch that does not fit waits; what needs no room is answered. */
+START_TEST(a_full_store_answers)
+{
+    Rue__StatusQuestion status = RUE__STATUS_QUESTION__INIT;
+    Rue__Request *message;
+    char event[32];
+    uint64_t decisions;
+
+    map_bytes = MIB;
+    setup(ONE_PROBLEM);
+    for (int i = 0; !commit_stuck(committer); i++) {
+        ck_assert_int_lt(i, 100000);
+        (void)snprintf(event, sizeof(event), "e%d", i);
+        if (shard_ready(&shard) && shard.taking == shard.open &&
+                !commit_full(committer)) {
+            decide_later("p", event);
+        } else if (commit_full(committer) && shard_idle(&shard)) {
+            ck_abort_msg("the quota came first");
+        }
+        if (i % 2000 == 1999)
+            shard_submit(&shard);
+        answer();
+    }
+    decisions = counters_of("p")->decisions;
+    message = request("p");
+    message->status = &status;
+    ask(message);
+    ck_assert_int_eq(reply->status, RUE__STATUS__OK);
+    message = request("p");
+    message->n_activate = 1;
+    message->activate = (Rue__Activate *[]){&(Rue__Activate){
+            PROTOBUF_C_MESSAGE_INIT(&rue__activate__descriptor),
+            data_of("e0")}};
+    ask(message);
+    ck_assert_int_eq(reply->status, RUE__STATUS__STORAGE_FULL);
+    ck_assert_uint_eq(counters_of("p")->decisions, decisions);
+    shard_submit(&shard);
+    ck_assert(!shard_idle(&shard));
+    teardown();
+}
+END_TEST
+
 /* ---- reload ---- */
 
 static struct config *reconfigured(const char *text)
@@ -716,6 +777,7 @@ int main(void)
     tcase_add_test(
             retention, settings_of_another_policy_learn_from_what_is_kept);
     suite_add_tcase(suite, retention);
+    tcase_add_test(limits, a_full_store_answers);
     tcase_add_test(reload, a_reload_needs_no_room);
     suite_add_tcase(suite, reload);
     return run_suite(suite);

@@ -149,6 +149,9 @@ static int fold_entry(struct walk *walk, const struct log_entry *entry)
     place = place_of(walk, number);
     if (place == NULL || place->outside || entry->sequence <= place->after)
         return 0;
+    /* The Config record that ended the shape of this one may be gone. */
+    if (place->partial && entry->sequence < place->problem->spec->since)
+        return 0;
     walk->sequence = entry->sequence;
     status = fold_record(
             place->problem, entry->kind, entry->payload, &source, walk->err);

@@ -57,7 +57,7 @@ static int write_record(
 
     if (status == 0 && effect->record_kind == RECORD_CONFIG)
         status = ledger_problem_set_config(
-                ledger, effect->problem, effect->sequence, err);
+                ledger, effect->problem, effect->sequence, 0, err);
     return status;
 }
 

@@ -213,6 +213,7 @@ static int take_numbers(
                     "problem '%s': is added by a restart only",
                     bytes_text(new->problems[i]->name, name, sizeof(name)));
         new->problems[i]->number = was->number;
+        new->problems[i]->since = was->since;
     }
     return 0;
 }

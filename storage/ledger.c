@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #define SCHEMA_VERSION 1u
-#define PROBLEM_BYTES  12
+#define PROBLEM_BYTES  20
 
 struct ledger {
     struct store *store;
@@ -206,31 +206,43 @@ int ledger_append(struct ledger *ledger, enum record_kind kind,
 
 /* ---- problems ---- */
 
-static int problem_get(struct store_txn *txn, struct bytes name,
-        uint32_t *number, uint64_t *config, struct err *err)
-{
-    struct reader reader;
-    struct bytes value;
-    int status = txn->call->get(txn, TABLE_PROBLEM, name, &value, err);
+struct problem_entry {
+    uint32_t number;
+    uint64_t config;
+    uint64_t since;
+};
 
-    if (status != 0)
-        return status;
-    reader = reader_of(value);
-    *number = read_u32(&reader);
-    *config = read_u64(&reader);
+static int problem_read(
+        struct bytes value, struct problem_entry *entry, struct err *err)
+{
+    struct reader reader = reader_of(value);
+
+    entry->number = read_u32(&reader);
+    entry->config = read_u64(&reader);
+    entry->since = read_u64(&reader);
     return reader_done(&reader)
             ? 0
             : err_set(err, STATUS_CORRUPT, "problem: an entry is damaged");
 }
 
+static int problem_get(struct store_txn *txn, struct bytes name,
+        struct problem_entry *entry, struct err *err)
+{
+    struct bytes value;
+    int status = txn->call->get(txn, TABLE_PROBLEM, name, &value, err);
+
+    return status == 0 ? problem_read(value, entry, err) : status;
+}
+
 static int problem_put(struct store_txn *txn, struct bytes name,
-        uint32_t number, uint64_t config, struct err *err)
+        const struct problem_entry *entry, struct err *err)
 {
     uint8_t value[PROBLEM_BYTES];
     struct writer writer = writer_over(value, sizeof(value));
 
-    write_u32(&writer, number);
-    write_u64(&writer, config);
+    write_u32(&writer, entry->number);
+    write_u64(&writer, entry->config);
+    write_u64(&writer, entry->since);
     return txn->call->put(
             txn, TABLE_PROBLEM, name, writer_bytes(&writer), false, err);
 }
@@ -248,12 +260,10 @@ static int problems_each(struct store_txn *txn,
         return status;
     status = cursor->call->seek(cursor, bytes_of(NULL, 0), &name, &value, err);
     while (status == 0) {
-        struct reader reader = reader_of(value);
-        uint32_t number = read_u32(&reader);
-        uint64_t config = read_u64(&reader);
-        status = reader_done(&reader)
-                ? visit(self, name, number, config, err)
-                : err_set(err, STATUS_CORRUPT, "problem: damaged entry");
+        struct problem_entry entry;
+        status = problem_read(value, &entry, err);
+        if (status == 0)
+            status = visit(self, name, entry.number, entry.config, err);
         if (status == 0)
             status = cursor->call->next(cursor, &name, &value, err);
     }
@@ -278,15 +288,27 @@ int ledger_problem(struct ledger *ledger, struct bytes name, uint32_t *number,
         uint64_t *config, struct err *err)
 {
     struct store_txn *txn = ledger_txn(ledger);
-    int status = problem_get(txn, name, number, config, err);
+    struct problem_entry entry = {.number = 1};
+    int status = problem_get(txn, name, &entry, err);
 
-    if (status != STATUS_NOT_FOUND)
-        return status;
-    *number = 1;
-    *config = 0;
-    status = problems_each(txn, count_problem, number, err);
+    if (status == STATUS_NOT_FOUND) {
+        status = problems_each(txn, count_problem, &entry.number, err);
+        if (status == 0)
+            status = problem_put(txn, name, &entry, err);
+    }
+    *number = entry.number;
+    *config = entry.config;
+    return status;
+}
+
+int ledger_problem_since(struct ledger *ledger, struct bytes name,
+        uint64_t *since, struct err *err)
+{
+    struct problem_entry entry;
+    int status = problem_get(ledger_txn(ledger), name, &entry, err);
+
     if (status == 0)
-        status = problem_put(txn, name, *number, 0, err);
+        *since = entry.since;
     return status;
 }
 
@@ -323,9 +345,10 @@ static int problem_name(struct store_txn *txn, uint32_t number,
 }
 
 int ledger_problem_set_config(struct ledger *ledger, uint32_t number,
-        uint64_t config, struct err *err)
+        uint64_t config, uint64_t since, struct err *err)
 {
     struct store_txn *txn = ledger_txn(ledger);
+    struct problem_entry entry;
     uint8_t copy[ID_BYTES_MAX];
     struct bytes name;
     int status = problem_name(txn, number, &name, err);
@@ -335,7 +358,14 @@ int ledger_problem_set_config(struct ledger *ledger, uint32_t number,
     if (name.size > sizeof(copy))
         return err_set(err, STATUS_CORRUPT, "problem: a name is damaged");
     memcpy(copy, name.data, name.size);
-    return problem_put(txn, bytes_of(copy, name.size), number, config, err);
+    name.data = copy;
+    status = problem_get(txn, name, &entry, err);
+    if (status != 0)
+        return status;
+    entry.config = config;
+    if (since != 0)
+        entry.since = since;
+    return problem_put(txn, name, &entry, err);
 }
 
 void ledger_usage(struct ledger *ledger, struct store_usage *usage)
@@ -376,7 +406,14 @@ void ledger_reader_release(struct ledger_reader *reader)
 int ledger_reader_problem(struct ledger_reader *reader, struct bytes name,
         uint32_t *number, uint64_t *config, struct err *err)
 {
-    return problem_get(reader->txn, name, number, config, err);
+    struct problem_entry entry;
+    int status = problem_get(reader->txn, name, &entry, err);
+
+    if (status != 0)
+        return status;
+    *number = entry.number;
+    *config = entry.config;
+    return 0;
 }
 
 int ledger_reader_problems(struct ledger_reader *reader,

@@ -3,7 +3,9 @@
  * it; readers are many.
  *
  * meta:    "schema" -> version, "node" -> 8 random bytes
- * problem: name -> number, config (sequence of its newest Config record)
+ * problem: name -> number, config (sequence of its newest Config record),
+ *          since (sequence of the Config record that gave it its columns,
+ *          actions and groups: earlier decisions speak of others)
  *
  * Writing: ledger_begin, any number of the calls below, then ledger_commit or
  * ledger_abort. A commit that finds no room (STORAGE_FULL) has changed
@@ -47,8 +49,11 @@ struct store_txn *ledger_txn(struct ledger *ledger);
  * newest Config record, 0 = none. */
 int ledger_problem(struct ledger *ledger, struct bytes name, uint32_t *number,
         uint64_t *config, struct err *err) MUST_USE;
+/* `since`: 0 = as it was. */
 int ledger_problem_set_config(struct ledger *ledger, uint32_t number,
-        uint64_t config, struct err *err) MUST_USE;
+        uint64_t config, uint64_t since, struct err *err) MUST_USE;
+int ledger_problem_since(struct ledger *ledger, struct bytes name,
+        uint64_t *since, struct err *err) MUST_USE;
 
 void ledger_usage(struct ledger *ledger, struct store_usage *usage);
 void ledger_tend(struct ledger *ledger);

@@ -104,7 +104,7 @@ static int keep_config(struct run *run, struct fate *fate, uint64_t sequence,
             run->ledger, RECORD_CONFIG, payload, &fate->config, run->err);
     if (status == 0)
         status = ledger_problem_set_config(
-                run->ledger, record->head.problem, fate->config, run->err);
+                run->ledger, record->head.problem, fate->config, 0, run->err);
     return status;
 }
 

@@ -78,6 +78,13 @@ static int decision_of(struct step *step, struct bytes event,
             record, &step->err);
 }
 
+/* Was the event decided when the problem had other columns, actions or groups?
+ * Then its places mean something else, and it teaches nothing. */
+static bool is_foreign(const struct step *step, const struct event_state *state)
+{
+    return state->decision != 0 && state->decision < step->problem->spec->since;
+}
+
 /* ---- decide ---- */
 
 /* The ranking of a recorded decision as the client reads it. */
@@ -138,6 +145,9 @@ static int decide_again(struct step *step, const struct question *question,
     struct bytes payload, copy;
     int status;
 
+    if (is_foreign(step, state))
+        return err_set(&step->err, STATUS_DUPLICATE,
+                "event: decided before the problem's actions changed");
     if (state->content != question_digest(question))
         return err_set(&step->err, STATUS_DUPLICATE,
                 "event: decided before with other content");
@@ -359,10 +369,12 @@ static int feedback_check(struct step *step, double after)
 }
 
 /* What this feedback does to the event, before anything is changed. */
-static void feedback_effect(
+static void feedback_effect(const struct step *step,
         const struct event_state *state, struct feedback_record *record)
 {
-    if (state->content == 0 || state->deferred) {
+    if (is_foreign(step, state)) {
+        record->effect = EFFECT_NONE;
+    } else if (state->content == 0 || state->deferred) {
         record->effect = EFFECT_HOLD;
     } else if (!state->learned) {
         record->effect = EFFECT_LEARN;
@@ -421,7 +433,7 @@ static int feedback_new(struct step *step, const struct feedback *feedback,
 
     if (status != 0)
         return status;
-    feedback_effect(state, &record);
+    feedback_effect(step, state, &record);
     payload = record_encode_feedback(&record, step->arena);
     if (payload.data == NULL)
         return err_set(&step->err, STATUS_BUSY, "the record is too large");
@@ -464,23 +476,24 @@ static int activate_new(
 {
     struct activation_record record = {
             .head = head_of(step, RECORD_ACTIVATION, event),
-            .has_held = state->has_reward,
+            .has_held = state->has_reward && !is_foreign(step, state),
             .held = state->reward,
     };
     struct bytes payload = record_encode_activation(&record, step->arena);
     union any_record decision;
-    int status;
+    int status = 0;
 
     if (payload.data == NULL)
         return err_set(&step->err, STATUS_BUSY, "the record is too large");
-    status = decision_of(step, event, state, &decision);
+    if (record.has_held)
+        status = decision_of(step, event, state, &decision);
     if (status == 0)
         status = fold_activation(
                 step->problem, &record, &decision.decision, &step->err);
     if (status != 0)
         return status;
     state->deferred = false;
-    state->learned = state->has_reward;
+    state->learned = record.has_held;
     state->taught = state->reward;
     state->deadline = state->has_reward
             ? 0
@@ -546,7 +559,7 @@ static int expire_with(struct step *step, struct bytes event,
 static int expire_event(
         struct step *step, struct bytes event, struct event_state *state)
 {
-    if (step->problem->spec->settings.has_default) {
+    if (step->problem->spec->settings.has_default && !is_foreign(step, state)) {
         int status = expire_with(step, event, EFFECT_LEARN, state);
         if (status != STATUS_CORRUPT)
             return status;

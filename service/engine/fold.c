@@ -28,6 +28,13 @@ static int lesson_of(struct problem *problem,
     return 0;
 }
 
+/* A decision of the time when the problem took more actions teaches nothing. */
+static bool is_too_wide(
+        const struct problem *problem, const struct decision_record *decision)
+{
+    return decision->count > problem->spec->policy.shape.actions_max;
+}
+
 /* `now` is the time of the record that teaches it. */
 static int learn(struct problem *problem,
         const struct decision_record *decision, double value, nanos now,
@@ -35,8 +42,11 @@ static int learn(struct problem *problem,
 {
     struct round_view round;
     struct lesson lesson;
-    int status = lesson_of(problem, decision, value, now, &round, &lesson, err);
+    int status;
 
+    if (is_too_wide(problem, decision))
+        return 0;
+    status = lesson_of(problem, decision, value, now, &round, &lesson, err);
     if (status != 0)
         return status;
     policy_learn(problem->policy, &lesson, &problem->scratch);
@@ -52,8 +62,11 @@ static int correct(struct problem *problem,
     double loss_before = loss_of_value(&problem->spec->policy.range, before);
     struct round_view round;
     struct lesson lesson;
-    int status = lesson_of(problem, decision, after, now, &round, &lesson, err);
+    int status;
 
+    if (is_too_wide(problem, decision))
+        return 0;
+    status = lesson_of(problem, decision, after, now, &round, &lesson, err);
     if (status != 0)
         return status;
     if (policy_correct(
@@ -143,8 +156,10 @@ int fold_activation(struct problem *problem,
         const struct activation_record *record,
         const struct decision_record *decision, struct err *err)
 {
-    int status = need_decision(decision, &record->head, err);
+    int status = 0;
 
+    if (record->has_held)
+        status = need_decision(decision, &record->head, err);
     if (status == 0 && record->has_held)
         status = learn(problem, decision, record->held, record->head.time, err);
     if (status == 0)
@@ -162,7 +177,7 @@ static bool wants_decision(const union any_record *record)
     case RECORD_EXPIRY:
         return record->expiry.effect == EFFECT_LEARN;
     case RECORD_ACTIVATION:
-        return true;
+        return record->activation.has_held;
     case RECORD_DECISION:
     case RECORD_PROMOTION:
     case RECORD_CONFIG:

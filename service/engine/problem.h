@@ -20,6 +20,8 @@ struct group {
 
 struct problem_spec {
     uint32_t number; /* in the store; set by the driver */
+    uint64_t since; /* decisions before this sequence had other columns,
+                       actions or groups; set by the driver, 0 = none */
     struct bytes name;
     struct problem_settings settings;
     const struct bytes *columns; /* [column_count] names of context columns */

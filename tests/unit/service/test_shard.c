@@ -694,6 +694,63 @@ START_TEST(a_full_store_answers)
 }
 END_TEST
 
+/* ---- other settings ---- */
+
+/* The places of a decision are those of the catalogue that it was made with. */
+START_TEST(what_was_decided_with_other_actions_teaches_nothing)
+{
+    static const char other[] = "problems:\n"
+                                "  - name: p\n"
+                                "    context: [a]\n"
+                                "    actions: [y, x]\n"
+                                "    reward: {wait: 10s}\n";
+
+    setup(ONE_PROBLEM);
+    decide_many("p", 0, 3);
+    restart(other);
+    decide_later("p", "e0");
+    settle();
+    ck_assert_int_eq(reply->decision[0]->status, RUE__STATUS__DUPLICATE);
+    report("p", "e0", 1.0);
+    decide("p", "new");
+    report("p", "new", 1.0);
+    now += 20 * NANOS_PER_SECOND;
+    tick();
+    report("p", "e1", 1.0);
+    ck_assert_uint_eq(counters_of("p")->learned, 1);
+    ck_assert_uint_eq(counters_of("p")->corrected, 0);
+    ck_assert_uint_eq(counters_of("p")->expired, 2);
+    all_is_well();
+    restart(other);
+    ck_assert_uint_eq(counters_of("p")->learned, 1);
+    report("p", "e2", 1.0);
+    ck_assert_uint_eq(counters_of("p")->learned, 1);
+    all_is_well();
+    teardown();
+}
+END_TEST
+
+#define FREE_ACTIONS(max)                                                      \
+    "problems:\n"                                                              \
+    "  - name: p\n"                                                            \
+    "    actions_max: " max "\n"                                               \
+    "    named_columns: 4\n"
+
+START_TEST(fewer_actions_than_were_decided_are_no_reason_not_to_start)
+{
+    setup(FREE_ACTIONS("20"));
+    decide_named("wide", 10);
+    report("p", "wide", 1.0);
+    decide_named("narrow", 3);
+    report("p", "narrow", 1.0);
+    restart(FREE_ACTIONS("5"));
+    ck_assert_uint_eq(counters_of("p")->learned, 1);
+    report("p", "wide", 0.5);
+    all_is_well();
+    teardown();
+}
+END_TEST
+
 /* ---- reload ---- */
 
 static struct config *reconfigured(const char *text)
@@ -778,6 +835,9 @@ int main(void)
             retention, settings_of_another_policy_learn_from_what_is_kept);
     suite_add_tcase(suite, retention);
     tcase_add_test(limits, a_full_store_answers);
+    tcase_add_test(reload, what_was_decided_with_other_actions_teaches_nothing);
+    tcase_add_test(
+            reload, fewer_actions_than_were_decided_are_no_reason_not_to_start);
     tcase_add_test(reload, a_reload_needs_no_room);
     suite_add_tcase(suite, reload);
     return run_suite(suite);

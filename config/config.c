@@ -23,6 +23,7 @@ struct flat {
     struct keyvalue *values;
     size_t count;
     size_t capacity;
+    size_t visits; /* of nodes; through aliases, more than there are nodes */
     uint32_t line; /* of the error */
     struct err *err;
 };
@@ -106,6 +107,9 @@ static int flatten(struct flat *flat, int index, struct bytes key, int depth)
 
     if (depth > DEPTH_MAX)
         return flat_failed(flat, node, "nested too deeply");
+    /* Lists of aliases of lists of aliases of nothing have no values. */
+    if (flat->visits++ == DEPTH_MAX * flat->capacity)
+        return flat_failed(flat, node, "too many settings");
     switch (node->type) {
     case YAML_SCALAR_NODE:
         return flatten_scalar(flat, node, key);

@@ -120,7 +120,8 @@ static int part_options(const struct parse *parse,
         return 0;
     for (size_t i = 0; i < parse->count; i++) {
         const struct bytes key = parse->values[i].key;
-        if (memcmp(parse->err->text, key.data, key.size) == 0 &&
+        if (key.size < strlen(parse->err->text) &&
+                memcmp(parse->err->text, key.data, key.size) == 0 &&
                 parse->err->text[key.size] == ':')
             blame(parse, &parse->values[i]);
     }

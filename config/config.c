@@ -54,20 +54,33 @@ static struct bytes join_keys(
 
 static int flatten(struct flat *flat, int index, struct bytes key, int depth);
 
+/* Values are logged in lines, and some end as C strings. */
+static bool has_control(const uint8_t *text, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        if ((text[i] < 32 && text[i] != '\t') || text[i] == 127)
+            return true;
+    return false;
+}
+
 static int flatten_scalar(
         struct flat *flat, const yaml_node_t *node, struct bytes key)
 {
     struct keyvalue *value;
     size_t size = node->data.scalar.length;
+    void *copy;
 
     if (flat->count == flat->capacity)
         return flat_failed(flat, node, "too many settings");
-    if (memchr(node->data.scalar.value, '\n', size) != NULL)
-        return flat_failed(flat, node, "a value must be on one line");
+    if (has_control(node->data.scalar.value, size))
+        return flat_failed(flat, node,
+                "a value must be on one line, without control characters");
+    copy = arena_copy(flat->arena, node->data.scalar.value, size);
+    if (copy == NULL)
+        return flat_failed(flat, node, "the file is too large");
     value = &flat->values[flat->count++];
     value->key = key;
-    value->value = bytes_of(
-            arena_copy(flat->arena, node->data.scalar.value, size), size);
+    value->value = bytes_of(copy, size);
     value->line = (uint32_t)node->start_mark.line + 1;
     value->used = false;
     return 0;
@@ -340,7 +353,9 @@ static int take_root(struct load *load)
         const yaml_node_t *key =
                 yaml_document_get_node(load->document, pair->key);
         if (key->type == YAML_SCALAR_NODE &&
-                strcmp((const char *)key->data.scalar.value, "problems") == 0)
+                bytes_equal(bytes_of(key->data.scalar.value,
+                                    key->data.scalar.length),
+                        bytes_of_text("problems")))
             problems = pair->value;
         else
             status = flatten_pair(&flat, root, pair, bytes_of(NULL, 0), 0);

@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "policies/registry.h"
+#include "proto/wire.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,11 +74,11 @@ static int parse_list(const struct parse *parse, const char *key, uint32_t max,
         if (!key_is(value, key))
             continue;
         value->used = true;
-        if (count == max || value->value.size == 0 ||
-                value->value.size > ID_BYTES_MAX) {
-            (void)err_set(parse->err, STATUS_INVALID,
-                    "%s: at most %u entries of 1 to %u bytes", key, max,
-                    ID_BYTES_MAX);
+        if (wire_check_id(value->value, key, parse->err) != 0)
+            return parse_failed(parse, value);
+        if (count == max) {
+            (void)err_set(parse->err, STATUS_INVALID, "%s: at most %u entries",
+                    key, max);
             return parse_failed(parse, value);
         }
         for (uint32_t j = 0; j < count; j++)
@@ -132,10 +133,11 @@ static int parse_groups(const struct parse *parse)
     for (size_t i = 0; i < parse->count; i++) {
         struct keyvalue *value = &parse->values[i];
         if (key_is(value, "groups.name")) {
-            if (count == GROUPS_MAX || value->value.size > ID_BYTES_MAX) {
-                (void)err_set(parse->err, STATUS_INVALID,
-                        "groups: at most %u, names of at most %u bytes",
-                        GROUPS_MAX, ID_BYTES_MAX);
+            if (wire_check_id(value->value, "groups.name", parse->err) != 0)
+                return parse_failed(parse, value);
+            if (count == GROUPS_MAX) {
+                (void)err_set(parse->err, STATUS_INVALID, "groups: at most %u",
+                        GROUPS_MAX);
                 return parse_failed(parse, value);
             }
             open = &groups[count++];

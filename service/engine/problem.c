@@ -382,7 +382,7 @@ int problem_spec_parse_text(struct problem_spec *spec, struct bytes name,
         const uint8_t *end = memchr(text.data, '\n', text.size);
         const uint8_t *colon = memchr(text.data, ':', text.size);
         size_t line_size, key_size;
-        if (end == NULL || colon == NULL || colon + 2 > end)
+        if (end == NULL || colon == NULL || colon + 2 > end || colon[1] != ' ')
             return err_set(
                     err, STATUS_CORRUPT, "config record: settings are damaged");
         line_size = (size_t)(end - text.data);

@@ -4,6 +4,7 @@
 #include "policies/registry.h"
 #include "proto/wire.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -484,6 +485,8 @@ int problem_load(struct problem *problem, struct bytes state, struct err *err)
     problem->counters.value_sum = read_f64(&reader);
     if (reader.failed)
         return err_set(err, STATUS_CORRUPT, "problem state is cut short");
+    if (!isfinite(problem->counters.value_sum))
+        return err_set(err, STATUS_CORRUPT, "problem state is damaged");
     if (policy_load(problem->policy, &reader, err) != 0)
         return STATUS_CORRUPT;
     if (!reader_done(&reader))

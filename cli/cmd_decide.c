@@ -91,6 +91,7 @@ static bool take_features(struct decide_command *command, char *text)
     size_t used = 0;
 
     question->action_features = command->features;
+    question->action_rows = 0;
     while ((row = strsep(&rest, ";")) != NULL) {
         size_t columns;
         if (!take_numbers("--features", row, command->features + used,

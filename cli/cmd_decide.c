@@ -247,6 +247,11 @@ static bool take_option(struct decide_command *command, int letter)
     case 'b':
         if (!cli_count("decide", "--baseline", optarg, &count))
             return false;
+        if (count >= ACTIONS_MAX) {
+            (void)cli_usage(
+                    "decide", "--baseline: at most %u", ACTIONS_MAX - 1);
+            return false;
+        }
         question->has_baseline = 1;
         question->baseline = (uint32_t)count;
         return true;

@@ -1,11 +1,11 @@
 #include "cli/connect.h"
 
 #include "base/limits.h"
+#include "base/units.h"
 
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static const char help[] =
@@ -131,7 +131,7 @@ static bool take_excluded(struct decide_command *command, char *text)
 static bool take_named(struct decide_command *command, char *text)
 {
     rue_named *named = &command->named[command->question.named_count];
-    char *value = strchr(text, '='), *dot = strchr(text, '.'), *end;
+    char *value = strchr(text, '='), *dot = strchr(text, '.');
 
     if (value == NULL || command->question.named_count == NAMED_MAX) {
         (void)cli_usage("decide", "--named: NAME=VALUE, at most %u", NAMED_MAX);
@@ -145,8 +145,7 @@ static bool take_named(struct decide_command *command, char *text)
     } else {
         named->name = text;
     }
-    named->value = strtod(value, &end);
-    if (end == value || *end != '\0')
+    if (!number_parse(bytes_of_text(value), &named->value))
         named->text = value;
     command->question.named = command->named;
     command->question.named_count++;
@@ -299,6 +298,7 @@ int cmd_decide(int argc, char **argv)
     static struct decide_command command;
     int letter;
 
+    memset(&command, 0, sizeof(command));
     command.endpoint = CONNECT_ENDPOINT;
     command.timeout_ms = 2000;
     while ((letter = getopt_long(argc, argv, "h", options, NULL)) != -1) {

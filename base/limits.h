@@ -33,6 +33,9 @@
 /* Largest absolute value of a feature, reward, label or cost: its square
  * still has 1e270 of room. */
 #define VALUE_MAX 1e15
+/* Smallest probability with which an action can have been drawn: any loss
+ * divided by it is finite, and so are their sums. */
+#define PROBABILITY_MIN 1e-200
 /* Options of one policy. */
 #define OPTIONS_MAX 64u
 

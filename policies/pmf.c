@@ -1,6 +1,7 @@
 #include "policies/pmf.h"
 
 #include "base/check.h"
+#include "base/limits.h"
 
 #include <math.h>
 
@@ -57,7 +58,7 @@ uint32_t pmf_draw(const double *pmf, uint32_t count, struct rng *rng)
     uint32_t last = count;
 
     for (uint32_t i = 0; i < count; i++) {
-        if (pmf[i] <= 0.0)
+        if (pmf[i] < PROBABILITY_MIN)
             continue;
         sum += pmf[i];
         last = i;

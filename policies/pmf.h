@@ -19,7 +19,7 @@ void pmf_cap(double *pmf, uint32_t count, double cap);
 void pmf_floor(double *pmf, uint32_t count, double floor);
 
 /* Draws an index by inversion: the first whose cumulative sum exceeds the
- * draw. An index with p = 0 is never returned. */
+ * draw. An index with p < PROBABILITY_MIN is never returned. */
 uint32_t pmf_draw(const double *pmf, uint32_t count, struct rng *rng);
 
 /* Ranks: order[0] = chosen, the others by falling p, ties by index. */

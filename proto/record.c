@@ -56,10 +56,16 @@ static ProtobufCMessage *unpacked(const ProtobufCMessageDescriptor *descriptor,
             descriptor, &allocator, payload.size, payload.data);
 }
 
-static int check_number(
+/* A reward, cost or label: what the wire and the settings let through. */
+static bool value_allowed(double value)
+{
+    return fabs(value) <= VALUE_MAX;
+}
+
+static int check_value(
         double value, enum record_kind kind, const char *what, struct err *err)
 {
-    return isfinite(value) ? 0 : corrupt(err, kind, what);
+    return value_allowed(value) ? 0 : corrupt(err, kind, what);
 }
 
 /* ---- decision ---- */
@@ -140,10 +146,11 @@ static int distribution_from_message(const Rue__DecisionRecord *message,
     if (message->n_eligible != message->n_probability ||
             message->n_eligible > ACTIONS_MAX)
         return corrupt(err, RECORD_DECISION, "counts of actions differ");
+    if (!isfinite(message->prediction))
+        return corrupt(err, RECORD_DECISION, "prediction is not finite");
     if (message->n_eligible == 0)
         return message->has_prediction
-                ? check_number(message->prediction, RECORD_DECISION,
-                          "prediction is not finite", err)
+                ? 0
                 : corrupt(err, RECORD_DECISION, "decides nothing");
     if (message->chosen >= message->n_eligible)
         return corrupt(err, RECORD_DECISION, "chosen is out of range");
@@ -151,8 +158,13 @@ static int distribution_from_message(const Rue__DecisionRecord *message,
         if (!(message->probability[i] >= 0.0) ||
                 message->eligible[i] >= ACTIONS_MAX)
             return corrupt(err, RECORD_DECISION, "action is out of range");
+        if (i > 0 && message->eligible[i] <= message->eligible[i - 1])
+            return corrupt(err, RECORD_DECISION, "places are out of order");
         sum += message->probability[i];
     }
+    /* Learners divide by it, and nothing that cannot be drawn was. */
+    if (!(message->probability[message->chosen] >= PROBABILITY_MIN))
+        return corrupt(err, RECORD_DECISION, "chosen has no probability");
     if (!(fabs(sum - 1.0) <= 1e-9))
         return corrupt(err, RECORD_DECISION, "probabilities do not sum to 1");
     record->count = (uint32_t)message->n_eligible;
@@ -228,8 +240,8 @@ static int decode_decision(const Rue__DecisionRecord *message,
             (status = experts_from_message(message, arena, record, err)) != 0)
         return status;
     if (message->has_held)
-        return check_number(
-                message->held, RECORD_DECISION, "held is not finite", err);
+        return check_value(
+                message->held, RECORD_DECISION, "held is out of range", err);
     return 0;
 }
 
@@ -268,9 +280,11 @@ static int decode_feedback(const Rue__FeedbackRecord *message,
             message->has_before != (record->effect == EFFECT_CORRECT) ||
             message->has_after != (record->effect != EFFECT_NONE))
         return corrupt(err, RECORD_FEEDBACK, "effect is out of range");
-    if (!isfinite(record->value) || !isfinite(record->before) ||
-            !isfinite(record->after))
-        return corrupt(err, RECORD_FEEDBACK, "value is not finite");
+    if (!value_allowed(record->value) || !value_allowed(record->before) ||
+            !value_allowed(record->after))
+        return corrupt(err, RECORD_FEEDBACK, "value is out of range");
+    if (message->has_id && wire_check_id(record->id, "id", NULL) != 0)
+        return corrupt(err, RECORD_FEEDBACK, "id is not an id");
     return 0;
 }
 
@@ -303,8 +317,8 @@ static int decode_expiry(const Rue__ExpiryRecord *message,
     if ((record->effect != EFFECT_LEARN && record->effect != EFFECT_NONE) ||
             message->has_after != (record->effect == EFFECT_LEARN))
         return corrupt(err, RECORD_EXPIRY, "effect is out of range");
-    return check_number(
-            record->after, RECORD_EXPIRY, "value is not finite", err);
+    return check_value(
+            record->after, RECORD_EXPIRY, "value is out of range", err);
 }
 
 /* ---- activation ---- */
@@ -329,8 +343,8 @@ static int decode_activation(const Rue__ActivationRecord *message,
             message->time_ns, bytes_of_message(message->event)};
     record->has_held = message->has_held;
     record->held = message->held;
-    return check_number(
-            record->held, RECORD_ACTIVATION, "held is not finite", err);
+    return check_value(
+            record->held, RECORD_ACTIVATION, "held is out of range", err);
 }
 
 /* ---- promotion ---- */

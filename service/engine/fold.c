@@ -2,7 +2,22 @@
 
 #include "service/engine/round.h"
 
+#include <math.h>
+
 static const double certain[1] = {1.0};
+
+/* The loss of a value. The range may have changed since the value was taken,
+ * but a loss must stay a number that can be learned. */
+static int scaled(const struct problem *problem, double value, double *loss,
+        struct err *err)
+{
+    *loss = loss_of_value(&problem->spec->policy.range, value);
+    return fabs(*loss) <= VALUE_MAX
+            ? 0
+            : err_set(err, STATUS_CORRUPT,
+                      "a value of %g is too far outside reward.min..max",
+                      value);
+}
 
 /* The lesson that a recorded decision and an outcome make. */
 static int lesson_of(struct problem *problem,
@@ -11,17 +26,21 @@ static int lesson_of(struct problem *problem,
 {
     int status = round_of_record(
             problem->spec, decision, &problem->scratch, round, err);
+    double loss = 0.0;
 
+    if (status == 0)
+        status = scaled(problem, value, &loss, err);
     if (status != 0)
         return status;
-    if (arena_left(&problem->scratch) < policy_scratch(&problem->spec->policy))
+    if (arena_left(&problem->scratch) <
+            policy_learn_scratch(&problem->spec->policy))
         return err_set(err, STATUS_BUSY, "the record is too large to learn");
     *lesson = (struct lesson){
             .context = &round->context,
             .actions = &round->actions,
             .chosen = decision->count == 0 ? 0 : decision->chosen,
             .pmf = decision->count == 0 ? certain : decision->probability,
-            .loss = loss_of_value(&problem->spec->policy.range, value),
+            .loss = loss,
             .weight = 1.0,
             .time = now,
     };
@@ -59,14 +78,16 @@ static int correct(struct problem *problem,
         const struct decision_record *decision, double before, double after,
         nanos now, struct err *err)
 {
-    double loss_before = loss_of_value(&problem->spec->policy.range, before);
     struct round_view round;
     struct lesson lesson;
+    double loss_before = 0.0;
     int status;
 
     if (is_too_wide(problem, decision))
         return 0;
     status = lesson_of(problem, decision, after, now, &round, &lesson, err);
+    if (status == 0)
+        status = scaled(problem, before, &loss_before, err);
     if (status != 0)
         return status;
     if (policy_correct(

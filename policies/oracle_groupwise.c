@@ -422,13 +422,20 @@ static void groupwise_spread(const void *block, const struct context *context,
 static void learn_weights(struct groupwise *self, struct awake *awake,
         double label, double *predictions)
 {
+    bool exponential = options_of(self->spec)->weights == WEIGHTS_EXPONENTIAL;
     double *losses = predictions;
     double mean = dot(awake->weight, predictions, awake->count);
-    double mixed = (mean - label) * (mean - label);
+    double mixed;
 
+    /* The exponential rule is for losses in 0..1. A value from before the range
+     * was made narrower lies outside, and exp of its square would be 0 for
+     * every expert: weights that are no numbers. */
+    if (exponential)
+        label = fmin(fmax(label, 0.0), 1.0);
+    mixed = (mean - label) * (mean - label);
     for (uint32_t i = 0; i < awake->count; i++)
         losses[i] = (predictions[i] - label) * (predictions[i] - label);
-    if (options_of(self->spec)->weights == WEIGHTS_EXPONENTIAL)
+    if (exponential)
         (void)specialists_update(
                 awake->regret, awake->weight, losses, awake->count);
     else

@@ -14,13 +14,14 @@
 #include "policies/linalg.h"
 #include "policies/oracle.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
-/* From here on P loses digits by plain subtraction. */
-#define EXCITED_MUCH 1e6
-/* Variance of a direction that is known beyond the digits of a double. */
-#define VARIANCE_LEAST 1e-300
+/* Larger numbers than any that mean something; their products with features
+ * within VALUE_MAX, and with products of such, are finite. */
+#define STATE_MAX   1e100
+#define BOUND_SLACK 1e-6
 
 enum { MODEL_AUTO, MODEL_SHARED, MODEL_PER_ACTION };
 
@@ -370,6 +371,50 @@ static void ridge_spread(const void *block, const struct context *context,
 
 /* ---- learning ---- */
 
+/* P is positive definite, so that (P phi)_j^2 <= P_jj phi'P phi. Features far
+ * apart in size (1 and 1e9) leave nothing of P but rounding, which knows no
+ * such bound: the weights would grow without end. What is within the bound
+ * stays as it is, bit for bit. Returns phi'P phi. */
+static double bound_gain(const struct ridge *self, const double *inverse,
+        const double *phi, double *gain)
+{
+    double excited = fmax(dot(phi, gain, self->width), 0.0);
+
+    for (uint32_t j = 0; j < self->width; j++) {
+        double most = inverse[triangle_count(j + 1) - 1] * excited;
+        if (gain[j] * gain[j] > (1.0 + BOUND_SLACK) * most)
+            gain[j] = gain[j] < 0.0 ? -sqrt(most) : sqrt(most);
+    }
+    return excited;
+}
+
+/* What rounding leaves of a diagonal is at least half of what is left without
+ * it: P_jj (1 - excited/denominator). */
+static void learn_inverse(const struct ridge *self, double *inverse,
+        const double *gain, double rest, double denominator)
+{
+    double factor = -1.0 / denominator;
+    double kept = 0.5 * rest / denominator;
+
+    for (uint32_t i = 0; i < self->width; i++) {
+        double *row = inverse + triangle_count(i);
+        double least = fmax(kept * row[i], DBL_MIN);
+        axpy(factor * gain[i], gain, row, i + 1);
+        if (row[i] < least)
+            row[i] = least;
+    }
+}
+
+static void add_weights(const struct ridge *self, double factor,
+        const double *gain, double *theta)
+{
+    axpy(factor, gain, theta, self->width);
+    for (uint32_t j = 0; j < self->width; j++)
+        theta[j] = theta[j] > STATE_MAX ? STATE_MAX
+                : theta[j] < -STATE_MAX ? -STATE_MAX
+                                        : theta[j];
+}
+
 /* Directions that are never excited grow by 1/f a lesson; this holds the
  * diagonal at or below the prior's. */
 static void bound_windup(struct ridge *self, uint32_t model, double *factor)
@@ -385,49 +430,6 @@ static void bound_windup(struct ridge *self, uint32_t model, double *factor)
     for (uint32_t i = 0; needed && i < self->width; i++)
         for (uint32_t j = 0; j <= i; j++)
             inverse[triangle_count(i) + j] *= factor[i] * factor[j];
-}
-
-/* P - g g'/den where the difference would lose its digits: (I - k phi') P (I -
- * k phi')' + (f/w) k k' with k = g/den (Joseph's form), which stays definite.
- * The gain g becomes k. */
-static void reduce_exactly(double *inverse, const double *phi, double *gain,
-        double denominator, double noise, uint32_t width, struct arena *scratch)
-{
-    double *rest = arena_array(scratch, double, width);
-
-    CHECK(rest != NULL);
-    /* rest = (P - k g') phi, summed from its rounded elements. */
-    for (uint32_t i = 0; i < width; i++)
-        rest[i] = 0.0;
-    for (uint32_t i = 0; i < width; i++)
-        for (uint32_t j = 0; j <= i; j++) {
-            double *at = &inverse[triangle_count(i) + j];
-            *at -= gain[i] * (gain[j] / denominator);
-            rest[i] += *at * phi[j];
-            if (j < i)
-                rest[j] += *at * phi[i];
-        }
-    for (uint32_t i = 0; i < width; i++)
-        gain[i] /= denominator;
-    for (uint32_t i = 0; i < width; i++)
-        for (uint32_t j = 0; j <= i; j++)
-            inverse[triangle_count(i) + j] += noise * gain[i] * gain[j] -
-                    0.5 * (rest[i] * gain[j] + rest[j] * gain[i]);
-}
-
-/* A column that is known to more digits than a double has is nearly certain,
- * and related to no other. */
-static void keep_positive(double *inverse, uint32_t width)
-{
-    for (uint32_t i = 0; i < width; i++) {
-        double *row = inverse + triangle_count(i);
-        if (row[i] > 0.0)
-            continue;
-        for (uint32_t j = 0; j < width; j++)
-            inverse[j < i ? triangle_count(i) + j : triangle_count(j) + i] =
-                    0.0;
-        row[i] = VARIANCE_LEAST;
-    }
 }
 
 /* One row into the sums. */
@@ -493,37 +495,6 @@ static void observe(
     }
 }
 
-/* P of one model where rounding has left it without a positive phi' P phi: from
- * the sums if they are kept; else, or if that does not help (`again`), without
- * what relates its columns. */
-static void repair(struct ridge *self, uint32_t model, bool again)
-{
-    double *inverse = inverse_of(self, model);
-
-    if (self->options->scale && !again) {
-        solve(self, model);
-        return;
-    }
-    for (uint32_t i = 0; i < self->width; i++)
-        memset(inverse + triangle_count(i), 0, i * sizeof(*inverse));
-}
-
-/* gain = P phi; returns phi' P phi. */
-static double find_gain(
-        struct ridge *self, uint32_t model, const double *phi, double *gain)
-{
-    double excited = 0.0;
-
-    for (int attempt = 0; attempt < 3; attempt++) {
-        symmetric_times(inverse_of(self, model), phi, gain, self->width);
-        excited = dot(phi, gain, self->width);
-        if (excited >= 0.0)
-            break;
-        repair(self, model, attempt > 0);
-    }
-    return fmax(excited, 0.0);
-}
-
 static void count_lesson(struct ridge *self, const struct lesson *lesson,
         double residual, double excited)
 {
@@ -555,22 +526,19 @@ static void ridge_learn(
             self, lesson->context, lesson->actions, lesson->chosen, scratch);
     gain = arena_array(scratch, double, self->width);
     CHECK(gain != NULL);
-    excited = find_gain(self, model, phi, gain);
+    symmetric_times(inverse, phi, gain, self->width);
+    excited = bound_gain(self, inverse, phi, gain);
     denominator = forgetting / lesson->weight + excited;
     residual = lesson->loss - dot(theta, phi, self->width);
-    axpy(residual / denominator, gain, theta, self->width);
-    if (excited * lesson->weight > EXCITED_MUCH)
-        reduce_exactly(inverse, phi, gain, denominator,
-                forgetting / lesson->weight, self->width, scratch);
-    else
-        symmetric_rank_one(inverse, -1.0 / denominator, gain, self->width);
+    add_weights(self, residual / denominator, gain, theta);
+    learn_inverse(
+            self, inverse, gain, forgetting / lesson->weight, denominator);
     add_row(self, model, phi, lesson->loss, lesson->weight);
     if (forgetting < 1.0) {
         for (size_t i = 0; i < triangle_count(self->width); i++)
             inverse[i] /= forgetting;
         bound_windup(self, model, phi);
     }
-    keep_positive(inverse, self->width);
     *log_det_of(self, model) += log1p(lesson->weight * excited);
     count_lesson(self, lesson, residual, excited);
 }
@@ -595,7 +563,7 @@ static bool ridge_correct(void *block, const struct lesson *lesson,
     self->fit += change * (lesson->loss + before) -
             2.0 * change * dot(phi, theta_of(self, model), self->width) -
             change * change * dot(phi, gain, self->width);
-    axpy(change, gain, theta_of(self, model), self->width);
+    add_weights(self, change, gain, theta_of(self, model));
     if (self->options->scale)
         axpy(change, phi, sums_of(self, model), self->width);
     return true;
@@ -669,7 +637,7 @@ static bool ridge_check(const void *block)
             !isfinite(self->squares) || !isfinite(self->fit))
         return false;
     for (size_t i = 0; i < value_count(self); i++)
-        if (!isfinite(self->values[i]))
+        if (!(fabs(self->values[i]) <= STATE_MAX))
             return false;
     if (!basis_check(&self->basis, const_columns(self)))
         return false;

@@ -17,6 +17,9 @@
 
 #define ALIGNMENT ((size_t)64)
 
+/* Larger than any regret; its square is finite. */
+#define REGRET_MAX 1e100
+
 enum { WEIGHTS_ADANORMALHEDGE, WEIGHTS_EXPONENTIAL };
 enum { OVER_SCHEDULE, OVER_MIN, OVER_MAX, OVER_ALWAYS, OVER_MEAN };
 
@@ -544,8 +547,9 @@ static bool groupwise_check(const void *block)
 
     for (uint32_t i = 0; i < self->count; i++) {
         const struct expert *expert = &self->experts[i];
-        if (!isfinite(expert->regret) || !isfinite(expert->variation) ||
-                !(expert->variation >= 0.0) || !isfinite(expert->loss) ||
+        if (!(fabs(expert->regret) <= REGRET_MAX) ||
+                !(expert->variation >= 0.0) ||
+                !(expert->variation <= REGRET_MAX) || !isfinite(expert->loss) ||
                 !isfinite(expert->mixed_loss) ||
                 !isfinite(expert->exploration) || !isfinite(expert->gamma_most))
             return false;

@@ -196,6 +196,10 @@ int due_range(struct store_txn *txn, uint32_t problem, nanos until,
         deadline = (nanos)load_be64(key.data + 4);
         if (load_be32(key.data) != problem || deadline > until)
             break;
+        if (deadline < 0) {
+            status = err_set(err, STATUS_CORRUPT, "due: a key is damaged");
+            break;
+        }
         status = visit_ids(value, deadline, visit, self, &more, err);
         if (status == 0 && more)
             status = cursor->call->next(cursor, &key, &value, err);
@@ -219,7 +223,7 @@ int event_each(struct store_txn *txn,
     while (status == 0) {
         struct event_state state;
         struct reader reader = reader_of(value);
-        if (key.size <= EVENT_PREFIX)
+        if (key.size <= EVENT_PREFIX || key.size > EVENT_PREFIX + ID_BYTES_MAX)
             status = err_set(err, STATUS_CORRUPT, "event: a key is damaged");
         else
             status = event_state_read(&state, &reader, err);

@@ -100,7 +100,7 @@ static int entry_of(uint64_t sequence, struct bytes value,
     if (load_le32(value.data) !=
             checksum(bytes_of(value.data + 4, value.size - 4), sequence))
         return damaged(sequence, "its checksum does not match", err);
-    if (value.data[4] != LOG_FORMAT)
+    if (value.data[4] != LOG_FORMAT || value.data[6] != 0 || value.data[7] != 0)
         return damaged(sequence, "is of a format this version lacks", err);
     if (value.data[5] < 1 || value.data[5] > RECORD_KIND_MAX)
         return damaged(sequence, "is of a kind this version lacks", err);

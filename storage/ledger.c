@@ -220,9 +220,10 @@ static int problem_read(
     entry->number = read_u32(&reader);
     entry->config = read_u64(&reader);
     entry->since = read_u64(&reader);
-    return reader_done(&reader)
-            ? 0
-            : err_set(err, STATUS_CORRUPT, "problem: an entry is damaged");
+    if (!reader_done(&reader) || entry->number < 1 ||
+            entry->number > PROBLEMS_MAX)
+        return err_set(err, STATUS_CORRUPT, "problem: an entry is damaged");
+    return 0;
 }
 
 static int problem_get(struct store_txn *txn, struct bytes name,
@@ -293,6 +294,10 @@ int ledger_problem(struct ledger *ledger, struct bytes name, uint32_t *number,
 
     if (status == STATUS_NOT_FOUND) {
         status = problems_each(txn, count_problem, &entry.number, err);
+        if (status == 0 && entry.number > PROBLEMS_MAX)
+            return err_set(err, STATUS_INVALID,
+                    "problem: the store has had %u, the most there may be",
+                    PROBLEMS_MAX);
         if (status == 0)
             status = problem_put(txn, name, &entry, err);
     }

@@ -45,8 +45,9 @@ uint64_t ledger_last_appended(const struct ledger *ledger);
 /* The transaction, for the calls of join.h and snapshot.h. */
 struct store_txn *ledger_txn(struct ledger *ledger);
 
-/* The problem's number, given at first sight; *config is the sequence of its
- * newest Config record, 0 = none. */
+/* The problem's number (1..PROBLEMS_MAX), given at first sight; *config is the
+ * sequence of its newest Config record, 0 = none. INVALID if there are no more
+ * numbers. */
 int ledger_problem(struct ledger *ledger, struct bytes name, uint32_t *number,
         uint64_t *config, struct err *err) MUST_USE;
 /* `since`: 0 = as it was. */

@@ -1,6 +1,7 @@
 #include "sim/medical.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,14 +37,22 @@ static bool number(const char *text, double *out)
     char *end;
 
     *out = strtod(text, &end);
-    return end != text && *end == '\0';
+    return end != text && *end == '\0' && isfinite(*out);
 }
 
-static void set_region(const char *region, double *row)
+/* Sets the column of `prefix` and the word; false if there is none. */
+static bool set_word(const char *prefix, const char *word, double *row)
 {
-    for (uint32_t column = 7; column <= 10; column++)
-        row[column] = strcmp(medical_columns[column] + strlen("region_"),
-                              region) == 0;
+    size_t size = strlen(prefix);
+    bool found = false;
+
+    for (uint32_t column = 3; column <= 10; column++)
+        if (strncmp(medical_columns[column], prefix, size) == 0) {
+            bool same = strcmp(medical_columns[column] + size, word) == 0;
+            row[column] = same;
+            found = found || same;
+        }
+    return found;
 }
 
 /* age,sex,bmi,children,smoker,region,charges */
@@ -57,11 +66,10 @@ static bool read_row(char *const fields[FIELDS], double *row, double *label)
     row[0] = (age - AGE_MIN) / (AGE_MAX - AGE_MIN);
     row[1] = (bmi - BMI_MIN) / (BMI_MAX - BMI_MIN);
     row[2] = children / CHILDREN_MAX;
-    row[3] = strcmp(fields[1], "female") == 0;
-    row[4] = strcmp(fields[1], "male") == 0;
-    row[5] = strcmp(fields[4], "no") == 0;
-    row[6] = strcmp(fields[4], "yes") == 0;
-    set_region(fields[5], row);
+    if (!set_word("sex_", fields[1], row) ||
+            !set_word("smoker_", fields[4], row) ||
+            !set_word("region_", fields[5], row))
+        return false;
     row[11] = age <= 35;
     row[12] = age > 35 && age <= 50;
     row[13] = age > 50;

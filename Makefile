@@ -83,7 +83,7 @@ LINK_debug   := -Wl,--as-needed
 LINK_asan    := -fsanitize=address,undefined
 LINK_tsan    := -fsanitize=thread
 LINK_cov     := --coverage
-LINK_fuzz    := -fsanitize=address,undefined
+LINK_fuzz    := -fsanitize=fuzzer,address,undefined
 OPT  := $(OPT_$(VARIANT))
 LINK := $(LINK_$(VARIANT)) $(LDFLAGS)
 $(if $(OPT),,$(error unknown VARIANT '$(VARIANT)'))
@@ -255,14 +255,25 @@ $(SYSTEM_TESTS): $(B)/%: $(B)/%.o $(SYSTEM_LIBS) $(link_cli)
 	$(Q)$(CC) -pthread $(LINK) $< $(SYSTEM_LIBS) -Wl,--start-group \
 		$(link_cli) -Wl,--end-group $(libs_cli) -lcheck -lsubunit -lrt -lm -o $@
 
+# tests/fuzz/fuzz_x.c: a target for each parser of what comes from outside. As
+# a test it runs over its corpus; `make fuzz` links libFuzzer in its place.
+FUZZERS     := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_COMMON := $(B)/tests/fuzz/common.o \
+	$(if $(filter fuzz,$(VARIANT)),,$(B)/tests/fuzz/standalone.o)
+$(FUZZERS): $(B)/%: $(B)/%.o $(FUZZ_COMMON) $(link_cli)
+	@echo "  LINK  $@"
+	$(Q)$(CC) -pthread $(LINK) $< $(FUZZ_COMMON) -Wl,--start-group \
+		$(link_cli) -Wl,--end-group $(libs_cli) -o $@
+
 LINTS := tests/lint/layers.sh tests/lint/banned.sh tests/lint/imports.sh
-TEST_PROGRAMS = $(UNIT_TESTS) $(SYSTEM_TESTS) $(wildcard tests/system/*.sh)
+TEST_PROGRAMS = $(UNIT_TESTS) $(FUZZERS) $(SYSTEM_TESTS) \
+	$(wildcard tests/system/*.sh)
 
 ## test     build, and run every test
 .PHONY: test check-all
 test: deps-test
 	@$(MAKE) --no-print-directory check-all
-check-all: all $(UNIT_TESTS) $(SYSTEM_TESTS)
+check-all: all $(UNIT_TESTS) $(FUZZERS) $(SYSTEM_TESTS)
 	@B=$(B) CC=$(CC) sh tests/run.sh $(LINTS) $(TEST_PROGRAMS)
 
 ## demo     the service on a new store, three worlds, and a crash in the middle
@@ -313,22 +324,24 @@ bench: deps-build
 	@$(MAKE) --no-print-directory all $(BENCHES) $(NULL_SERVICE)
 	@for bench in $(BENCHES); do B=$(B) $$bench || exit 1; done
 
-# ---- fuzzing: one target for each parser -------------------------------------
-FUZZERS := $(patsubst %.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+# ---- fuzzing ------------------------------------------------------------------
 FUZZ_SECONDS ?= 60
 
 ## fuzz     run every fuzz target for FUZZ_SECONDS (default 60)
-.PHONY: fuzz fuzzers
+.PHONY: fuzz fuzz-run fuzz-seeds
 fuzz: deps-tools
-	@$(MAKE) --no-print-directory VARIANT=fuzz CC=clang-14 fuzzers
-	@sh tests/fuzz/run.sh $(FUZZ_SECONDS) $(FUZZERS)
-fuzzers: $(FUZZERS)
-ifeq ($(VARIANT),fuzz)
-$(FUZZERS): $(B)/%: $(B)/%.o $(link_cli)
+	@$(MAKE) --no-print-directory VARIANT=fuzz CC=clang-14 fuzz-run
+fuzz-run: $(FUZZERS)
+	@BUILD=$(BUILD) sh tests/fuzz/run.sh $(FUZZ_SECONDS) $(FUZZERS)
+
+# The part of the corpus that is made, not found (tests/fuzz/seeds.c).
+FUZZ_SEEDS := $(B)/tests/fuzz/seeds
+$(FUZZ_SEEDS): $(B)/%: $(B)/%.o $(B)/tests/fuzz/common.o $(link_cli)
 	@echo "  LINK  $@"
-	$(Q)$(CC) -pthread -fsanitize=fuzzer,address,undefined $< \
+	$(Q)$(CC) -pthread $(LINK) $< $(B)/tests/fuzz/common.o \
 		-Wl,--start-group $(link_cli) -Wl,--end-group $(libs_cli) -o $@
-endif
+fuzz-seeds: $(FUZZ_SEEDS)
+	@$(FUZZ_SEEDS) tests/fuzz/corpus
 
 # ---- form ----------------------------------------------------------------------
 C_FILES = $(shell git ls-files '*.c' '*.h')

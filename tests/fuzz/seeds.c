@@ -1,0 +1,320 @@
+/* Writes the seeds of the fuzz targets: seeds DIRECTORY. Each is a file named
+ * after what is in it, DIRECTORY/TARGET/NAME. What was found once is kept
+ * beside them in files that no program writes. */
+#include "base/limits.h"
+#include "client/internal.h"
+#include "proto/wire.h"
+#include "tests/fuzz/common.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+
+static const char *root;
+
+static void seed(const char *target, const char *name, struct bytes bytes)
+{
+    char path[512];
+    FILE *file;
+
+    (void)snprintf(path, sizeof(path), "%s/%s", root, target);
+    (void)mkdir(path, 0755);
+    (void)snprintf(path, sizeof(path), "%s/%s/%s", root, target, name);
+    file = fopen(path, "wb");
+    CHECK(file != NULL);
+    CHECK(fwrite(bytes.data, 1, bytes.size, file) == bytes.size);
+    CHECK_ZERO(fclose(file));
+}
+
+/* A byte in front: the kind of a record, the problem of a state. */
+static void seed_under(
+        const char *target, const char *name, uint8_t first, struct bytes rest)
+{
+    struct arena *arena = arena_fresh(3);
+    uint8_t *data = arena_alloc(arena, rest.size + 1);
+
+    CHECK(data != NULL);
+    data[0] = first;
+    memcpy(data + 1, rest.data, rest.size);
+    seed(target, name, bytes_of(data, rest.size + 1));
+}
+
+/* ---- requests ---- */
+
+static const double x[2] = {0.25, 0.5}, rows[6] = {1, 2, 3, 4, 5, 6};
+static const char *const actions[3] = {"p", "q", "r"};
+static const char *const vip[1] = {"vip"}, *const by_name[1] = {"named"};
+static const rue_named user[2] = {
+        {.space = "user", .name = "kind", .text = "new"},
+        {.name = "amount", .value = 1.5}};
+static const uint32_t second[1] = {1};
+
+/* As many questions as there are, then feedback and activation of the first. */
+static void seed_request(
+        const char *problem, const rue_question *questions, size_t count)
+{
+    struct event_id_source ids = {1, 0};
+    const char *events[2] = {questions[0].event, "never"};
+    rue_report reports[4] = {{events[0], 1, "f"}, {events[0], 0.5, "g"},
+            {"orphan", 1, "f"}, {"e2", 0.25, "f"}};
+    rue_request request = {
+            .problem = problem,
+            .questions = questions,
+            .question_count = count,
+            .reports = reports,
+            .report_count = 4,
+            .activates = events,
+            .activate_count = 2,
+    };
+    struct bytes packed;
+    char error[CLIENT_ERROR_SIZE];
+
+    CHECK(message_pack(
+            &request, 9, false, &ids, 1000, arena_fresh(0), &packed, error));
+    seed("request", problem, packed);
+}
+
+static void seed_requests(void)
+{
+    struct event_id_source ids = {1, 0};
+    const rue_request nothing = {.problem = "shop"};
+    const rue_action_named words[1] = {{1, user, 2}};
+    struct bytes packed;
+    char error[CLIENT_ERROR_SIZE];
+    rue_question shop = {.event = "e1",
+            .context = x,
+            .context_count = 2,
+            .named = user,
+            .named_count = 2,
+            .groups = vip,
+            .group_count = 1,
+            .excluded = second,
+            .excluded_count = 1,
+            .has_baseline = 1};
+    rue_question listed = {.event = "e1",
+            .context = x,
+            .context_count = 1,
+            .actions = actions,
+            .action_count = 3,
+            .action_features = rows,
+            .action_rows = 3,
+            .action_columns = 2,
+            .action_named = words,
+            .action_named_count = 1,
+            .deferred = 1};
+    rue_question bins = {.event = "e1", .context = x, .context_count = 1};
+    rue_question label = {.event = "e1",
+            .context = x,
+            .context_count = 2,
+            .groups = by_name,
+            .group_count = 1,
+            .experts = 1};
+    rue_question groups[2] = {bins, bins};
+
+    groups[1].event = "e2";
+    groups[1].experts = 1;
+    seed_request("shop", &shop, 1);
+    seed_request("listed", &listed, 1);
+    seed_request("bins", &bins, 1);
+    seed_request("label", &label, 1);
+    seed_request("groups", groups, 2);
+    CHECK(message_pack(
+            &nothing, 1, true, &ids, 1000, arena_fresh(0), &packed, error));
+    seed("request", "status", packed);
+}
+
+/* ---- replies ---- */
+
+static void seed_replies(void)
+{
+    const uint32_t ranking[2] = {1, 0};
+    const double probability[2] = {0.75, 0.25};
+    const struct bytes ids[2] = {bytes_of_text("q"), bytes_of_text("p")};
+    const struct expert expert = {bytes_of_text("vip"), 1, 0.5};
+    const struct decision decision = {.status = STATUS_OK,
+            .event = bytes_of_text("e1"),
+            .count = 2,
+            .ranking = ranking,
+            .probability = probability,
+            .action = ids,
+            .policy = bytes_of_text("squarecb over ridge"),
+            .policy_version = 3,
+            .repeated = true,
+            .expert_count = 1,
+            .expert = &expert};
+    const struct receipt receipts[2] = {{.status = STATUS_OK, .held = true},
+            {.status = STATUS_UNKNOWN_EVENT, .message = "event: none"}};
+    const struct number number = {
+            bytes_of_text("decisions"), bytes_of_text("vip"), 4};
+    const struct status_answer answer = {.version = bytes_of_text("0.1.0"),
+            .uptime_s = 1.5,
+            .problem = ids,
+            .problem_count = 2,
+            .number_count = 1,
+            .number = &number,
+            .policy = bytes_of_text("tsallis-inf")};
+    const struct reply reply = {.id = 7,
+            .decision = &decision,
+            .decision_count = 1,
+            .feedback = receipts,
+            .feedback_count = 2,
+            .activate = receipts,
+            .activate_count = 1};
+    const struct reply status = {.id = 8, .answer = &answer};
+    const struct reply refused = {
+            .id = 9, .status = STATUS_INVALID, .message = "request: no"};
+
+    seed("reply", "items", wire_reply_encode(&reply, arena_fresh(0)));
+    seed("reply", "status", wire_reply_encode(&status, arena_fresh(0)));
+    seed("reply", "refused", wire_reply_encode(&refused, arena_fresh(0)));
+}
+
+/* ---- records and states ---- */
+
+static struct memory memory;
+
+static struct input asked(const struct question *question)
+{
+    struct input input = {.kind = INPUT_DECIDE, .now = NANOS_PER_SECOND};
+
+    input.as.decide.question = question;
+    input.as.decide.fresh_id = bytes_of_text("fresh");
+    return input;
+}
+
+static struct input told(const struct feedback *feedback)
+{
+    struct input input = {.kind = INPUT_FEEDBACK, .now = NANOS_PER_SECOND};
+
+    input.as.feedback = feedback;
+    return input;
+}
+
+static struct input expired(const struct memory_due *due)
+{
+    struct input input = {.kind = INPUT_DEADLINE, .now = due->deadline};
+
+    input.as.deadline.event = due->event;
+    input.as.deadline.deadline = due->deadline;
+    return input;
+}
+
+/* Records of every kind that a problem writes, and its state after them. The
+ * arena of the steps is not reset in between: it is that of the caller. */
+static void play(struct problem *problem, struct arena *arena)
+{
+    static const struct bytes ids[2] = {
+            {(const uint8_t *)"p", 1}, {(const uint8_t *)"q", 1}};
+    const struct problem_spec *spec = problem->spec;
+    bool listed = spec->slots == 0 && spec->settings.form == FORM_DECIDE;
+    struct question question = {
+            .shared = {1, spec->column_count, NULL, x},
+            .action = ids,
+            .action_count = listed ? 2 : 0,
+    };
+    const struct feedback reports[3] = {{bytes_of_text("e0"), 1, {NULL, 0}},
+            {bytes_of_text("e0"), 0.5, bytes_of_text("f")},
+            {bytes_of_text("orphan"), 0, {NULL, 0}}};
+    struct journal journal = memory_journal(&memory);
+    struct answer answer;
+    struct input input;
+
+    if (listed)
+        question.action_features = (struct matrix){2, 2, NULL, rows};
+    memory_reset(&memory);
+    for (int i = 0; i < 3; i++) {
+        static const char *const events[] = {"e0", "e1", "e2"};
+        question.event = bytes_of_text(events[i]);
+        question.deferred = i == 2;
+        input = asked(&question);
+        engine_step(problem, &input, &journal, arena, &answer);
+        CHECK(answer.decision.status == STATUS_OK);
+    }
+    for (int i = 0; i < 3; i++) {
+        input = told(&reports[i]);
+        engine_step(problem, &input, &journal, arena, &answer);
+        CHECK(answer.receipt.status == STATUS_OK);
+    }
+    input.kind = INPUT_ACTIVATE;
+    input.as.activate = bytes_of_text("e2");
+    engine_step(problem, &input, &journal, arena, &answer);
+    for (uint32_t i = 0; i < memory.due_count; i++) {
+        input = expired(&memory.due[i]);
+        engine_step(problem, &input, &journal, arena, &answer);
+    }
+}
+
+static void seed_records(void)
+{
+    struct arena *arena = arena_fresh(1);
+    struct promotion_record promotion = {
+            {RECORD_PROMOTION, 1, 1, {NULL, 0}}, 2};
+    struct config_record config = {{RECORD_CONFIG, 1, 1, {NULL, 0}},
+            bytes_of_text("shop"), bytes_of_text("context: x\n"), 3};
+
+    for (uint32_t i = 0; i < PROBLEMS; i++) {
+        play(problem_fresh(i), arena_fresh(1));
+        for (uint32_t j = 0; j < memory.record_count; j++) {
+            char name[64];
+            (void)snprintf(name, sizeof(name), "%s-%02u-%s", problem_names[i],
+                    j, record_kind_name(memory.records[j].kind));
+            seed_under("record", name, (uint8_t)memory.records[j].kind,
+                    memory.records[j].payload);
+        }
+    }
+    seed_under("record", "promotion", RECORD_PROMOTION,
+            record_encode_promotion(&promotion, arena));
+    seed_under("record", "config", RECORD_CONFIG,
+            record_encode_config(&config, arena));
+}
+
+static void seed_states(void)
+{
+    static uint8_t data[65536];
+
+    for (uint32_t i = 0; i < PROBLEMS; i++) {
+        struct problem *problem = problem_fresh(i);
+        struct writer writer = writer_over(data, sizeof(data));
+        play(problem, arena_fresh(1));
+        problem_save(problem, &writer);
+        CHECK(!writer.failed);
+        seed_under(
+                "state", problem_names[i], (uint8_t)i, writer_bytes(&writer));
+    }
+}
+
+static void seed_event_states(void)
+{
+    uint8_t data[EVENT_STATE_BYTES_MAX];
+
+    play(problem_fresh(0), arena_fresh(1));
+    for (uint32_t i = 0; i < memory.event_count; i++) {
+        struct writer writer = writer_over(data, sizeof(data));
+        char name[32];
+        event_state_write(&memory.events[i].state, &writer);
+        (void)snprintf(name, sizeof(name), "event-%u", i);
+        seed("event_state", name, writer_bytes(&writer));
+    }
+}
+
+static void seed_texts(void)
+{
+    for (uint32_t i = 0; i < PROBLEMS; i++)
+        seed("settings", problem_names[i], problem_fresh(i)->spec->text);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 2) {
+        fprintf(stderr, "usage: seeds DIRECTORY\n");
+        return 2;
+    }
+    root = argv[1];
+    (void)mkdir(root, 0755);
+    seed_requests();
+    seed_replies();
+    seed_records();
+    seed_states();
+    seed_event_states();
+    seed_texts();
+    return 0;
+}

@@ -400,7 +400,7 @@ static struct config *config_new(size_t text_size)
 {
     /* Keys repeat their prefixes and specs have arrays beside the text; this
      * is generous, and untouched pages cost nothing. */
-    size_t capacity = ((size_t)64 << 20) + 256 * text_size;
+    size_t capacity = ((size_t)4 << 20) + 256 * text_size;
     struct config *config = calloc(1, sizeof(*config));
     void *block = malloc(capacity);
 

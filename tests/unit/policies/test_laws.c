@@ -482,6 +482,36 @@ START_TEST(groupwise_of_one_expert_is_its_inner_oracle)
 }
 END_TEST
 
+/* Any size that a request may have, 1e-15 to 1e15, and a constant beside it. */
+static double of_any_size(struct rng *rng)
+{
+    double size = pow(10.0, 30.0 * rng_unit(rng) - 15.0);
+
+    return rng_below(rng, 2) == 0 ? size : -size;
+}
+
+/* `teach` checks the state after each lesson, and decides before it. */
+START_TEST(features_of_any_size_leave_a_sound_state)
+{
+    const struct law_case *one = &cases[_i];
+
+    for (uint64_t history = 0; history < 20; history++) {
+        struct played *played = open_played(one);
+        struct rng rng = rng_keyed(23, history, RNG_TEST);
+        for (uint64_t i = 0; i < ROUNDS; i++) {
+            struct round_data round;
+            make_round(one, i, 63, NULL, &round);
+            for (uint32_t k = 0; k < SHARED; k++)
+                round.x[k] = of_any_size(&rng);
+            for (uint32_t a = 0; a < ACTIONS; a++)
+                round.z[a][0] = of_any_size(&rng);
+            teach(played, &round, i, reward_of(i));
+        }
+        close_played(played);
+    }
+}
+END_TEST
+
 static void setup(void)
 {
     size_t size = (size_t)8 << 20;
@@ -512,6 +542,8 @@ int main(void)
     tcase_add_loop_test(laws, order_of_actions, 0, case_count);
     tcase_add_loop_test(laws, corrections, 0, case_count);
     tcase_add_loop_test(laws, floor_and_cap_hold, 0, case_count);
+    tcase_add_loop_test(
+            laws, features_of_any_size_leave_a_sound_state, 0, case_count);
     tcase_add_test(laws, groupwise_of_one_expert_is_its_inner_oracle);
     suite_add_tcase(suite, laws);
     return run_suite(suite);

@@ -134,6 +134,19 @@ static void check_packed(const rue_request *request)
 /* ---- the client ---- */
 
 static int any_client;
+static FILE *diagnostics; /* the real stderr */
+
+/* What a command says goes nowhere, what a check says does not. */
+static void check_call(const rue_request *request)
+{
+    FILE *nowhere = stderr;
+
+    stderr = diagnostics;
+    if (request->question_count == 1)
+        check_question(request->questions);
+    check_packed(request);
+    stderr = nowhere;
+}
 
 rue_client *connect_client(
         const char *command, const char *endpoint, uint64_t timeout_ms)
@@ -169,8 +182,7 @@ rue_status rue_decide(rue_client *client, const char *problem,
 
     (void)client;
     (void)answer;
-    check_question(question);
-    check_packed(&request);
+    check_call(&request);
     return RUE_AWAY;
 }
 
@@ -182,7 +194,7 @@ rue_status rue_feedback(rue_client *client, const char *problem,
             .problem = problem, .reports = &report, .report_count = 1};
 
     (void)client;
-    check_packed(&request);
+    check_call(&request);
     *receipt = (rue_receipt){.status = RUE_OK, .message = ""};
     return RUE_OK;
 }
@@ -194,7 +206,7 @@ rue_status rue_activate(rue_client *client, const char *problem,
             .problem = problem, .activates = &event, .activate_count = 1};
 
     (void)client;
-    check_packed(&request);
+    check_call(&request);
     *receipt = (rue_receipt){.status = RUE_OK, .message = ""};
     return RUE_OK;
 }
@@ -230,7 +242,7 @@ static int call(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static FILE *nowhere;
-    FILE *out = stdout, *diagnostics = stderr;
+    FILE *out = stdout;
     char *text, *copy;
     int status;
 
@@ -244,6 +256,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memcpy(text, data, size);
     memcpy(copy, data, size);
     cut(text, copy, size);
+    diagnostics = stderr;
     stdout = stderr = nowhere;
     status = call();
     stdout = out;

@@ -47,6 +47,9 @@ static void check_config(const struct config *config)
     for (uint32_t i = 0; i < config->listen_count; i++)
         CHECK(strlen(config->listen[i]) > strlen("tcp://"));
     CHECK(config->settings.batch_items >= 1);
+    /* It ends as a C string, which a zero would cut. */
+    CHECK(memchr(config->settings.data.data, 0, config->settings.data.size) ==
+            NULL);
     for (uint32_t i = 0; i < config->problem_count; i++) {
         CHECK(config_problem(config, config->problems[i]->name) ==
                 config->problems[i]);

@@ -26,8 +26,8 @@ static void check_saved(const struct problem *problem, struct bytes state)
     CHECK(!writer.failed && bytes_equal(writer_bytes(&writer), state));
 }
 
-/* One decision and its feedback. A state of absurd numbers may be unable to
- * decide, and then says so. */
+/* One decision and its feedback. A learner of absurd numbers may be unable to
+ * decide, and then says so; the bounds of oracles leave them able. */
 static void live_on(struct problem *problem, struct arena *arena)
 {
     static const double x[2] = {0.75, -2}, features[4] = {1, 2, 3, 4};
@@ -53,6 +53,7 @@ static void live_on(struct problem *problem, struct arena *arena)
     input.as.decide.question = &question;
     engine_step(problem, &input, &journal, arena, &answer);
     if (answer.decision.status != STATUS_OK) {
+        CHECK(spec->policy.learner != NULL);
         CHECK(answer.decision.status == STATUS_INTERNAL);
         CHECK(memory.effects == 0);
         return;

@@ -533,7 +533,7 @@ static void run_request(struct handling *handling)
                 status_sentence(STATUS_STORAGE_FULL));
         return;
     }
-    if (handling->hosted != NULL && !request_fits(handling)) {
+    if (changes_something(request) && !request_fits(handling)) {
         refuse(handling, STATUS_INVALID,
                 "request: too many actions or features over all its decides; "
                 "ask in smaller requests");

@@ -372,17 +372,16 @@ static int feedback_check(struct step *step, double after)
 static void feedback_effect(const struct step *step,
         const struct event_state *state, struct feedback_record *record)
 {
-    if (is_foreign(step, state)) {
-        record->effect = EFFECT_NONE;
-    } else if (state->content == 0 || state->deferred) {
+    record->effect = EFFECT_NONE;
+    if (is_foreign(step, state))
+        return;
+    if (state->content == 0 || state->deferred) {
         record->effect = EFFECT_HOLD;
     } else if (!state->learned) {
         record->effect = EFFECT_LEARN;
     } else if (record->after != state->taught) {
         record->effect = EFFECT_CORRECT;
         record->before = state->taught;
-    } else {
-        record->effect = EFFECT_NONE;
     }
 }
 

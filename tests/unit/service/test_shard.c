@@ -545,7 +545,7 @@ static void decide_named(const char *event, size_t actions)
     Rue__Request *message = request("p");
     Rue__Decide decide = RUE__DECIDE__INIT, *decides[] = {&decide};
     static Rue__Named features[NAMED_MAX], *list[NAMED_MAX];
-    static char names[NAMED_MAX][8], ids[ACTIONS_MAX][8];
+    static char names[NAMED_MAX][24], ids[ACTIONS_MAX][24];
     static Rue__ActionFeatures entries[ACTIONS_MAX], *entry_list[ACTIONS_MAX];
     static ProtobufCBinaryData action[ACTIONS_MAX];
 

@@ -1,0 +1,207 @@
+#include "policies/portable.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ln 2 in two parts: the first has 32 bits, so that k times it is exact. */
+#define LN2_HIGH 0x1.62e42feep-1
+#define LN2_LOW  0x1.a39ef35793c76p-33
+#define LOG2_E   0x1.71547652b82fep+0
+/* Added to a number below 2^51, it leaves its nearest integer in the low
+ * bits. */
+#define ROUNDER 0x1.8p52
+
+/* There k = -1023, and the bits of 2^k come out as those of 0. */
+#define EXP_MIN (-709.0)
+#define EXP_MAX 709.0
+
+static inline double double_of_bits(uint64_t bits)
+{
+    double value;
+
+    memcpy(&value, &bits, sizeof(value));
+    return value;
+}
+
+static inline uint64_t bits_of_double(double value)
+{
+    uint64_t bits;
+
+    memcpy(&bits, &value, sizeof(bits));
+    return bits;
+}
+
+/* exp(x) = 2^k exp(r) with |r| <= ln 2 / 2; exp(r) by its Taylor series, whose
+ * rest after r^13/13! is below 5e-18. Even and odd terms apart, for speed. */
+static inline double exp_within(double x)
+{
+    double shifted = x * LOG2_E + ROUNDER;
+    double k = shifted - ROUNDER;
+    double r = (x - k * LN2_HIGH) - k * LN2_LOW;
+    double s = r * r;
+    double even, odd, power;
+
+    even = 1.0 / 479001600.0;
+    even = even * s + 1.0 / 3628800.0;
+    even = even * s + 1.0 / 40320.0;
+    even = even * s + 1.0 / 720.0;
+    even = even * s + 1.0 / 24.0;
+    even = even * s + 0.5;
+    odd = 1.0 / 6227020800.0;
+    odd = odd * s + 1.0 / 39916800.0;
+    odd = odd * s + 1.0 / 362880.0;
+    odd = odd * s + 1.0 / 5040.0;
+    odd = odd * s + 1.0 / 120.0;
+    odd = odd * s + 1.0 / 6.0;
+    power = double_of_bits((bits_of_double(shifted) + 1023) << 52);
+    return (1.0 + (r + (s * even + s * r * odd))) * power;
+}
+
+static inline double exp_argument(double x)
+{
+    double inside = x > EXP_MIN ? x : EXP_MIN;
+
+    return inside < EXP_MAX ? inside : EXP_MAX;
+}
+
+void portable_exps(const double *x, double *y, uint32_t count)
+{
+    /* In two loops, because gcc 12 does not vectorise them as one. */
+    for (uint32_t i = 0; i < count; i++)
+        y[i] = exp_argument(x[i]);
+    for (uint32_t i = 0; i < count; i++)
+        y[i] = exp_within(y[i]);
+}
+
+double portable_exp(double x)
+{
+    return exp_within(exp_argument(x));
+}
+
+/* x = 2^k m with m in [sqrt(1/2), sqrt(2)); ln m = 2 artanh s with
+ * s = (m - 1)/(m + 1), by its series up to s^21. */
+double portable_log(double x)
+{
+    uint64_t bits = bits_of_double(x);
+    double k = (double)(bits >> 52) - 1023.0;
+    double m = double_of_bits(
+            (bits & UINT64_C(0xfffffffffffff)) | UINT64_C(0x3ff) << 52);
+    double f, s, square, sum;
+
+    if (m > 0x1.6a09e667f3bcdp+0) {
+        m *= 0.5;
+        k += 1.0;
+    }
+    f = m - 1.0;
+    s = f / (2.0 + f);
+    square = s * s;
+    sum = 2.0 / 21.0;
+    sum = sum * square + 2.0 / 19.0;
+    sum = sum * square + 2.0 / 17.0;
+    sum = sum * square + 2.0 / 15.0;
+    sum = sum * square + 2.0 / 13.0;
+    sum = sum * square + 2.0 / 11.0;
+    sum = sum * square + 2.0 / 9.0;
+    sum = sum * square + 2.0 / 7.0;
+    sum = sum * square + 2.0 / 5.0;
+    sum = sum * square + 2.0 / 3.0;
+    return k * LN2_HIGH + (2.0 * s + (s * square * sum + k * LN2_LOW));
+}
+
+double portable_pow(double x, double y)
+{
+    if (y == 0.0)
+        return 1.0;
+    return x <= 0.0 ? 0.0 : portable_exp(y * portable_log(x));
+}
+
+/* sum coefficients[i] x^i */
+static inline double polynomial(const double *coefficients, int count, double x)
+{
+    double sum = coefficients[count - 1];
+
+    for (int i = count - 2; i >= 0; i--)
+        sum = sum * x + coefficients[i];
+    return sum;
+}
+
+/* ---- the normal distribution ---- */
+
+#define ROOT_TWO_PI 2.5066282746310005024
+#define SERIES_END  2.5
+#define DEPTH       56
+
+/* The share beyond x, from the density phi: below 2.5 it is 1/2 minus the
+ * series phi (x + x^3/3 + x^5/(3 5) + ...), and above it is the continued
+ * fraction phi/(x + 1/(x + 2/(x + 3/(x + ...)))), which converges there
+ * (Abramowitz & Stegun 26.2.11 and 26.2.14). */
+double portable_normal_tail(double x)
+{
+    double far = -x;
+    double density = portable_exp(-0.5 * far * far) / ROOT_TWO_PI;
+    double term = far, sum = far;
+
+    if (far >= SERIES_END) {
+        for (int i = DEPTH; i > 0; i--)
+            sum = far + (double)i / sum;
+        return density / sum;
+    }
+    for (int i = 3; term > 0x1p-60 * sum; i += 2) {
+        term *= far * far / (double)i;
+        sum += term;
+    }
+    return 0.5 - density * sum;
+}
+
+/* The coefficients of AS 241's PPND16. */
+static const double centre_above[8] = {3.3871328727963666080e+0,
+        1.3314166789178437745e+2, 1.9715909503065514427e+3,
+        1.3731693765509461125e+4, 4.5921953931549871457e+4,
+        6.7265770927008700853e+4, 3.3430575583588128105e+4,
+        2.5090809287301226727e+3};
+static const double centre_below[8] = {1.0, 4.2313330701600911252e+1,
+        6.8718700749205790830e+2, 5.3941960214247511077e+3,
+        2.1213794301586595867e+4, 3.9307895800092710610e+4,
+        2.8729085735721942674e+4, 5.2264952788528545610e+3};
+static const double tail_above[8] = {1.42343711074968357734e+0,
+        4.63033784615654529590e+0, 5.76949722146069140550e+0,
+        3.64784832476320460504e+0, 1.27045825245236838258e+0,
+        2.41780725177450611770e-1, 2.27238449892691845833e-2,
+        7.74545014278341407640e-4};
+static const double tail_below[8] = {1.0, 2.05319162663775882187e+0,
+        1.67638483018380384940e+0, 6.89767334985100004550e-1,
+        1.48103976427480074590e-1, 1.51986665636164571966e-2,
+        5.47593808499534494600e-4, 1.05075007164441684324e-9};
+
+#define CENTRE 0.425
+
+static double share_of(uint32_t word)
+{
+    return ((double)word + 0.5) * 0x1p-32;
+}
+
+/* The seventh of shares that lies more than CENTRE from a half. */
+static double normal_far_out(double q)
+{
+    double share = 0.5 - fabs(q);
+    double r = sqrt(-portable_log(share)) - 1.6;
+    double z = polynomial(tail_above, 8, r) / polynomial(tail_below, 8, r);
+
+    return q < 0.0 ? -z : z;
+}
+
+void portable_normals(const uint32_t *words, double *z, uint32_t count)
+{
+    /* For all, without a branch, and then again for those far out. */
+    for (uint32_t i = 0; i < count; i++) {
+        double q = share_of(words[i]) - 0.5;
+        double r = 0.180625 - q * q;
+        z[i] = q * polynomial(centre_above, 8, r) /
+                polynomial(centre_below, 8, r);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        double q = share_of(words[i]) - 0.5;
+        if (fabs(q) > CENTRE)
+            z[i] = normal_far_out(q);
+    }
+}

@@ -17,7 +17,7 @@ bool pmf_valid(const double *pmf, uint32_t count)
     return fabs(sum - 1.0) <= 1e-9;
 }
 
-static uint32_t most_probable(const double *pmf, uint32_t count)
+uint32_t pmf_likeliest(const double *pmf, uint32_t count)
 {
     uint32_t best = 0;
 
@@ -27,11 +27,12 @@ static uint32_t most_probable(const double *pmf, uint32_t count)
     return best;
 }
 
-void pmf_cap(double *pmf, uint32_t count, double cap)
+void pmf_cap(double *pmf, uint32_t count, uint32_t best, double cap)
 {
-    uint32_t best = most_probable(pmf, count);
     double mass = 0.0;
 
+    if (cap >= 1.0)
+        return;
     for (uint32_t i = 0; i < count; i++)
         if (i != best)
             mass += pmf[i];

@@ -11,9 +11,14 @@
 /* Each p finite and >= 0, and the sum within 1e-9 of 1. */
 bool pmf_valid(const double *pmf, uint32_t count);
 
-/* Caps the mass outside the most probable action (lowest index of ties):
- * bandits.md 1.3. cap in [0,1]; 1 changes nothing. Before the floor. */
-void pmf_cap(double *pmf, uint32_t count, double cap);
+/* The most probable action; the lowest index of ties. */
+uint32_t pmf_likeliest(const double *pmf, uint32_t count);
+
+/* Caps the mass outside action `best`, the one predicted best: bandits.md 1.3.
+ * For inverse gap weighting with cap/mass = c it is the same as K/c and gamma/c
+ * in place of K and gamma. cap in [0,1]; 1 changes nothing. Before the floor.
+ */
+void pmf_cap(double *pmf, uint32_t count, uint32_t best, double cap);
 
 /* p <- (1 - floor) p + floor / count. */
 void pmf_floor(double *pmf, uint32_t count, double floor);

@@ -60,7 +60,7 @@ static const struct option_row shared_rows[] = {
                 .max = 1.0,
                 .fallback = 1.0,
                 .sentence = "most probability that a request may give to "
-                            "other actions than the likeliest"},
+                            "other actions than the one predicted best"},
 };
 
 const struct option_table policy_shared_options = {
@@ -420,6 +420,16 @@ static int distribute(const struct policy *policy,
     return status;
 }
 
+/* What the cap counts as not exploring. A learner has no scores. */
+static uint32_t predicted_best(const struct policy_spec *spec,
+        const double *scores, const double *pmf, uint32_t count)
+{
+    struct outlook outlook = {.count = count, .scores = scores};
+
+    return spec->learner != NULL ? pmf_likeliest(pmf, count)
+                                 : outlook_best(&outlook);
+}
+
 int policy_decide(const struct policy *policy, const struct context *context,
         const struct action_set *actions, uint64_t seed, uint64_t event,
         struct arena *arena, struct distribution *out, struct err *err)
@@ -447,7 +457,9 @@ int policy_decide(const struct policy *policy, const struct context *context,
     arena_release(arena, mark);
     if (status != 0)
         return status;
-    pmf_cap(pmf, count, spec->cap);
+    if (spec->cap < 1.0)
+        pmf_cap(pmf, count, predicted_best(spec, scores, pmf, count),
+                spec->cap);
     pmf_floor(pmf, count, spec->floor);
     if (!pmf_valid(pmf, count))
         return err_set(err, STATUS_INTERNAL, "policy: not a distribution");

@@ -83,7 +83,7 @@ START_TEST(explorers)
 
     distribute(one->explorer, &value, one->option != NULL, one->scores,
             one->count, pmf);
-    pmf_cap(pmf, one->count, one->cap);
+    pmf_cap(pmf, one->count, pmf_likeliest(pmf, one->count), one->cap);
     pmf_floor(pmf, one->count, one->floor);
     ck_assert(pmf_valid(pmf, one->count));
     for (uint32_t i = 0; i < one->count; i++)

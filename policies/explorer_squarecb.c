@@ -4,6 +4,8 @@
  * and K the request's own number of actions. */
 #include "policies/gap.h"
 
+static const struct option_row squarecb_rows[] = {GAP_ROWS};
+
 static void squarecb_distribute(const struct outlook *outlook,
         const void *options, struct rng *draws, struct arena *scratch,
         double *pmf)
@@ -22,6 +24,7 @@ static void squarecb_distribute(const struct outlook *outlook,
 
 const struct explorer explorer_squarecb = {
         .name = "squarecb",
-        .options = GAP_OPTION_TABLE,
+        .options = {squarecb_rows, ARRAY_COUNT(squarecb_rows),
+                sizeof(struct gap_options)},
         .distribute = squarecb_distribute,
 };

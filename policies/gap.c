@@ -1,43 +1,13 @@
 #include "policies/gap.h"
 
+#include "base/check.h"
+#include "policies/portable.h"
+
 #include <math.h>
 
 enum { TIES_LOWEST, TIES_SPLIT };
 
-static const char *const tie_choices[] = {"lowest", "split", NULL};
-
-#define AT(member) offsetof(struct gap_options, member)
-
-const struct option_row gap_rows[GAP_ROWS] = {
-        {.name = "gamma_scale",
-                .type = OPTION_DOUBLE,
-                .offset = AT(gamma_scale),
-                .min = 0.0,
-                .max = 1e6,
-                .fallback = 10.0,
-                .sentence = "gamma = gamma_scale * n_eff^gamma_exponent; "
-                            "larger explores less"},
-        {.name = "gamma_exponent",
-                .type = OPTION_DOUBLE,
-                .offset = AT(gamma_exponent),
-                .min = 0.0,
-                .max = 2.0,
-                .fallback = 0.5,
-                .sentence = "how exploration falls with what was learned"},
-        {.name = "gamma",
-                .type = OPTION_DOUBLE,
-                .offset = AT(gamma),
-                .min = 0.0,
-                .max = GAMMA_MAX,
-                .sentence = "a fixed gamma in place of the schedule; 0: the "
-                            "schedule"},
-        {.name = "ties",
-                .type = OPTION_CHOICE,
-                .offset = AT(ties),
-                .choices = tie_choices,
-                .sentence = "who gets the winner's share among equals: the "
-                            "lowest index, or all of them equally"},
-};
+const char *const gap_tie_choices[] = {"lowest", "split", NULL};
 
 double gap_gamma(
         const struct gap_options *options, const struct outlook *outlook)
@@ -50,7 +20,7 @@ double gap_gamma(
         gamma = options->gamma_scale *
                 (options->gamma_exponent == 0.5
                                 ? sqrt(outlook->effective)
-                                : pow(outlook->effective,
+                                : portable_pow(outlook->effective,
                                           options->gamma_exponent));
     return fmin(GAMMA_MAX, gamma);
 }

@@ -1,4 +1,4 @@
-/* What explorers by inverse gap weighting share (squarecb, fastcb): the
+/* What explorers by inverse gap weighting share (squarecb, fastcb, adacb): the
  * schedule of gamma, and what equals get. */
 #ifndef POLICIES_GAP_H
 #define POLICIES_GAP_H
@@ -14,13 +14,41 @@ struct gap_options {
     uint32_t ties;
 };
 
-/* The rows over struct gap_options, for the option_table of a row. */
-#define GAP_ROWS 4u
-#define GAP_OPTION_TABLE                                                       \
+extern const char *const gap_tie_choices[];
+
+/* The rows over struct gap_options, which an explorer's own options begin
+ * with. */
+#define GAP_ROWS                                                               \
+    {.name = "gamma_scale",                                                    \
+            .type = OPTION_DOUBLE,                                             \
+            .offset = offsetof(struct gap_options, gamma_scale),               \
+            .min = 0.0,                                                        \
+            .max = 1e6,                                                        \
+            .fallback = 10.0,                                                  \
+            .sentence = "gamma = gamma_scale * n_eff^gamma_exponent; "         \
+                        "larger explores less"},                               \
+            {.name = "gamma_exponent",                                         \
+                    .type = OPTION_DOUBLE,                                     \
+                    .offset = offsetof(struct gap_options, gamma_exponent),    \
+                    .min = 0.0,                                                \
+                    .max = 2.0,                                                \
+                    .fallback = 0.5,                                           \
+                    .sentence = "how exploration falls with what was "         \
+                                "learned"},                                    \
+            {.name = "gamma",                                                  \
+                    .type = OPTION_DOUBLE,                                     \
+                    .offset = offsetof(struct gap_options, gamma),             \
+                    .min = 0.0,                                                \
+                    .max = GAMMA_MAX,                                          \
+                    .sentence = "a fixed gamma in place of the schedule; 0: "  \
+                                "the schedule"},                               \
     {                                                                          \
-        gap_rows, GAP_ROWS, sizeof(struct gap_options)                         \
+        .name = "ties", .type = OPTION_CHOICE,                                 \
+        .offset = offsetof(struct gap_options, ties),                          \
+        .choices = gap_tie_choices,                                            \
+        .sentence = "who gets the winner's share among equals: "               \
+                    "the lowest index, or all of them equally"                 \
     }
-extern const struct option_row gap_rows[GAP_ROWS];
 
 /* The gamma of this round: the fixed one; else the oracle's; else gamma_scale
  * n_eff^gamma_exponent; at most GAMMA_MAX. */

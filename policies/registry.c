@@ -1,8 +1,12 @@
 #include "policies/registry.h"
 
-#define ORACLES(X)   X(ridge) X(groupwise) X(blend)
-#define EXPLORERS(X) X(greedy) X(epsilon) X(squarecb) X(uniform)
-#define LEARNERS(X)  X(tsallis_inf)
+#define ORACLES(X) X(ridge) X(groupwise) X(blend)
+#define EXPLORERS(X)                                                           \
+    X(greedy)                                                                  \
+    X(epsilon)                                                                 \
+    X(softmax)                                                                 \
+    X(squarecb) X(fastcb) X(linucb) X(thompson) X(regcb) X(adacb) X(uniform)
+#define LEARNERS(X) X(tsallis_inf)
 
 #define X(name) extern const struct oracle oracle_##name;
 ORACLES(X)

@@ -33,6 +33,8 @@ struct rng {
 struct rng rng_keyed(uint64_t seed, uint64_t event, enum rng_purpose purpose);
 
 uint32_t rng_u32(struct rng *rng);
+/* The same words as `count` calls of rng_u32, several blocks at a time. */
+void rng_words(struct rng *rng, uint32_t *words, uint32_t count);
 /* Uniform on [0, 1), a multiple of 2^-53. */
 double rng_unit(struct rng *rng);
 /* Uniform on 0 .. bound-1 without bias; bound >= 1. */

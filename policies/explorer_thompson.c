@@ -134,8 +134,7 @@ static void play_batch(struct contender *contenders, uint32_t count,
         double score = contenders[place].score;
         double width = contenders[place].width;
         double label = (double)place;
-        for (uint32_t i = 0; i < BATCH; i++)
-            words[i] = rng_u32(draws);
+        rng_words(draws, words, BATCH);
         portable_normals(words, z, BATCH);
         for (uint32_t i = 0; i < BATCH; i++) {
             double value = score + width * z[i];

@@ -80,22 +80,21 @@ double portable_exp(double x)
 
 /* x = 2^k m with m in [sqrt(1/2), sqrt(2)); ln m = 2 artanh s with
  * s = (m - 1)/(m + 1), by its series up to s^21. */
-double portable_log(double x)
+static inline double log_of(double x)
 {
     uint64_t bits = bits_of_double(x);
-    double k = (double)(bits >> 52) - 1023.0;
+    /* The exponent as the low bits of 2^52 + exponent. */
+    double k = double_of_bits(bits >> 52 | UINT64_C(0x433) << 52) -
+            (0x1p52 + 1023.0);
     double m = double_of_bits(
             (bits & UINT64_C(0xfffffffffffff)) | UINT64_C(0x3ff) << 52);
-    double f, s, square, sum;
+    double scale = m > 0x1.6a09e667f3bcdp+0 ? 0.5 : 1.0;
+    double f = m * scale - 1.0;
+    double s = f / (2.0 + f);
+    double square = s * s;
+    double sum = 2.0 / 21.0;
 
-    if (m > 0x1.6a09e667f3bcdp+0) {
-        m *= 0.5;
-        k += 1.0;
-    }
-    f = m - 1.0;
-    s = f / (2.0 + f);
-    square = s * s;
-    sum = 2.0 / 21.0;
+    k += 2.0 - 2.0 * scale;
     sum = sum * square + 2.0 / 19.0;
     sum = sum * square + 2.0 / 17.0;
     sum = sum * square + 2.0 / 15.0;
@@ -108,11 +107,16 @@ double portable_log(double x)
     return k * LN2_HIGH + (2.0 * s + (s * square * sum + k * LN2_LOW));
 }
 
+double portable_log(double x)
+{
+    return log_of(x);
+}
+
 double portable_pow(double x, double y)
 {
     if (y == 0.0)
         return 1.0;
-    return x <= 0.0 ? 0.0 : portable_exp(y * portable_log(x));
+    return x <= 0.0 ? 0.0 : portable_exp(y * log_of(x));
 }
 
 /* sum coefficients[i] x^i */
@@ -174,34 +178,60 @@ static const double tail_below[8] = {1.0, 2.05319162663775882187e+0,
         5.47593808499534494600e-4, 1.05075007164441684324e-9};
 
 #define CENTRE 0.425
+#define CHUNK  64u
 
-static double share_of(uint32_t word)
+/* How far the share of a word is from a half. */
+static inline double distance_of(uint32_t word)
 {
-    return ((double)word + 0.5) * 0x1p-32;
+    return ((double)word + 0.5) * 0x1p-32 - 0.5;
 }
 
-/* The seventh of shares that lies more than CENTRE from a half. */
-static double normal_far_out(double q)
+/* z of the distances q, for those within CENTRE. */
+static void normals_near(const double *q, double *z, uint32_t count)
 {
-    double share = 0.5 - fabs(q);
-    double r = sqrt(-portable_log(share)) - 1.6;
-    double z = polynomial(tail_above, 8, r) / polynomial(tail_below, 8, r);
+    for (uint32_t i = 0; i < count; i++) {
+        double r = CENTRE * CENTRE - q[i] * q[i];
+        z[i] = q[i] * polynomial(centre_above, 8, r) /
+                polynomial(centre_below, 8, r);
+    }
+}
 
-    return q < 0.0 ? -z : z;
+/* |z| of the distances q, for those further out. In place. */
+static void normals_far(double *q, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        q[i] = -log_of(0.5 - fabs(q[i]));
+    for (uint32_t i = 0; i < count; i++)
+        q[i] = sqrt(q[i]) - 1.6;
+    for (uint32_t i = 0; i < count; i++)
+        q[i] = polynomial(tail_above, 8, q[i]) /
+                polynomial(tail_below, 8, q[i]);
+}
+
+/* All as if they were near, and then the seventh that is not once more. */
+static void normals_chunk(const uint32_t *words, double *z, uint32_t count)
+{
+    double q[CHUNK], far[CHUNK];
+    uint32_t place[CHUNK];
+    uint32_t outside = 0;
+
+    for (uint32_t i = 0; i < count; i++)
+        q[i] = distance_of(words[i]);
+    for (uint32_t i = 0; i < count; i++) {
+        place[outside] = i;
+        far[outside] = q[i];
+        outside += fabs(q[i]) > CENTRE ? 1 : 0;
+    }
+    normals_near(q, z, count);
+    normals_far(far, outside);
+    for (uint32_t i = 0; i < outside; i++)
+        z[place[i]] = copysign(far[i], q[place[i]]);
 }
 
 void portable_normals(const uint32_t *words, double *z, uint32_t count)
 {
-    /* For all, without a branch, and then again for those far out. */
-    for (uint32_t i = 0; i < count; i++) {
-        double q = share_of(words[i]) - 0.5;
-        double r = 0.180625 - q * q;
-        z[i] = q * polynomial(centre_above, 8, r) /
-                polynomial(centre_below, 8, r);
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        double q = share_of(words[i]) - 0.5;
-        if (fabs(q) > CENTRE)
-            z[i] = normal_far_out(q);
+    for (uint32_t done = 0; done < count; done += CHUNK) {
+        uint32_t left = count - done;
+        normals_chunk(words + done, z + done, left < CHUNK ? left : CHUNK);
     }
 }

@@ -130,6 +130,10 @@ static void play_batch(struct contender *contenders, uint32_t count,
     uint32_t words[BATCH];
     double z[BATCH], best[BATCH], winner[BATCH];
 
+    for (uint32_t i = 0; i < BATCH; i++) {
+        best[i] = -INFINITY;
+        winner[i] = 0.0;
+    }
     for (uint32_t place = 0; place < count; place++) {
         double score = contenders[place].score;
         double width = contenders[place].width;
@@ -138,9 +142,9 @@ static void play_batch(struct contender *contenders, uint32_t count,
         portable_normals(words, z, BATCH);
         for (uint32_t i = 0; i < BATCH; i++) {
             double value = score + width * z[i];
-            bool first = place == 0 || value > best[i];
-            best[i] = first ? value : best[i];
-            winner[i] = first ? label : winner[i];
+            bool wins = value > best[i];
+            best[i] = wins ? value : best[i];
+            winner[i] = wins ? label : winner[i];
         }
     }
     for (uint32_t i = 0; i < tables; i++)

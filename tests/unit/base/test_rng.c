@@ -52,6 +52,24 @@ START_TEST(the_key_schedule_is_fixed)
 }
 END_TEST
 
+/* However they are asked for, and whatever is left of a block before. */
+START_TEST(many_words_are_the_same_words)
+{
+    uint32_t words[150];
+
+    for (uint32_t before = 0; before < 6; before++)
+        for (uint32_t count = 0; count <= 150; count += 7) {
+            struct rng many = rng_keyed(7, 8, RNG_TEST), one = many;
+            for (uint32_t i = 0; i < before; i++)
+                ck_assert_uint_eq(rng_u32(&many), rng_u32(&one));
+            rng_words(&many, words, count);
+            for (uint32_t i = 0; i < count; i++)
+                ck_assert_uint_eq(words[i], rng_u32(&one));
+            ck_assert_uint_eq(rng_u32(&many), rng_u32(&one));
+        }
+}
+END_TEST
+
 START_TEST(each_part_of_the_key_matters)
 {
     const struct rng keyed[] = {
@@ -208,6 +226,7 @@ int main(void)
     tcase_add_loop_test(
             exact, blocks_are_the_published_ones, 0, (int)ARRAY_COUNT(known));
     tcase_add_test(exact, the_key_schedule_is_fixed);
+    tcase_add_test(exact, many_words_are_the_same_words);
     tcase_add_test(exact, each_part_of_the_key_matters);
     tcase_add_test(exact, a_copy_draws_the_same);
     tcase_add_test(exact, unit_is_53_bits_of_two_words);

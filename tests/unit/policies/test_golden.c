@@ -1,8 +1,7 @@
 /* Numbers of independent implementations: bandits.md section 5, relax.md
  * section 6.1, groupwise.md sections 2 and 10. The tolerance of each is the
- * number of digits printed there. */
+ * number of digits printed there. Explorers are in test_explorers.c. */
 #include "policies/linalg.h"
-#include "policies/pmf.h"
 #include "policies/policy.h"
 #include "policies/registry.h"
 #include "policies/sleeping.h"
@@ -11,132 +10,10 @@
 
 #include <check.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #define DIGITS_12 1e-11
 #define DIGITS_10 1e-9
-
-/* ---- explorers ---- */
-
-struct explorer_case {
-    const char *explorer;
-    const char *option, *value;
-    double floor, cap;
-    uint32_t count;
-    double scores[5];
-    double pmf[5];
-};
-
-/* r = (.90, .93, .88, .93), lowest index wins ties; and without the third. */
-static const struct explorer_case explorer_cases[] = {
-        {"squarecb", "gamma", "100", 0, 1, 4, {.90, .93, .88, .93},
-                {.142857142857, .496031746032, .111111111111, .25}},
-        {"squarecb", "gamma", "100", 0, 1, 3, {.90, .93, .93},
-                {.166666666667, .5, .333333333333}},
-        {"squarecb", "gamma", "1000", 0, 1, 4, {.90, .93, .88, .93},
-                {.029411764706, .702069716776, .018518518519, .25}},
-        {"squarecb", "gamma", "1000", 0, 1, 3, {.90, .93, .93},
-                {.030303030303, .636363636364, .333333333333}},
-        {"epsilon", "epsilon", "0.1", 0, 1, 4, {.90, .93, .88, .93},
-                {.025, .925, .025, .025}},
-        {"epsilon", "epsilon", "0.1", 0, 1, 3, {.90, .93, .93},
-                {.033333333333, .933333333333, .033333333333}},
-        {"squarecb", "gamma", "100", 0.02, 1, 4, {.90, .93, .88, .93},
-                {.145, .491111111111, .113888888889, .25}},
-        {"squarecb", "gamma", "50", 0, 1, 5, {.20, .50, .45, .10, .70},
-                {.033333333333, .066666666667, .057142857143, .028571428571,
-                        .814285714286}},
-        {"squarecb", "gamma", "5", 0, 1, 5, {.20, .50, .45, .10, .70},
-                {.133333333333, .166666666667, .16, .125, .415}},
-        {"squarecb", "gamma", "5", 0, 0.30, 5, {.20, .50, .45, .10, .70},
-                {.068376068376, .085470085470, .082051282051, .064102564103,
-                        .7}},
-        {"greedy", NULL, NULL, 0, 1, 4, {.90, .93, .88, .93}, {0, 1, 0, 0}},
-        {"uniform", NULL, NULL, 0, 1, 4, {.90, .93, .88, .93},
-                {.25, .25, .25, .25}},
-        /* relax.md 6.1: losses .2 .25 .5 .9, mu 4, gamma 50. */
-        {"squarecb", "gamma", "50", 0, 1, 4, {.8, .75, .5, .1},
-                {.76788124, .15384615, .05263158, .02564103}},
-};
-
-static void distribute(const char *name, struct keyvalue *values, size_t count,
-        const double *scores, uint32_t actions, double *pmf)
-{
-    const struct explorer *explorer = registry_explorer(bytes_of_text(name));
-    struct outlook outlook = {.count = actions, .scores = scores};
-    struct rng draws = rng_keyed(1, 1, RNG_TEST);
-    uint64_t options[32];
-
-    ck_assert_ptr_nonnull(explorer);
-    ck_assert_int_eq(
-            options_parse(&explorer->options, values, count, options, &err), 0);
-    explorer->distribute(&outlook, options, &draws, &arena, pmf);
-}
-
-START_TEST(explorers)
-{
-    const struct explorer_case *one = &explorer_cases[_i];
-    struct keyvalue value = {bytes_of_text(one->option ? one->option : ""),
-            bytes_of_text(one->value ? one->value : ""), 0, false};
-    double pmf[5];
-
-    distribute(one->explorer, &value, one->option != NULL, one->scores,
-            one->count, pmf);
-    pmf_cap(pmf, one->count, pmf_likeliest(pmf, one->count), one->cap);
-    pmf_floor(pmf, one->count, one->floor);
-    ck_assert(pmf_valid(pmf, one->count));
-    for (uint32_t i = 0; i < one->count; i++)
-        ck_assert_double_eq_tol(
-                pmf[i], one->pmf[i], one->scores[0] == .8 ? 1e-8 : DIGITS_12);
-}
-END_TEST
-
-START_TEST(ties_split)
-{
-    static const double scores[4] = {.90, .93, .88, .93};
-    static const double wanted[4] = {
-            .142857142857, .373015873016, .111111111111, .373015873016};
-    struct keyvalue values[2] = {
-            {bytes_of_text("gamma"), bytes_of_text("100"), 0, false},
-            {bytes_of_text("ties"), bytes_of_text("split"), 0, false}};
-    double pmf[4];
-
-    distribute("squarecb", values, 2, scores, 4, pmf);
-    for (int i = 0; i < 4; i++)
-        ck_assert_double_eq_tol(pmf[i], wanted[i], DIGITS_12);
-}
-END_TEST
-
-/* SquareCB's inequality for any truth (bandits.md 1.1), which is tight. */
-START_TEST(squarecb_inequality)
-{
-    struct rng rng = rng_keyed(3, 3, RNG_TEST);
-
-    for (int trial = 0; trial < 20000; trial++) {
-        uint32_t k = 1 + rng_below(&rng, 8);
-        double gamma = exp(8.0 * rng_unit(&rng) - 1.0);
-        char text[32];
-        struct keyvalue value = {bytes_of_text("gamma"), {NULL, 0}, 0, false};
-        double scores[8], truth[8], pmf[8], mean = 0, best = 2, square = 0;
-        (void)snprintf(text, sizeof(text), "%.15g", gamma);
-        value.value = bytes_of_text(text);
-        for (uint32_t a = 0; a < k; a++) {
-            scores[a] = rng_unit(&rng);
-            truth[a] = rng_unit(&rng); /* loss */
-        }
-        distribute("squarecb", &value, 1, scores, k, pmf);
-        for (uint32_t a = 0; a < k; a++) {
-            double error = 1.0 - scores[a] - truth[a];
-            mean += pmf[a] * truth[a];
-            best = fmin(best, truth[a]);
-            square += pmf[a] * error * error;
-        }
-        ck_assert_double_le(mean - best,
-                2.0 * (k - 1) / gamma + gamma / 4.0 * square + 1e-12);
-    }
-}
-END_TEST
 
 /* ---- ridge ---- */
 
@@ -471,9 +348,6 @@ int main(void)
 
     tcase_add_checked_fixture(cases, setup, teardown);
     tcase_set_timeout(cases, 60);
-    tcase_add_loop_test(cases, explorers, 0, (int)ARRAY_COUNT(explorer_cases));
-    tcase_add_test(cases, ties_split);
-    tcase_add_test(cases, squarecb_inequality);
     tcase_add_loop_test(cases, ridge_rows, 0, (int)ARRAY_COUNT(ridge_cases));
     tcase_add_loop_test(cases, ridge_equals_the_direct_solution, 0, 2);
     tcase_add_loop_test(cases, tsallis_normaliser, 0, 4);

@@ -1,10 +1,10 @@
 /* Explorers: turn predicted rewards into a probability for each action. They
  * have no state and draw no action: policies/pmf.c does.
  *
- * Promises, upheld by tests/laws/explorer_laws.c for every row: for count >= 1
- * finite scores the result is a distribution (each >= 0, sum 1 within 1e-9);
- * the same arguments give the same bits; the order of actions does not matter
- * where scores differ; ties go to the lowest index. */
+ * Promises, upheld by tests/unit/policies/test_explorers.c and test_laws.c for
+ * every row: for count >= 1 finite scores the result is a distribution (each >=
+ * 0, sum 1 within 1e-9); the same arguments give the same bits; the order of
+ * actions does not matter where scores differ; ties go to the lowest index. */
 #ifndef POLICIES_EXPLORER_H
 #define POLICIES_EXPLORER_H
 

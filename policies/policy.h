@@ -69,7 +69,7 @@ size_t policy_footprint(const struct policy_spec *spec);
  * learning and correcting. */
 size_t policy_scratch(const struct policy_spec *spec);
 size_t policy_learn_scratch(const struct policy_spec *spec);
-/* In a block of policy_footprint() bytes aligned to 16. */
+/* In a block of policy_footprint() bytes aligned to 64. */
 struct policy *policy_init(void *block, const struct policy_spec *spec);
 
 /* A decision; the arrays lie in the arena that was passed. */

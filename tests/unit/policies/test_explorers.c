@@ -3,18 +3,14 @@
 #include "policies/confidence.h"
 #include "policies/gap.h"
 #include "policies/pmf.h"
-#include "policies/policy.h"
-#include "policies/registry.h"
 #include "tests/lib/suite.h"
+#include "tests/unit/policies/fixture.h"
 
 #include <math.h>
 #include <stdio.h>
 
 #define DIGITS_12 1e-11
 #define MANY      1024u
-
-static struct arena arena;
-static struct err err;
 
 /* ---- playing one explorer ---- */
 
@@ -302,7 +298,7 @@ static double worst_ratio(ratio_of *ratio, const char *ties, double gamma_least)
     struct rng rng = rng_keyed(3, 3, RNG_TEST);
     double worst = 0.0;
 
-    for (int start = 0; start < 150; start++) {
+    for (int start = 0; start < 60; start++) {
         struct instance here = {.count = 2 + rng_below(&rng, SEARCH_K - 1)};
         double value, step = 0.3;
         here.gamma = exp(6.0 * rng_unit(&rng));
@@ -312,7 +308,7 @@ static double worst_ratio(ratio_of *ratio, const char *ties, double gamma_least)
         if (start % 3 == 0) /* the best two tie */
             here.y[0] = here.y[1] = 0.0;
         value = ratio(&here, ties);
-        for (int turn = 0; turn < 600; turn++, step *= 0.99) {
+        for (int turn = 0; turn < 500; turn++, step *= 0.99) {
             struct instance there = here;
             double found;
             uint32_t a = rng_below(&rng, here.count);
@@ -1005,26 +1001,16 @@ static void naive_learn(
     }
 }
 
-static struct policy *open_ridge(struct policy_spec *spec, const char *explorer)
-{
-    struct shape shape = {
-            .shared_dense = WIDTH - 1, .slots = SLOTS, .actions_max = SLOTS};
-    struct value_range range = {0.0, 1.0, true};
-    struct keyvalue value = {
-            bytes_of_text("explorer"), bytes_of_text(explorer), 0, false};
-
-    ck_assert_msg(policy_spec_parse(spec, &shape, &range, &value, 1, &arena,
-                          NULL, &err) == 0,
-            "%s", err.text);
-    return policy_init(arena_alloc(&arena, policy_footprint(spec)), spec);
-}
-
 /* linucb and regcb over ridge choose what the book's formulas choose. */
 START_TEST(choices_over_ridge)
 {
     static const uint32_t slots[SLOTS] = {0, 1, 2, 3};
-    struct policy_spec spec;
-    struct policy *policy = open_ridge(&spec, _i == 0 ? "linucb" : "regcb");
+    const char *const settings[][2] = {{"oracle", "ridge"}, {"scale", "false"},
+            {"explorer", _i == 0 ? "linucb" : "regcb"}};
+    struct shape shape = {
+            .shared_dense = WIDTH - 1, .slots = SLOTS, .actions_max = SLOTS};
+    struct fixture *fixture = open_policy(settings, 3, shape);
+    struct policy *policy = fixture->policy;
     struct naive naive = {0};
     struct rng rng = rng_keyed(13, 13, RNG_TEST);
     uint32_t played[SLOTS] = {0};
@@ -1056,21 +1042,9 @@ START_TEST(choices_over_ridge)
     }
     for (uint32_t slot = 0; slot < SLOTS; slot++)
         ck_assert_uint_gt(played[slot], 50);
+    free(policy);
 }
 END_TEST
-
-static void setup(void)
-{
-    size_t size = (size_t)4 << 20;
-
-    arena = arena_over(malloc(size), size);
-    ck_assert_msg(registry_check(&err) == 0, "%s", err.text);
-}
-
-static void teardown(void)
-{
-    free(arena.data);
-}
 
 static TCase *add_numbers(void)
 {

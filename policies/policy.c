@@ -222,6 +222,12 @@ static int parse_learner(const struct parse *parse, const struct keyvalue *name)
     spec->learner = registry_learner(name->value);
     if (spec->learner == NULL)
         return unknown_part(parse, "learner", name);
+    if (policy_spec_proposes(spec) && (spec->floor > 0.0 || spec->cap < 1.0)) {
+        blame(parse, find(parse, spec->floor > 0.0 ? "floor" : "cap"));
+        return err_set(parse->err, STATUS_INVALID,
+                "%s: learner %s chooses paths, which are too many to list",
+                spec->floor > 0.0 ? "floor" : "cap", spec->learner->name);
+    }
     status = part_options(
             parse, &spec->learner->options, &spec->learner_options);
     if (status != 0)
@@ -269,6 +275,11 @@ int policy_spec_parse(struct policy_spec *spec, const struct shape *shape,
     status = learner != NULL ? parse_learner(&parse, learner)
                              : parse_oracle(&parse);
     return status == 0 ? refuse_unused(&parse) : status;
+}
+
+bool policy_spec_proposes(const struct policy_spec *spec)
+{
+    return spec->learner != NULL && spec->learner->propose != NULL;
 }
 
 void policy_spec_name(const struct policy_spec *spec, char *out, size_t size)
@@ -444,7 +455,7 @@ int policy_decide(const struct policy *policy, const struct context *context,
     int status = 0;
 
     MAGIC_CHECK(policy, POLICY_MAGIC);
-    CHECK(count >= 1);
+    CHECK(count >= 1 && !policy_spec_proposes(spec));
     if (pmf == NULL || scores == NULL ||
             arena_left(arena) < policy_scratch(spec))
         return err_set(err, STATUS_BUSY, "the request is too large");
@@ -468,6 +479,47 @@ int policy_decide(const struct policy *policy, const struct context *context,
     out->scores = spec->learner != NULL ? NULL : scores;
     out->chosen = pmf_draw(pmf, count, &action_draw);
     out->propensity = pmf[out->chosen];
+    return 0;
+}
+
+/* Probability that the path drawn holds each edge; a path holds none twice. */
+static void find_marginal(
+        const struct routes *routes, double *marginal, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        marginal[i] = 0.0;
+    for (uint32_t i = 0; i < routes->count; i++)
+        for (uint32_t j = routes->start[i]; j < routes->start[i + 1]; j++)
+            marginal[routes->edges[j]] += routes->pmf[i];
+    /* A sum of shares may end a rounding above 1. */
+    for (uint32_t i = 0; i < count; i++)
+        marginal[i] = fmin(marginal[i], 1.0);
+}
+
+int policy_propose(const struct policy *policy, const struct context *context,
+        const struct action_set *actions, uint64_t seed, uint64_t event,
+        struct arena *arena, struct path_choice *out, struct err *err)
+{
+    const struct policy_spec *spec = policy->spec;
+    struct rng path_draws = rng_keyed(seed, event, RNG_PATH);
+    struct rng action_draw = rng_keyed(seed, event, RNG_ACTION);
+    double *marginal = arena_array(arena, double, actions->count);
+
+    MAGIC_CHECK(policy, POLICY_MAGIC);
+    CHECK(actions->count >= 1 && policy_spec_proposes(spec));
+    if (marginal == NULL || arena_left(arena) < policy_scratch(spec))
+        return err_set(err, STATUS_BUSY, "the request is too large");
+    if (!spec->learner->propose(policy->state, context, actions, &path_draws,
+                arena, &out->routes))
+        return err_set(err, STATUS_INVALID, "no path is left over these edges");
+    CHECK(!arena->overflow);
+    if (out->routes.count == 0 ||
+            !pmf_valid(out->routes.pmf, out->routes.count))
+        return err_set(err, STATUS_INTERNAL, "policy: not a distribution");
+    find_marginal(&out->routes, marginal, actions->count);
+    out->marginal = marginal;
+    out->chosen = pmf_draw(out->routes.pmf, out->routes.count, &action_draw);
+    out->propensity = out->routes.pmf[out->chosen];
     return 0;
 }
 
@@ -518,10 +570,26 @@ void policy_learn(
     size_t mark = arena->used;
 
     MAGIC_CHECK(policy, POLICY_MAGIC);
+    CHECK(!policy_spec_proposes(spec));
     if (spec->learner != NULL)
         spec->learner->learn(policy->state, lesson, arena);
     else
         spec->oracle.oracle->learn(policy->state, lesson, arena);
+    CHECK(!arena->overflow);
+    arena_release(arena, mark);
+    policy->learned++;
+    policy->effective += lesson->weight;
+}
+
+void policy_learn_path(struct policy *policy, const struct path_lesson *lesson,
+        struct arena *arena)
+{
+    const struct policy_spec *spec = policy->spec;
+    size_t mark = arena->used;
+
+    MAGIC_CHECK(policy, POLICY_MAGIC);
+    CHECK(policy_spec_proposes(spec));
+    spec->learner->learn_path(policy->state, lesson, arena);
     CHECK(!arena->overflow);
     arena_release(arena, mark);
     policy->learned++;

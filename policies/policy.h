@@ -90,6 +90,29 @@ int policy_decide(const struct policy *policy, const struct context *context,
         struct arena *arena, struct distribution *out,
         struct err *err) MUST_USE;
 
+/* A path, and what it was drawn from. All arrays lie in the arena that was
+ * passed. */
+struct path_choice {
+    struct routes routes; /* the candidates */
+    uint32_t chosen; /* index of the candidate drawn */
+    double propensity; /* = routes.pmf[chosen] */
+    const double *marginal; /* [actions->count] probability that the path
+                               drawn holds the edge */
+};
+
+/* True if the policy chooses paths: it then has policy_propose and
+ * policy_learn_path in place of policy_decide and policy_learn. */
+bool policy_spec_proposes(const struct policy_spec *spec);
+
+/* Decides among the paths over the edges `actions`, count >= 1. As
+ * policy_decide; the candidates come from draws keyed by (seed, event) too,
+ * and the one that is played is drawn from their distribution, so that its
+ * propensity is exact. INVALID if no path is left over these edges, BUSY if
+ * the arena is too small, INTERNAL if it is no distribution. */
+int policy_propose(const struct policy *policy, const struct context *context,
+        const struct action_set *actions, uint64_t seed, uint64_t event,
+        struct arena *arena, struct path_choice *out, struct err *err) MUST_USE;
+
 /* The predict form: `*value` in the label's own units. */
 int policy_predict(const struct policy *policy, const struct context *context,
         struct arena *arena, double *value, struct err *err) MUST_USE;
@@ -103,6 +126,9 @@ uint32_t policy_experts(const struct policy *policy,
 
 /* Learns one outcome; lesson->loss by loss_of_value. */
 void policy_learn(struct policy *policy, const struct lesson *lesson,
+        struct arena *arena);
+/* Learns what a path, or every edge, cost. */
+void policy_learn_path(struct policy *policy, const struct path_lesson *lesson,
         struct arena *arena);
 /* Replaces an outcome learned earlier with loss `before`. False, and no
  * change at all, where the policy cannot do that exactly. */

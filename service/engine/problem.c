@@ -233,6 +233,10 @@ static int parse_policy(const struct parse *parse)
             parse->arena, parse->err_line, parse->err);
     if (status != 0)
         return err_prefix(parse->err, "policy");
+    if (policy_spec_proposes(&spec->policy))
+        return err_set(parse->err, STATUS_INVALID,
+                "policy: learner %s chooses paths, not actions",
+                spec->policy.learner->name);
     policy_spec_name(
             &spec->policy, spec->policy_name, sizeof(spec->policy_name));
     return 0;

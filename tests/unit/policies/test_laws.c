@@ -118,7 +118,8 @@ static void add_case(const char *oracle, const char *inner,
     case_count += status == 0;
 }
 
-/* Every oracle (each inner one too) with every explorer, and every learner. */
+/* Every oracle (each inner one too) with every explorer, and every learner
+ * that decides (those that propose paths have laws of their own). */
 static void make_cases(void)
 {
     for (int kind = 0; kind < KINDS; kind++)
@@ -137,7 +138,8 @@ static void make_cases(void)
                                 (enum kind)kind);
             }
     for (size_t l = 0; registry_learners[l] != NULL; l++)
-        add_case(NULL, NULL, NULL, registry_learners[l]->name, CATALOGUE);
+        if (registry_learners[l]->decide != NULL)
+            add_case(NULL, NULL, NULL, registry_learners[l]->name, CATALOGUE);
 }
 
 /* ---- a policy of a case ---- */

@@ -17,6 +17,7 @@
 struct policy {
     uint32_t magic;
     const struct policy_spec *spec;
+    size_t scratch; /* policy_scratch(spec), which may have to read a graph */
     uint64_t learned;
     double effective; /* lessons by weight; oracles may know better */
     _Alignas(64) unsigned char state[];
@@ -345,6 +346,7 @@ struct policy *policy_init(void *block, const struct policy_spec *spec)
     memset(block, 0, policy_footprint(spec));
     MAGIC_SET(policy, POLICY_MAGIC);
     policy->spec = spec;
+    policy->scratch = policy_scratch(spec);
     if (spec->learner != NULL)
         spec->learner->init(policy->state, spec->learner_options, &spec->shape);
     else
@@ -456,8 +458,7 @@ int policy_decide(const struct policy *policy, const struct context *context,
 
     MAGIC_CHECK(policy, POLICY_MAGIC);
     CHECK(count >= 1 && !policy_spec_proposes(spec));
-    if (pmf == NULL || scores == NULL ||
-            arena_left(arena) < policy_scratch(spec))
+    if (pmf == NULL || scores == NULL || arena_left(arena) < policy->scratch)
         return err_set(err, STATUS_BUSY, "the request is too large");
     if (spec->learner != NULL)
         spec->learner->decide(
@@ -507,7 +508,7 @@ int policy_propose(const struct policy *policy, const struct context *context,
 
     MAGIC_CHECK(policy, POLICY_MAGIC);
     CHECK(actions->count >= 1 && policy_spec_proposes(spec));
-    if (marginal == NULL || arena_left(arena) < policy_scratch(spec))
+    if (marginal == NULL || arena_left(arena) < policy->scratch)
         return err_set(err, STATUS_BUSY, "the request is too large");
     if (!spec->learner->propose(policy->state, context, actions, &path_draws,
                 arena, &out->routes))
@@ -533,7 +534,7 @@ int policy_predict(const struct policy *policy, const struct context *context,
 
     MAGIC_CHECK(policy, POLICY_MAGIC);
     CHECK(spec->shape.predict && spec->learner == NULL);
-    if (arena_left(arena) < policy_scratch(spec))
+    if (arena_left(arena) < policy->scratch)
         return err_set(err, STATUS_BUSY, "the request is too large");
     spec->oracle.oracle->predict(policy->state, context, &one, arena, &loss);
     arena_release(arena, mark);

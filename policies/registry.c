@@ -6,7 +6,7 @@
     X(epsilon)                                                                 \
     X(softmax)                                                                 \
     X(squarecb) X(fastcb) X(linucb) X(thompson) X(regcb) X(adacb) X(uniform)
-#define LEARNERS(X) X(tsallis_inf) X(paths)
+#define LEARNERS(X) X(tsallis_inf) X(success_rate) X(paths)
 
 #define X(name) extern const struct oracle oracle_##name;
 ORACLES(X)

@@ -30,7 +30,8 @@ static void check_saved(const struct problem *problem, struct bytes state)
  * decide, and then says so; the bounds of oracles leave them able. */
 static void live_on(struct problem *problem, struct arena *arena)
 {
-    static const double x[2] = {0.75, -2}, features[4] = {1, 2, 3, 4};
+    /* The group `low` of label is awake beside its always-on expert. */
+    static const double x[2] = {-2, 0.75}, features[4] = {1, 2, 3, 4};
     static const struct bytes actions[2] = {
             {(const uint8_t *)"p", 1}, {(const uint8_t *)"q", 1}};
     const struct problem_spec *spec = problem->spec;

@@ -157,7 +157,8 @@ static void make_sound(void)
     CHECK(number == problem->spec->number);
     CHECK_ZERO(ledger_append(ledger, RECORD_CONFIG,
             record_encode_config(&config, arena), &sequence, &err));
-    CHECK_ZERO(ledger_problem_set_config(ledger, number, sequence, &err));
+    CHECK_ZERO(ledger_problem_set_config(
+            ledger, number, sequence, sequence, &err));
     memory_reset(&memory);
     play_history(problem, arena);
     write_records(ledger, number);

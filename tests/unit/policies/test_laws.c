@@ -601,7 +601,7 @@ START_TEST(every_part_is_played)
         int count = 0;
         for (int i = 0; i < case_count; i++)
             count += is_part(cases[i].learner, registry_learners[l]->name);
-        ck_assert_int_gt(count, 0);
+        ck_assert(count > 0 || registry_learners[l]->decide == NULL);
     }
 }
 END_TEST

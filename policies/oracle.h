@@ -102,7 +102,8 @@ struct oracle {
     /* Optional: takes back `lesson` as learned once before with loss
      * `before` and puts lesson->loss in its place, exactly: afterwards the
      * state is that of a history in which it was learned with lesson->loss
-     * from the start, up to rounding. False, and no change, where the state
+     * from the start, up to rounding (a mixture of models may keep the weights
+     * that it had given them). False, and no change, where the state
      * cannot do that; NULL where it never can. The correction then counts at
      * the next retraining. */
     bool (*correct)(void *self, const struct lesson *lesson, double before,

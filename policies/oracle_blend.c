@@ -1,26 +1,28 @@
-/* A rich model and a simple one side by side: the inner oracle as it is set,
- * and the variant that it calls simpler (ridge: without products of columns).
- * Their predictions are mixed by exponential weights (Freund et al. 1997;
- * groupwise.md section 8): in squared loss the mixture is at most 2 ln 2 worse
- * than the better of the two, whatever comes. So a rich model costs next to
- * nothing where it only fits noise, and the user need not know. */
+/* A rich model and simpler ones side by side: the inner oracle as it is set,
+ * and the variants that it calls simpler (ridge: without products of columns;
+ * with a stronger prior). Their predictions are mixed by exponential weights
+ * (Freund et al. 1997; groupwise.md section 8): in squared loss the mixture is
+ * at most 2 ln 3 worse than the best of them, whatever comes. So a rich model
+ * costs next to nothing where it only fits noise, and the user need not know.
+ */
 #include "policies/linalg.h"
 #include "policies/oracle.h"
 #include "policies/sleeping.h"
 
 #include <math.h>
 
-#define MEMBERS   2u
-#define ALIGNMENT ((size_t)64)
+#define MEMBERS_MAX 3u
+#define ALIGNMENT   ((size_t)64)
 
 struct blend {
     const struct oracle_spec *spec;
-    struct oracle_spec member[MEMBERS];
-    size_t offset[MEMBERS]; /* of their states, from self */
-    double log_weight[MEMBERS];
-    double loss[MEMBERS]; /* cumulative, squared */
+    uint32_t members;
+    struct oracle_spec member[MEMBERS_MAX]; /* richest first */
+    size_t offset[MEMBERS_MAX]; /* of their states, from self */
+    double log_weight[MEMBERS_MAX];
+    double loss[MEMBERS_MAX]; /* cumulative, squared */
     uint64_t lessons;
-    /* options of the simpler variant, then the states */
+    /* options of the simpler variants, then the states */
 };
 
 static size_t rounded(size_t size)
@@ -31,34 +33,41 @@ static size_t rounded(size_t size)
 /* Options of every oracle are small. */
 #define OPTIONS_BYTES ((size_t)256)
 
-/* The two members; `options` has room for those of the simpler one. */
-static bool find_members(
-        const struct oracle_spec *spec, void *options, struct oracle_spec *out)
+/* The members, richest first; `options` has room for those of the simpler ones.
+ * Returns how many. */
+static uint32_t find_members(const struct oracle_spec *spec,
+        unsigned char (*options)[OPTIONS_BYTES], struct oracle_spec *out)
 {
     const struct oracle *inner = spec->inner->oracle;
+    uint32_t count = 1;
 
     CHECK(inner->options.size <= OPTIONS_BYTES);
     out[0] = *spec->inner;
-    out[1] = *spec->inner;
-    out[1].options = options;
-    return inner->simpler != NULL &&
-            inner->simpler(spec->inner->options, options);
+    while (count < MEMBERS_MAX && inner->simpler != NULL &&
+            inner->simpler(out[count - 1].options, options[count - 1])) {
+        out[count] = *spec->inner;
+        out[count].options = options[count - 1];
+        count++;
+    }
+    return count;
 }
 
 static size_t blend_footprint(const struct oracle_spec *spec,
         const struct shape *shape, struct err *err)
 {
-    _Alignas(16) unsigned char options[OPTIONS_BYTES];
-    struct oracle_spec member[MEMBERS];
-    size_t size = rounded(sizeof(struct blend)) + OPTIONS_BYTES;
+    _Alignas(16) unsigned char options[MEMBERS_MAX - 1][OPTIONS_BYTES];
+    struct oracle_spec member[MEMBERS_MAX];
+    uint32_t count = find_members(spec, options, member);
+    size_t size =
+            rounded(sizeof(struct blend)) + (MEMBERS_MAX - 1) * OPTIONS_BYTES;
 
-    if (!find_members(spec, options, member)) {
+    if (count == 1) {
         (void)err_set(err, STATUS_INVALID,
                 "blend: %s as it is set has no simpler variant",
                 spec->inner->oracle->name);
         return 0;
     }
-    for (uint32_t i = 0; i < MEMBERS; i++) {
+    for (uint32_t i = 0; i < count; i++) {
         size_t own = member[i].oracle->footprint(&member[i], shape, err);
         if (own == 0)
             return 0;
@@ -103,13 +112,14 @@ static void blend_init(
     size_t at = rounded(sizeof(*self));
 
     self->spec = spec;
-    CHECK(find_members(spec, (char *)self + at, self->member));
-    at += OPTIONS_BYTES;
-    for (uint32_t i = 0; i < MEMBERS; i++) {
+    self->members =
+            find_members(spec, (void *)((char *)self + at), self->member);
+    at += (MEMBERS_MAX - 1) * OPTIONS_BYTES;
+    for (uint32_t i = 0; i < self->members; i++) {
         const struct oracle_spec *member = &self->member[i];
         self->offset[i] = at;
         at += rounded(member->oracle->footprint(member, shape, NULL));
-        self->log_weight[i] = -log(MEMBERS);
+        self->log_weight[i] = -log(self->members);
         member->oracle->init(state_of(self, i), member, shape);
     }
 }
@@ -124,13 +134,13 @@ static void blend_predict(const void *block, const struct context *context,
 {
     const struct blend *self = block;
     double *own = arena_array(scratch, double, actions->count);
-    double weight[MEMBERS];
+    double weight[MEMBERS_MAX];
 
     CHECK(own != NULL);
-    specialists_weights(self->log_weight, MEMBERS, weight);
+    specialists_weights(self->log_weight, self->members, weight);
     for (uint32_t a = 0; a < actions->count; a++)
         losses[a] = 0.0;
-    for (uint32_t i = 0; i < MEMBERS; i++) {
+    for (uint32_t i = 0; i < self->members; i++) {
         size_t mark = scratch->used;
         self->member[i].oracle->predict(
                 const_state(self, i), context, actions, scratch, own);
@@ -147,16 +157,16 @@ static void blend_spread(const void *block, const struct context *context,
     const struct blend *self = block;
     double *low = arena_array(scratch, double, actions->count);
     double *high = arena_array(scratch, double, actions->count);
-    double weight[MEMBERS];
+    double weight[MEMBERS_MAX];
 
     CHECK(low != NULL && high != NULL);
-    specialists_weights(self->log_weight, MEMBERS, weight);
+    specialists_weights(self->log_weight, self->members, weight);
     for (uint32_t a = 0; a < actions->count; a++) {
         below[a] = 0.0;
         if (above != NULL)
             above[a] = 0.0;
     }
-    for (uint32_t i = 0; i < MEMBERS; i++) {
+    for (uint32_t i = 0; i < self->members; i++) {
         size_t mark = scratch->used;
         self->member[i].oracle->spread(const_state(self, i), context, actions,
                 budget, scratch, low, above == NULL ? NULL : high);
@@ -179,23 +189,45 @@ static void blend_learn(
             .features = actions->features == NULL ? NULL
                                                   : &actions->features[chosen],
     };
-    double weight[MEMBERS], losses[MEMBERS];
+    double weight[MEMBERS_MAX], losses[MEMBERS_MAX];
+    double label = clipped(lesson->loss);
     size_t mark = scratch->used;
 
-    specialists_weights(self->log_weight, MEMBERS, weight);
-    for (uint32_t i = 0; i < MEMBERS; i++) {
+    specialists_weights(self->log_weight, self->members, weight);
+    for (uint32_t i = 0; i < self->members; i++) {
         const struct oracle *oracle = self->member[i].oracle;
         oracle->predict(const_state(self, i), lesson->context, &one, scratch,
                 &losses[i]);
         arena_release(scratch, mark);
-        losses[i] = clipped(losses[i]) - lesson->loss;
+        losses[i] = clipped(losses[i]) - label;
         losses[i] *= lesson->weight * losses[i];
         self->loss[i] += losses[i];
         oracle->learn(state_of(self, i), lesson, scratch);
         arena_release(scratch, mark);
     }
-    (void)specialists_update(self->log_weight, weight, losses, MEMBERS);
+    (void)specialists_update(self->log_weight, weight, losses, self->members);
     self->lessons++;
+}
+
+/* Exact in every member; the weights keep what they learned from the earlier
+ * value. */
+static bool blend_correct(void *block, const struct lesson *lesson,
+        double before, struct arena *scratch)
+{
+    struct blend *self = block;
+    const struct oracle *inner = self->spec->inner->oracle;
+    size_t mark = scratch->used;
+
+    if (inner->correct == NULL)
+        return false;
+    for (uint32_t i = 0; i < self->members; i++) {
+        bool done = inner->correct(state_of(self, i), lesson, before, scratch);
+        arena_release(scratch, mark);
+        CHECK(done || i == 0); /* members differ in nothing that matters */
+        if (!done)
+            return false;
+    }
+    return true;
 }
 
 /* ---- bytes ---- */
@@ -205,7 +237,7 @@ static void blend_save(const void *block, struct writer *writer)
     const struct blend *self = block;
 
     write_u64(writer, self->lessons);
-    for (uint32_t i = 0; i < MEMBERS; i++) {
+    for (uint32_t i = 0; i < self->members; i++) {
         write_f64(writer, self->log_weight[i]);
         write_f64(writer, self->loss[i]);
         self->member[i].oracle->save(const_state(self, i), writer);
@@ -217,7 +249,7 @@ static int blend_load(void *block, struct reader *reader, struct err *err)
     struct blend *self = block;
 
     self->lessons = read_u64(reader);
-    for (uint32_t i = 0; i < MEMBERS; i++) {
+    for (uint32_t i = 0; i < self->members; i++) {
         self->log_weight[i] = read_f64(reader);
         self->loss[i] = read_f64(reader);
         if (reader->failed)
@@ -232,7 +264,7 @@ static bool blend_check(const void *block)
 {
     const struct blend *self = block;
 
-    for (uint32_t i = 0; i < MEMBERS; i++)
+    for (uint32_t i = 0; i < self->members; i++)
         if (!isfinite(self->log_weight[i]) || !isfinite(self->loss[i]) ||
                 !self->member[i].oracle->check(const_state(self, i)))
             return false;
@@ -243,13 +275,13 @@ static void blend_visit(const void *block, const struct visitor *visitor)
 {
     const struct blend *self = block;
     static const char *const weights[] = {
-            "blend_weight_rich", "blend_weight_simple"};
+            "blend_weight_0", "blend_weight_1", "blend_weight_2"};
     static const char *const losses[] = {
-            "blend_loss_rich", "blend_loss_simple"};
-    double weight[MEMBERS];
+            "blend_loss_0", "blend_loss_1", "blend_loss_2"};
+    double weight[MEMBERS_MAX];
 
-    specialists_weights(self->log_weight, MEMBERS, weight);
-    for (uint32_t i = 0; i < MEMBERS; i++) {
+    specialists_weights(self->log_weight, self->members, weight);
+    for (uint32_t i = 0; i < self->members; i++) {
         visitor->number(visitor->self, weights[i], -1, weight[i]);
         visitor->number(visitor->self, losses[i], -1, self->loss[i]);
     }
@@ -266,6 +298,7 @@ const struct oracle oracle_blend = {
         .predict = blend_predict,
         .spread = blend_spread,
         .learn = blend_learn,
+        .correct = blend_correct,
         .save = blend_save,
         .load = blend_load,
         .check = blend_check,

@@ -23,6 +23,10 @@
 #define STATE_MAX   1e100
 #define BOUND_SLACK 1e-6
 
+/* See ridge_simpler. */
+#define LAMBDA_STRONG 1.0
+#define LAMBDA_STEP   50.0
+
 enum { MODEL_AUTO, MODEL_SHARED, MODEL_PER_ACTION };
 
 struct ridge_options {
@@ -139,13 +143,21 @@ static struct basis_shape basis_of(
     };
 }
 
+/* Without products; and then, where the prior is weak, with a strong one, which
+ * few rows and much noise ask for. */
 static bool ridge_simpler(const void *options, void *out)
 {
     struct ridge_options *simple = out;
+    bool products =
+            ((const struct ridge_options *)options)->products != PRODUCTS_NONE;
 
     memcpy(simple, options, sizeof(*simple));
+    if (!products && simple->lambda >= LAMBDA_STRONG)
+        return false;
+    if (!products)
+        simple->lambda *= LAMBDA_STEP;
     simple->products = PRODUCTS_NONE;
-    return ((const struct ridge_options *)options)->products != PRODUCTS_NONE;
+    return true;
 }
 
 static size_t model_numbers(uint32_t width, bool scale)

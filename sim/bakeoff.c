@@ -173,9 +173,9 @@ int bakeoff_run(const struct multiclass *data,
     memset(result, 0, sizeof(*result));
     result->majority = 1.0 - (double)data->majority / data->rows;
     pass.order = calloc(data->rows, sizeof(*pass.order));
-    pass.row = calloc(data->columns, sizeof(*pass.row));
-    pass.mean = calloc(data->columns, sizeof(*pass.mean));
-    pass.seen = calloc(data->columns, sizeof(*pass.seen));
+    pass.row = calloc(data->columns + 1, sizeof(*pass.row));
+    pass.mean = calloc(data->columns + 1, sizeof(*pass.mean));
+    pass.seen = calloc(data->columns + 1, sizeof(*pass.seen));
     if (pass.order == NULL || pass.row == NULL || pass.mean == NULL ||
             pass.seen == NULL)
         status = err_set(err, STATUS_INTERNAL, "no memory");

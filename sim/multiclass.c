@@ -319,7 +319,8 @@ static int convert(
         return status;
     data->rows = table->rows;
     data->columns = plan->features;
-    data->features = calloc((size_t)data->rows * data->columns, sizeof(double));
+    data->features =
+            calloc((size_t)data->rows * data->columns + 1, sizeof(double));
     if (data->features == NULL)
         return err_set(table->err, STATUS_INTERNAL, "no memory");
     for (uint32_t row = 0; row < data->rows; row++)

@@ -1,6 +1,8 @@
 #include "service/engine/problem.h"
 
 #include "base/hash.h"
+#include "base/units.h"
+#include "policies/auto.h"
 #include "policies/registry.h"
 #include "proto/wire.h"
 
@@ -199,6 +201,71 @@ static struct shape shape_of(const struct problem_spec *spec)
     };
 }
 
+static struct keyvalue *find_setting(const struct parse *parse, const char *key)
+{
+    for (size_t i = 0; i < parse->count; i++)
+        if (key_is(&parse->values[i], key))
+            return &parse->values[i];
+    return NULL;
+}
+
+/* Is a share of every decision drawn uniformly? A value that is no number is
+ * refused later. */
+static bool has_floor(const struct parse *parse)
+{
+    const struct keyvalue *floor = find_setting(parse, "policy.floor");
+    double share;
+
+    return floor != NULL && number_parse(floor->value, &share) && share > 0.0;
+}
+
+/* `policy: auto`, or no policy at all: what policies/auto.h chooses for this
+ * shape stands in the settings from here on, and so in the log: a later version
+ * that would choose otherwise still reads what this one chose. Settings that
+ * are there win. */
+static int resolve_auto(struct parse *parse)
+{
+    struct keyvalue *scalar = find_setting(parse, "policy");
+    struct auto_setting chosen[AUTO_SETTINGS_MAX];
+    struct shape shape = shape_of(parse->spec);
+    uint32_t count = auto_settings(&shape, has_floor(parse), chosen);
+    bool explorer = find_setting(parse, "policy.explorer") != NULL;
+    struct keyvalue *values = arena_array(
+            parse->arena, struct keyvalue, parse->count + AUTO_SETTINGS_MAX);
+
+    if (values == NULL)
+        return out_of_memory(parse->err);
+    if (scalar != NULL && !bytes_equal(scalar->value, bytes_of_text("auto"))) {
+        (void)err_set(parse->err, STATUS_INVALID,
+                "policy: is `auto` or settings such as {oracle: ridge}");
+        return parse_failed(parse, scalar);
+    }
+    if (find_setting(parse, "policy.oracle") != NULL ||
+            find_setting(parse, "policy.learner") != NULL)
+        count = 0;
+    for (size_t i = 0; i < parse->count; i++)
+        values[i] = parse->values[i];
+    parse->values = values;
+    scalar = find_setting(parse, "policy");
+    for (uint32_t i = 0; i < count; i++) {
+        struct keyvalue value = {.value = bytes_of_text(chosen[i].value)};
+        char key[80];
+        if (explorer && chosen[i].explorer)
+            continue;
+        (void)snprintf(key, sizeof(key), "policy.%s", chosen[i].key);
+        if (find_setting(parse, key) != NULL)
+            continue;
+        value.key = keep(parse, bytes_of_text(key));
+        /* In the place of `policy: auto`, or behind the others. */
+        if (scalar != NULL)
+            *scalar = value;
+        else
+            values[parse->count++] = value;
+        scalar = NULL;
+    }
+    return 0;
+}
+
 /* The `policy.` settings, without the prefix. */
 static int parse_policy(const struct parse *parse)
 {
@@ -355,16 +422,17 @@ int problem_spec_parse(struct problem_spec *spec, struct bytes name,
     for (size_t i = 0; i < count; i++)
         parse.values[i].used = false;
     spec->name = keep(&parse, name);
-    spec->text = settings_text(values, count, arena);
     if ((status = parse_list(&parse, "context", COLUMNS_MAX, &spec->columns,
                  &spec->column_count)) != 0 ||
             (status = parse_list(&parse, "actions", ACTIONS_MAX,
                      &spec->catalogue, &spec->slots)) != 0 ||
             (status = parse_groups(&parse)) != 0 ||
             (status = parse_rows(&parse)) != 0 ||
+            (status = resolve_auto(&parse)) != 0 ||
             (status = parse_policy(&parse)) != 0 ||
             (status = refuse_unused(&parse)) != 0)
         return status;
+    spec->text = settings_text(parse.values, parse.count, arena);
     if (arena->overflow)
         return out_of_memory(err);
     spec->shape_digest = shape_digest(spec, values, count);

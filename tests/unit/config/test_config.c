@@ -114,6 +114,9 @@ static const struct {
         {"problems:\n  - name: a\n    actions: [x]\n"
          "    reward: {default: 7}\n",
                 "f:4: problem 'a': reward.default: 7 is outside min..max"},
+        {"problems:\n  - name: a\n    actions: [x]\n    policy: magic\n",
+                "f:4: problem 'a': policy: is `auto` or settings such as "
+                "{oracle: ridge}"},
         {"problems:\n  - name: a\n    form: predict\n    context: [x]\n"
          "    policy: {explorer: greedy}\n",
                 "f:5: problem 'a': policy: explorer: a problem that predicts "
@@ -125,6 +128,43 @@ START_TEST(messages_name_file_line_and_setting)
     ck_assert_ptr_null(parse(wrong[_i].text));
     ck_assert_int_eq(err.status, STATUS_INVALID);
     ck_assert_str_eq(err.text, wrong[_i].message);
+}
+END_TEST
+
+/* What `policy: auto`, or none, comes to (policies/auto.h). */
+static const struct {
+    const char *problem, *policy;
+} chosen[] = {
+        {"context: [x, y]\n    actions: [l, r]", "regcb over blend of ridge"},
+        {"context: [x, y]\n    actions: [l, r]\n    policy: auto",
+                "regcb over blend of ridge"},
+        {"context: [x, y]\n    actions: [l, r]\n    policy: {floor: 0.02}",
+                "squarecb over blend of ridge"},
+        {"context: [x, y]\n    actions: [l, r]\n    policy: {explorer: "
+         "greedy}",
+                "greedy over blend of ridge"},
+        {"context: [x, y]\n    actions: [l, r]\n    policy: {oracle: ridge}",
+                "squarecb over ridge"},
+        {"context: [x, y]\n    actions: [l, r]\n    groups: [{name: g, when: "
+         "x < 1}]",
+                "squarecb over groupwise of ridge"},
+        {"context: [x, y]\n    action_features: 3",
+                "regcb over blend of ridge"},
+        {"actions: [l, r]", "squarecb over linear"},
+        {"context: [x, y]", "squarecb over linear"},
+        {"context: [x]\n    form: predict", "ridge"},
+};
+
+START_TEST(what_auto_chooses)
+{
+    char text[256];
+    struct config *config;
+
+    (void)snprintf(text, sizeof(text), "problems:\n  - name: a\n    %s\n",
+            chosen[_i].problem);
+    config = good(text);
+    ck_assert_str_eq(config->problems[0]->policy_name, chosen[_i].policy);
+    config_free(config);
 }
 END_TEST
 
@@ -216,6 +256,7 @@ int main(void)
     tcase_add_test(tcase, a_whole_file);
     tcase_add_loop_test(
             tcase, messages_name_file_line_and_setting, 0, ARRAY_COUNT(wrong));
+    tcase_add_loop_test(tcase, what_auto_chooses, 0, ARRAY_COUNT(chosen));
     tcase_add_loop_test(
             tcase, what_a_reload_may_change, 0, ARRAY_COUNT(reloads));
     tcase_add_test(tcase, the_text_of_a_problem_says_it_all);

@@ -479,6 +479,10 @@ START_TEST(corrections)
             ck_assert_mem_eq(a, b, size);
         }
     }
+    /* A mixture may keep the weights that it had given its models. */
+    if (one->oracle != NULL &&
+            registry_oracle(bytes_of_text(one->oracle))->has_inner)
+        done = false;
     for (uint64_t i = 0; i < 30 && done; i++) {
         struct round_data round;
         struct distribution out;

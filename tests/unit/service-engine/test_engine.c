@@ -275,7 +275,8 @@ static void open_with(const char *settings)
     arena_reset(&spec_arena);
     arena_reset(&step_arena);
     (void)snprintf(text, sizeof(text),
-            "context: x\nactions: left\nactions: middle\nactions: right\n%s",
+            "context: x\nactions: left\nactions: middle\nactions: right\n"
+            "policy.oracle: ridge\n%s",
             settings);
     ck_assert_msg(problem_spec_parse_text(&spec, bytes_of_text("test"),
                           bytes_of_text(text), &spec_arena, &err) == 0,

@@ -129,6 +129,8 @@ struct load {
     const char *name;
     yaml_document_t *document;
     struct config *config;
+    struct keyvalue *values; /* [value_max] for one problem at a time */
+    size_t value_max;
     uint32_t line;
     struct err *err;
 };
@@ -219,18 +221,15 @@ static int take_settings(
 
 static int flatten_node(struct load *load, int index, struct flat *flat)
 {
-    size_t capacity = load->config->arena.capacity / 1024;
     int status;
 
     *flat = (struct flat){
             .document = load->document,
             .arena = &load->config->arena,
-            .values = arena_array(
-                    &load->config->arena, struct keyvalue, capacity),
-            .capacity = capacity,
+            .values = load->values,
+            .capacity = load->value_max,
             .err = load->err,
     };
-    CHECK(flat->values != NULL);
     status = flatten(flat, index, bytes_of(NULL, 0), 0);
     load->line = flat->line;
     return status;
@@ -300,7 +299,12 @@ static int take_problems(struct load *load, int index)
                 PROBLEMS_MAX);
     load->config->problems =
             arena_array(&load->config->arena, struct problem_spec *, count);
-    CHECK(load->config->problems != NULL);
+    /* No problem has more settings than the file has nodes. */
+    load->value_max =
+            (size_t)(load->document->nodes.top - load->document->nodes.start);
+    load->values =
+            arena_array(&load->config->arena, struct keyvalue, load->value_max);
+    CHECK(load->config->problems != NULL && load->values != NULL);
     for (size_t i = 0; i < count; i++) {
         int status = take_problem(load, node->data.sequence.items.start[i]);
         if (status != 0)

@@ -13,6 +13,9 @@
 /* Room for the snapshots of a batch: one per problem of the thread at most,
  * but never more than fit; the rest goes with a later batch. */
 #define SNAPSHOT_EFFECTS 64
+/* Effects of the largest request, and of the deadlines of one problem that are
+ * handled in a turn: each is a record of its event and a deadline done with. */
+#define TURN_EFFECTS (STEP_EFFECTS_MAX * REQUEST_ITEMS_MAX)
 
 static uint32_t table_size_for(uint32_t events)
 {
@@ -99,6 +102,7 @@ bool batch_has_room(const struct batch *batch)
 {
     return batch->item_count < batch->item_max &&
             batch->exchange_count < batch->exchange_max &&
+            batch->effect_max - batch->effect_count >= TURN_EFFECTS &&
             arena_left(&batch->arena) >= REQUEST_ARENA_BYTES;
 }
 

@@ -184,22 +184,32 @@ bool shard_ready(struct shard *shard)
     return shard->open != NULL && batch_has_room(shard->open);
 }
 
+/* Nothing of the store is being looked at: its old pages may be used again,
+ * also while this shard has nothing to do. */
+static void release_reader(struct shard *shard)
+{
+    ledger_reader_release(&shard->reader);
+    shard->reader_fresh = false;
+}
+
 void shard_submit(struct shard *shard)
 {
     struct batch *batch = shard->open;
 
     retire_pending(shard);
-    if (batch == NULL || shard->pending != NULL ||
-            (batch->exchange_count == 0 && !batch_must_commit(batch)))
+    if (batch == NULL || shard->pending != NULL)
         return;
+    if (batch->exchange_count == 0 && !batch_must_commit(batch)) {
+        release_reader(shard);
+        return;
+    }
     shard->open = NULL;
     shard->pending = batch;
     atomic_store_explicit(&batch->stage, BATCH_SUBMITTED, memory_order_release);
     if (batch->has_relaxed)
         CHECK(mailbox_put(shard->early, batch));
     commit_submit(shard->committer, batch);
-    ledger_reader_release(&shard->reader);
-    shard->reader_fresh = false;
+    release_reader(shard);
 }
 
 bool shard_idle(struct shard *shard)
@@ -505,6 +515,9 @@ void shard_handle(struct shard *shard, const struct bytes *envelope,
 
 /* ---- time ---- */
 
+_Static_assert(DEADLINES_MAX <= REQUEST_ITEMS_MAX,
+        "a batch with room for a request has room for the deadlines of a turn");
+
 /* Events of one problem whose deadline has passed, copied out of the store
  * before they change it. */
 struct due_list {
@@ -575,15 +588,16 @@ static void expire(struct shard *shard, struct hosted *hosted)
 {
     struct batch *batch = shard->open;
     uint32_t problem = hosted->problem->spec->number;
-    struct due_list *list = arena_zalloc(&batch->arena, 1, sizeof(*list));
+    struct due_list *list = shard->due;
     struct err err;
     int status;
 
-    if (list == NULL)
-        return;
     list->shard = shard;
     list->problem = problem;
     list->arena = &batch->arena;
+    list->seen = 0;
+    list->count = 0;
+    list->done_count = 0;
     status = fresh_reader(shard, &err);
     if (status == 0)
         status = due_range(
@@ -698,7 +712,8 @@ int shard_open(struct shard *shard, const struct config *config,
     shard->started = now;
     shard->now = now;
     shard->spare = arena_over(malloc(SPARE_BYTES), SPARE_BYTES);
-    if (shard->spare.data == NULL)
+    shard->due = malloc(sizeof(*shard->due));
+    if (shard->spare.data == NULL || shard->due == NULL)
         return err_set(err, STATUS_INTERNAL, "no memory");
     if ((status = new_ids(shard, err)) != 0 ||
             (status = host(shard, problems, problem_count, changed, err)) !=
@@ -721,6 +736,7 @@ void shard_close(struct shard *shard)
     for (uint32_t i = 0; i < shard->hosted_count; i++)
         problem_close(shard->hosted[i].problem);
     free(shard->hosted);
+    free(shard->due);
     free(shard->spare.data);
 }
 

@@ -23,6 +23,8 @@ struct hosted {
     nanos snapshot_at;
 };
 
+struct due_list;
+
 struct shard {
     const struct config *config;
     struct hosted *hosted; /* [hosted_count], sorted by problem name */
@@ -38,6 +40,7 @@ struct shard {
     nanos started;
     nanos now; /* never goes back */
     struct arena spare; /* for what is read back from the store */
+    struct due_list *due; /* what fell due, for one problem at a time */
 };
 
 /* Takes over the problems, which must be recovered; `changed`: records were

@@ -58,10 +58,27 @@ struct batch *batch_new(uint32_t items)
     return batch;
 }
 
+void batch_free_snapshots(struct batch *batch)
+{
+    for (uint32_t i = 0; i < batch->effect_count; i++) {
+        struct batch_effect *effect = &batch->effects[i];
+        union {
+            const uint8_t *in;
+            void *out;
+        } state = {effect->payload.data};
+        if (effect->kind != EFFECT_SNAPSHOT)
+            continue;
+        free(state.out);
+        effect->payload = bytes_of(NULL, 0);
+    }
+}
+
 void batch_free(struct batch *batch)
 {
     if (batch == NULL)
         return;
+    if (batch->effects != NULL)
+        batch_free_snapshots(batch);
     free(batch->exchanges);
     free(batch->effects);
     free(batch->dues);

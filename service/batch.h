@@ -53,7 +53,7 @@ struct batch_effect {
     enum record_kind record_kind; /* RECORD */
     uint32_t problem;
     struct bytes payload; /* RECORD: message; SNAPSHOT: state, heap memory
-                             that the commit thread frees */
+                             of the batch */
     struct bytes event; /* DUE */
     nanos deadline; /* DUE */
     uint64_t digest; /* SNAPSHOT: the problem's state_digest */
@@ -103,6 +103,8 @@ struct batch {
 /* NULL when there is no memory. `items` is the most items it takes. */
 struct batch *batch_new(uint32_t items);
 void batch_free(struct batch *batch);
+/* Frees the states of its snapshots: they are on disk, or never will be. */
+void batch_free_snapshots(struct batch *batch);
 /* Empties it, for use again. */
 void batch_reset(struct batch *batch);
 

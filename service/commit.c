@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,9 +23,11 @@ struct committer {
     struct batch *first, *last; /* submitted */
     bool stopping;
     struct settings settings; /* under the lock */
+    char why[ERR_TEXT_SIZE]; /* there is no room; under the lock */
     struct ledger *ledger;
     struct mailbox *done;
     _Atomic bool full;
+    _Atomic bool stuck;
     _Atomic uint64_t sequence;
 };
 
@@ -161,8 +164,15 @@ static void copy_settings(
     CHECK_ZERO(pthread_mutex_unlock(&committer->lock));
 }
 
-static void set_full(struct committer *committer, bool full, const char *why)
+/* `why` NULL: there is room. */
+static void set_full(struct committer *committer, const char *why)
 {
+    bool full = why != NULL;
+
+    CHECK_ZERO(pthread_mutex_lock(&committer->lock));
+    (void)snprintf(
+            committer->why, sizeof(committer->why), "%s", full ? why : "");
+    CHECK_ZERO(pthread_mutex_unlock(&committer->lock));
     if (atomic_exchange(&committer->full, full) == full)
         return;
     if (full)
@@ -171,7 +181,8 @@ static void set_full(struct committer *committer, bool full, const char *why)
         diag(DIAG_INFO, "storage.room", "refusing=false");
 }
 
-/* Makes room by retention and says whether new work may come in. */
+/* Makes room by retention and says whether new work may come in: not while
+ * something waits that did not fit. */
 static void look_for_room(struct committer *committer)
 {
     struct settings settings;
@@ -190,7 +201,8 @@ static void look_for_room(struct committer *committer)
     ledger_usage(committer->ledger, &usage);
     why = retention_full(
             &usage, settings.storage_quota, settings.storage_reserve);
-    set_full(committer, why != NULL, why);
+    if (why != NULL || !commit_stuck(committer))
+        set_full(committer, why);
 }
 
 /* ---- the thread ---- */
@@ -245,19 +257,11 @@ static void count_list(const struct batch *list)
         }
 }
 
-static void free_snapshots(struct batch *batch)
+static void let_replies_go(struct committer *committer, struct batch *batch)
 {
-    for (uint32_t i = 0; i < batch->effect_count; i++) {
-        struct batch_effect *effect = &batch->effects[i];
-        if (effect->kind != EFFECT_SNAPSHOT)
-            continue;
-        union {
-            const uint8_t *in;
-            void *out;
-        } state = {effect->payload.data};
-        free(state.out);
-        effect->payload = bytes_of(NULL, 0);
-    }
+    atomic_store_explicit(&batch->stage, BATCH_COMMITTED, memory_order_release);
+    /* There is a place for every batch that exists. */
+    CHECK(mailbox_put(committer->done, batch));
 }
 
 static void hand_back(struct committer *committer, struct batch *list)
@@ -265,11 +269,8 @@ static void hand_back(struct committer *committer, struct batch *list)
     atomic_store(&committer->sequence, ledger_last_appended(committer->ledger));
     while (list != NULL) {
         struct batch *next = list->next;
-        free_snapshots(list);
-        atomic_store_explicit(
-                &list->stage, BATCH_COMMITTED, memory_order_release);
-        /* There is a place for every batch that exists. */
-        CHECK(mailbox_put(committer->done, list));
+        batch_free_snapshots(list);
+        let_replies_go(committer, list);
         list = next;
     }
 }
@@ -315,18 +316,17 @@ static bool commit_list(struct committer *committer, struct batch *list)
 
     for (;;) {
         int status = write_list(committer->ledger, list, &err);
+        atomic_store(&committer->stuck, status != 0);
         if (status == 0)
             return true;
         if (status != STATUS_STORAGE_FULL)
             stop_process(&err);
         COUNT(commit_retries);
-        set_full(committer, true, err.text);
+        set_full(committer, err.text);
         if (stop_asked(committer))
             return false;
         wait_a_turn();
         look_for_room(committer);
-        /* What waits here did not fit: refuse until it does. */
-        atomic_store(&committer->full, true);
     }
 }
 
@@ -408,9 +408,27 @@ void commit_submit(struct committer *committer, struct batch *batch)
     CHECK_ZERO(pthread_mutex_unlock(&committer->lock));
 }
 
+void commit_skip(struct committer *committer, struct batch *batch)
+{
+    CHECK(!batch_must_commit(batch));
+    let_replies_go(committer, batch);
+}
+
 bool commit_full(const struct committer *committer)
 {
     return atomic_load_explicit(&committer->full, memory_order_relaxed);
+}
+
+bool commit_stuck(const struct committer *committer)
+{
+    return atomic_load_explicit(&committer->stuck, memory_order_relaxed);
+}
+
+void commit_why(struct committer *committer, char *why, size_t size)
+{
+    CHECK_ZERO(pthread_mutex_lock(&committer->lock));
+    (void)snprintf(why, size, "%s", committer->why);
+    CHECK_ZERO(pthread_mutex_unlock(&committer->lock));
 }
 
 void commit_reconfigure(

@@ -2,8 +2,8 @@
  * transaction, and only then lets their replies go.
  *
  * No room (full disk, quota or map): what was submitted stays here and is
- * tried again until there is room; commit_full() then tells the socket's
- * thread to refuse new work. Nothing that was acknowledged is touched.
+ * tried again until there is room; commit_full() then tells the shards to
+ * refuse new work. Nothing that was acknowledged is touched.
  * Any other failure: the process stops at once, without acknowledging. */
 #ifndef SERVICE_COMMIT_H
 #define SERVICE_COMMIT_H
@@ -27,8 +27,17 @@ void commit_stop(struct committer *committer);
 /* From the thread that owns the batch. */
 void commit_submit(struct committer *committer, struct batch *batch);
 
+/* From the thread that owns it: nothing in it needs the disk, its replies may
+ * go at once. */
+void commit_skip(struct committer *committer, struct batch *batch);
+
 /* Is there no room for new work? */
 bool commit_full(const struct committer *committer);
+/* Is something submitted that finds no room? (There may be none for new work
+ * while all that was submitted is on disk.) */
+bool commit_stuck(const struct committer *committer);
+/* Why there is no room: a sentence, "" if there is room. */
+void commit_why(struct committer *committer, char *why, size_t size);
 /* New settings for quota, reserve and retention. */
 void commit_reconfigure(
         struct committer *committer, const struct settings *settings);

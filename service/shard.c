@@ -6,6 +6,7 @@
 #include "service/diag.h"
 #include "service/status.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
@@ -160,7 +161,8 @@ static void retire_pending(struct shard *shard)
     shard->reader_fresh = false;
 }
 
-static void open_batch(struct shard *shard)
+/* Takes a batch that is free, or returns NULL. */
+static struct batch *take_batch(struct shard *shard)
 {
     for (uint32_t i = 0; i < SHARD_BATCHES; i++) {
         struct batch *batch = shard->batches[i];
@@ -171,17 +173,56 @@ static void open_batch(struct shard *shard)
             continue;
         batch_reset(batch);
         atomic_store(&batch->stage, BATCH_OPEN);
-        shard->open = batch;
-        return;
+        return batch;
     }
+    return NULL;
+}
+
+/* There is room again: what was set aside is a batch like the others. */
+static void end_aside(struct shard *shard)
+{
+    if (shard->aside == NULL || shard->aside->exchange_count > 0)
+        return;
+    atomic_store(&shard->aside->stage, BATCH_FREE);
+    shard->aside = NULL;
+}
+
+/* The batch that the next request goes to. While there is no room none is
+ * recorded, and its reply must not wait behind what is stuck: it goes to the
+ * batch aside. */
+static struct batch **filled(struct shard *shard)
+{
+    return shard->refusing ? &shard->aside : &shard->open;
 }
 
 bool shard_ready(struct shard *shard)
 {
+    struct batch **batch;
+
     retire_pending(shard);
-    if (shard->open == NULL)
-        open_batch(shard);
-    return shard->open != NULL && batch_has_room(shard->open);
+    shard->refusing = commit_full(shard->committer);
+    if (!shard->refusing)
+        end_aside(shard);
+    batch = filled(shard);
+    if (*batch == NULL)
+        *batch = take_batch(shard);
+    return *batch != NULL && batch_has_room(*batch);
+}
+
+/* As shard_ready, and what is done may be recorded. */
+static bool may_record(struct shard *shard)
+{
+    return shard_ready(shard) && !shard->refusing;
+}
+
+static void answer_aside(struct shard *shard)
+{
+    struct batch *batch = shard->aside;
+
+    if (batch == NULL || batch->exchange_count == 0)
+        return;
+    shard->aside = NULL;
+    commit_skip(shard->committer, batch);
 }
 
 /* Nothing of the store is being looked at: its old pages may be used again,
@@ -197,6 +238,7 @@ void shard_submit(struct shard *shard)
     struct batch *batch = shard->open;
 
     retire_pending(shard);
+    answer_aside(shard);
     if (batch == NULL || shard->pending != NULL)
         return;
     if (batch->exchange_count == 0 && !batch_must_commit(batch)) {
@@ -267,6 +309,7 @@ struct hosted *shard_find(struct shard *shard, struct bytes name)
 /* All that one request works with. */
 struct handling {
     struct shard *shard;
+    struct batch *batch; /* that its exchange is in */
     struct hosted *hosted;
     struct request request;
     struct reply reply;
@@ -394,6 +437,17 @@ static void refuse(
     COUNT(refused);
 }
 
+static void refuse_full(struct handling *handling)
+{
+    char why[ERR_TEXT_SIZE], text[ERR_TEXT_SIZE + 64];
+
+    commit_why(handling->shard->committer, why, sizeof(why));
+    (void)snprintf(text, sizeof(text), "no room to record this: %s", why);
+    COUNT(refused_full);
+    refuse(handling, STATUS_STORAGE_FULL,
+            arena_copy(handling->arena, text, strlen(text) + 1));
+}
+
 static bool changes_something(const struct request *request)
 {
     return request->decide_count > 0 || request->feedback_count > 0 ||
@@ -413,10 +467,8 @@ static void run_request(struct handling *handling)
             return;
         }
     }
-    if (changes_something(request) && commit_full(shard->committer)) {
-        COUNT(refused_full);
-        refuse(handling, STATUS_STORAGE_FULL,
-                status_sentence(STATUS_STORAGE_FULL));
+    if (changes_something(request) && shard->refusing) {
+        refuse_full(handling);
         return;
     }
     if (!handle_decides(handling) || !handle_feedbacks(handling) ||
@@ -425,10 +477,9 @@ static void run_request(struct handling *handling)
         refuse(handling, STATUS_BUSY, "the answer is too large to hold now");
 }
 
-static bool add_exchange(struct shard *shard, const struct bytes *envelope,
+static bool add_exchange(struct batch *batch, const struct bytes *envelope,
         uint32_t envelope_count, struct exchange **out)
 {
-    struct batch *batch = shard->open;
     struct bytes *frames =
             arena_array(&batch->arena, struct bytes, envelope_count);
 
@@ -450,8 +501,6 @@ static bool add_exchange(struct shard *shard, const struct bytes *envelope,
 
 static void finish(struct handling *handling, struct exchange *exchange)
 {
-    struct batch *batch = handling->shard->open;
-
     exchange->reply = wire_reply_encode(&handling->reply, handling->arena);
     if (exchange->reply.data == NULL) {
         /* What was recorded stands; the client asks again by event id. */
@@ -465,11 +514,11 @@ static void finish(struct handling *handling, struct exchange *exchange)
                                  exchange->reply.size),
                         exchange->reply.size);
     }
-    if (handling->hosted != NULL &&
+    if (!handling->shard->refusing && handling->hosted != NULL &&
             handling->hosted->problem->spec->settings.durability ==
                     DURABILITY_RELAXED) {
         exchange->relaxed = true;
-        batch->has_relaxed = true;
+        handling->batch->has_relaxed = true;
     }
 }
 
@@ -482,9 +531,10 @@ static void set_now(struct shard *shard, nanos now)
 void shard_handle(struct shard *shard, const struct bytes *envelope,
         uint32_t envelope_count, struct bytes frame, nanos now)
 {
-    struct batch *batch = shard->open;
+    struct batch *batch = *filled(shard);
     struct handling handling = {
             .shard = shard,
+            .batch = batch,
             .journal = journal_of(shard),
             .arena = &batch->arena,
     };
@@ -494,7 +544,7 @@ void shard_handle(struct shard *shard, const struct bytes *envelope,
 
     set_now(shard, now);
     COUNT(requests);
-    if (!add_exchange(shard, envelope, envelope_count, &exchange)) {
+    if (!add_exchange(batch, envelope, envelope_count, &exchange)) {
         COUNT(dropped);
         return;
     }
@@ -566,8 +616,13 @@ static bool add_due(void *self, nanos deadline, struct bytes event)
 static void expire_listed(
         struct shard *shard, struct hosted *hosted, const struct due_list *list)
 {
-    struct handling handling = {shard, hosted, .journal = journal_of(shard),
-            .arena = &shard->open->arena};
+    struct handling handling = {
+            .shard = shard,
+            .batch = shard->open,
+            .hosted = hosted,
+            .journal = journal_of(shard),
+            .arena = &shard->open->arena,
+    };
 
     for (uint32_t i = 0; i < list->count; i++) {
         struct input input = {INPUT_DEADLINE, shard->now, {{0}}};
@@ -653,7 +708,7 @@ static bool snapshot_due(const struct shard *shard, const struct hosted *hosted)
 void shard_tick(struct shard *shard, nanos now)
 {
     set_now(shard, now);
-    if (!shard_ready(shard) || commit_full(shard->committer))
+    if (!may_record(shard))
         return;
     for (uint32_t i = 0; i < shard->hosted_count; i++) {
         struct hosted *hosted = &shard->hosted[i];
@@ -666,7 +721,7 @@ void shard_tick(struct shard *shard, nanos now)
 
 bool shard_snapshot_all(struct shard *shard)
 {
-    if (!shard_ready(shard))
+    if (!may_record(shard))
         return false;
     for (uint32_t i = 0; i < shard->hosted_count; i++)
         if (shard->hosted[i].changes > 0 && !snapshot(shard, &shard->hosted[i]))

@@ -33,6 +33,9 @@ struct shard {
     struct committer *committer;
     struct batch *batches[SHARD_BATCHES];
     struct batch *open; /* the one being filled, or NULL */
+    struct batch *aside; /* filled instead while there is no room: replies that
+                            wait for nothing; or NULL */
+    bool refusing; /* there is no room, as of the last shard_ready() */
     struct batch *pending; /* submitted and not known to be on disk, or NULL */
     struct mailbox *early; /* batches with replies that need not wait */
     bool reader_fresh; /* the reader sees all that was committed */
@@ -65,7 +68,7 @@ void shard_tick(struct shard *shard, nanos now);
 
 /* Hands the open batch to the commit thread, if there is something in it and
  * none of this shard's is under way there: so groups grow while the disk is
- * busy. */
+ * busy. What waits for nothing goes at once. */
 void shard_submit(struct shard *shard);
 
 /* Nothing is open and nothing under way: all replies are sent. */

@@ -328,22 +328,37 @@ static bool drained(struct front *front)
     return all;
 }
 
+/* One turn of the stop. False when what waits finds no room. */
+static bool drain_turn(struct front *front)
+{
+    if (!front->threads)
+        shard_submit(&front->workers[0].shard);
+    wait_for_work(front, false);
+    answer_batches(front);
+    return !commit_stuck(front->committer);
+}
+
 /* Lets everything that was received reach the disk and its client. With no
  * room on disk it gives up what waits, which was never acknowledged. */
 static void drain(struct front *front)
 {
+    bool room = true;
+
+    while (room && !pass_on(front))
+        room = drain_turn(front);
     for (uint32_t i = 0; front->threads && i < front->worker_count; i++)
         worker_ask_to_stop(&front->workers[i]);
-    while (!drained(front)) {
-        if (commit_full(front->committer))
-            return;
-        if (!front->threads)
-            shard_submit(&front->workers[0].shard);
-        wait_for_work(front, false);
-        answer_batches(front);
-    }
-    for (uint32_t i = 0; front->threads && i < front->worker_count; i++)
+    while (room && !drained(front))
+        room = drain_turn(front);
+    for (uint32_t i = 0; front->threads && i < front->worker_count; i++) {
+        if (!room)
+            worker_give_up(&front->workers[i]);
         worker_join(&front->workers[i]);
+    }
+    if (!room)
+        diag(DIAG_WARNING, "service.unrecorded",
+                "why="what waits finds no room" action="given up, it was "
+                "not acknowledged"");
 }
 
 /* Puts every state away, so that the next start has nothing to fold. */
@@ -537,6 +552,10 @@ void front_close(struct front *front)
         mailbox_close(&worker->inbox);
         shard_close(&worker->shard);
         CHECK_ZERO(pthread_mutex_destroy(&worker->lock));
+    }
+    if (front->held != NULL) {
+        parcel_close(front->held);
+        free(front->held);
     }
     free(front->workers);
     mailbox_close(&front->done);

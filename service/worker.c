@@ -67,7 +67,8 @@ static void *worker_main(void *argument)
         (void)poll(&fd, 1, TICK_MS);
         mailbox_clear(&worker->inbox);
         empty = turn(worker);
-        if (atomic_load(&worker->stopping) && empty && idle(worker))
+        if (atomic_load(&worker->giving_up) ||
+                (atomic_load(&worker->stopping) && empty && idle(worker)))
             break;
     }
     atomic_store(&worker->drained, true);
@@ -85,6 +86,12 @@ int worker_start(struct worker *worker, struct err *err)
 void worker_ask_to_stop(struct worker *worker)
 {
     atomic_store(&worker->stopping, true);
+    mailbox_wake(&worker->inbox);
+}
+
+void worker_give_up(struct worker *worker)
+{
+    atomic_store(&worker->giving_up, true);
     mailbox_wake(&worker->inbox);
 }
 

@@ -16,6 +16,7 @@ struct worker {
     pthread_t thread;
     bool running;
     _Atomic bool stopping;
+    _Atomic bool giving_up;
     _Atomic bool drained; /* after a stop: the inbox is empty, all is sent */
 };
 
@@ -23,6 +24,8 @@ int worker_start(struct worker *worker, struct err *err) MUST_USE;
 /* Lets it finish what it has; the caller keeps answering batches until
  * worker_drained(). */
 void worker_ask_to_stop(struct worker *worker);
+/* Ends it with what it has: there is no room to commit that. */
+void worker_give_up(struct worker *worker);
 bool worker_drained(struct worker *worker);
 void worker_join(struct worker *worker);
 

@@ -357,8 +357,8 @@ static void drain(struct front *front)
     }
     if (!room)
         diag(DIAG_WARNING, "service.unrecorded",
-                "why="what waits finds no room" action="given up, it was "
-                "not acknowledged"");
+                "why=\"no room for what waits\" action=\"given up, it was "
+                "not acknowledged\"");
 }
 
 /* Puts every state away, so that the next start has nothing to fold. */

@@ -216,7 +216,12 @@ static int reload_shards(
 
     lock_all(front);
     for (uint32_t i = 0; status == 0 && i < front->worker_count; i++)
-        status = shard_reload(&front->workers[i].shard, config, err);
+        status = shard_prepare(&front->workers[i].shard, config, err);
+    for (uint32_t i = 0; i < front->worker_count; i++)
+        if (status == 0)
+            shard_go_over(&front->workers[i].shard, config);
+        else
+            shard_stay(&front->workers[i].shard);
     unlock_all(front);
     return status;
 }

@@ -738,8 +738,9 @@ static int host(struct shard *shard, struct problem **problems, uint32_t count,
     if (shard->hosted == NULL)
         return err_set(err, STATUS_INTERNAL, "no memory");
     for (uint32_t i = 0; i < count; i++)
-        shard->hosted[i] =
-                (struct hosted){problems[i], changed ? 1 : 0, shard->now};
+        shard->hosted[i] = (struct hosted){.problem = problems[i],
+                .changes = changed ? 1 : 0,
+                .snapshot_at = shard->now};
     shard->hosted_count = count;
     qsort(shard->hosted, count, sizeof(*shard->hosted), compare_hosted);
     return 0;
@@ -802,31 +803,24 @@ static int respec(
         struct hosted *hosted, const struct problem_spec *spec, struct err *err)
 {
     size_t size = problem_save_size(hosted->problem);
-    struct problem *problem = problem_open(spec, err);
     uint8_t *state = malloc(size);
     struct writer writer = writer_over(state, size);
     int status;
 
-    if (problem == NULL || state == NULL) {
-        problem_close(problem);
+    hosted->next = problem_open(spec, err);
+    if (hosted->next == NULL || state == NULL) {
         free(state);
         return err_set(err, STATUS_INTERNAL, "no memory");
     }
     problem_save(hosted->problem, &writer);
-    status = problem_load(problem, writer_bytes(&writer), err);
+    status = problem_load(hosted->next, writer_bytes(&writer), err);
     free(state);
-    if (status != 0) {
-        problem_close(problem);
-        return status;
-    }
-    problem_close(hosted->problem);
-    hosted->problem = problem;
-    return 0;
+    return status;
 }
 
-/* Notes the problem's new settings in the log. */
-static int append_config(
-        struct shard *shard, const struct problem_spec *spec, struct err *err)
+/* The Config record of the new settings, for the log. */
+static int prepare_record(struct shard *shard, struct hosted *hosted,
+        const struct problem_spec *spec, struct err *err)
 {
     struct config_record record = {
             .head = {RECORD_CONFIG, spec->number, shard->now, {NULL, 0}},
@@ -834,34 +828,77 @@ static int append_config(
             .settings = spec->text,
             .shape = spec->shape_digest,
     };
-    struct bytes payload;
 
-    if (!shard_ready(shard))
-        return err_set(err, STATUS_BUSY, "too much is under way");
-    payload = record_encode_config(&record, &shard->open->arena);
-    if (payload.data == NULL)
-        return err_set(err, STATUS_BUSY, "the settings are too long");
-    batch_append(shard->open, RECORD_CONFIG, spec->number, payload);
+    if (!may_record(shard))
+        return err_set(err, STATUS_BUSY,
+                shard->refusing ? "there is no room to record new settings"
+                                : "too much is under way");
+    hosted->next_record = record_encode_config(&record, &shard->open->arena);
+    return hosted->next_record.data != NULL
+            ? 0
+            : err_set(err, STATUS_BUSY, "the settings are too long");
+}
+
+static int prepare_one(struct shard *shard, struct hosted *hosted,
+        const struct config *config, struct err *err)
+{
+    const struct problem_spec *old = hosted->problem->spec;
+    const struct problem_spec *new = config_problem(config, old->name);
+    int status = 0;
+
+    CHECK(new != NULL &&new->number == old->number);
+    hosted->next_record = bytes_of(NULL, 0);
+    if (!bytes_equal(old->text, new->text))
+        status = prepare_record(shard, hosted, new, err);
+    return status == 0 ? respec(hosted, new, err) : status;
+}
+
+int shard_prepare(
+        struct shard *shard, const struct config *config, struct err *err)
+{
+    uint32_t records = 0;
+
+    shard->preparing = true;
+    shard->open_used = shard->open == NULL ? 0 : shard->open->arena.used;
+    for (uint32_t i = 0; i < shard->hosted_count; i++) {
+        int status = prepare_one(shard, &shard->hosted[i], config, err);
+        if (status != 0)
+            return status;
+        records += shard->hosted[i].next_record.size > 0;
+    }
+    if (records > 0 &&
+            shard->open->effect_max - shard->open->effect_count < records)
+        return err_set(err, STATUS_BUSY,
+                "the settings of too many problems change at once");
     return 0;
 }
 
-int shard_reload(
-        struct shard *shard, const struct config *config, struct err *err)
+void shard_go_over(struct shard *shard, const struct config *config)
 {
     for (uint32_t i = 0; i < shard->hosted_count; i++) {
         struct hosted *hosted = &shard->hosted[i];
-        const struct problem_spec *old = hosted->problem->spec;
-        const struct problem_spec *new = config_problem(config, old->name);
-        int status = 0;
-        CHECK(new != NULL &&new->number == old->number);
-        if (!bytes_equal(old->text, new->text))
-            status = append_config(shard, new, err);
-        if (status == 0)
-            status = respec(hosted, new, err);
-        if (status != 0)
-            return status;
-        hosted->changes++;
+        if (hosted->next_record.size > 0) {
+            batch_append(shard->open, RECORD_CONFIG, hosted->next->spec->number,
+                    hosted->next_record);
+            hosted->changes++;
+        }
+        problem_close(hosted->problem);
+        hosted->problem = hosted->next;
+        hosted->next = NULL;
     }
     shard->config = config;
-    return 0;
+    shard->preparing = false;
+}
+
+void shard_stay(struct shard *shard)
+{
+    if (!shard->preparing)
+        return;
+    shard->preparing = false;
+    for (uint32_t i = 0; i < shard->hosted_count; i++) {
+        problem_close(shard->hosted[i].next);
+        shard->hosted[i].next = NULL;
+    }
+    if (shard->open != NULL)
+        arena_release(&shard->open->arena, shard->open_used);
 }

@@ -19,6 +19,9 @@
 /* A problem and when its state was last put away. */
 struct hosted {
     struct problem *problem;
+    struct problem *next; /* the same under new settings, during a reload */
+    struct bytes next_record; /* and the Config record of these, if they are
+                                 other ones */
     uint64_t changes; /* records since its last snapshot */
     nanos snapshot_at;
 };
@@ -35,6 +38,8 @@ struct shard {
     struct batch *open; /* the one being filled, or NULL */
     struct batch *aside; /* filled instead while there is no room: replies that
                             wait for nothing; or NULL */
+    bool preparing; /* a reload */
+    size_t open_used; /* of the arena of `open`, before that */
     bool refusing; /* there is no room, as of the last shard_ready() */
     struct batch *pending; /* submitted and not known to be on disk, or NULL */
     struct mailbox *early; /* batches with replies that need not wait */
@@ -78,9 +83,13 @@ bool shard_idle(struct shard *shard);
  * there was no room: submit, and call again. */
 bool shard_snapshot_all(struct shard *shard);
 
-/* Goes over to new settings; config_check_reload() said that it may. */
-int shard_reload(struct shard *shard, const struct config *config,
+/* Going over to new settings, which config_check_reload() has allowed, in two
+ * steps: all that can fail comes first, in every shard. After a failure, or
+ * where another shard failed, shard_stay() forgets the preparation. */
+int shard_prepare(struct shard *shard, const struct config *config,
         struct err *err) MUST_USE;
+void shard_go_over(struct shard *shard, const struct config *config);
+void shard_stay(struct shard *shard);
 
 /* The hosted problem of that name, or NULL. */
 struct hosted *shard_find(struct shard *shard, struct bytes name);

@@ -20,6 +20,12 @@
 /* Messages that wait for one slow client, then they are dropped. */
 #define PEER_QUEUE 100000
 
+/* Where the requests of a problem go. */
+struct route {
+    struct bytes name; /* lies in the config */
+    uint32_t worker;
+};
+
 struct front {
     struct config *config;
     const char *config_path;
@@ -29,6 +35,7 @@ struct front {
     struct worker *workers; /* at least one; the first has no thread when
                                engine_threads is 0 */
     uint32_t worker_count;
+    struct route *routes; /* [config->problem_count], sorted by name */
     bool threads;
     struct mailbox done; /* batches that are on disk */
     struct mailbox early; /* batches with replies that need not wait */
@@ -85,18 +92,43 @@ static void answer_batches(struct front *front)
 
 /* ---- requests ---- */
 
-/* The engine thread of a problem: by its place in the config. */
+/* The engine thread of a problem: by its number, which stays, while its place
+ * in the configuration may change. */
+static uint32_t worker_of(
+        const struct front *front, const struct problem_spec *spec)
+{
+    return spec->number % front->worker_count;
+}
+
+static int compare_routes(const void *a, const void *b)
+{
+    const struct route *left = a, *right = b;
+
+    return bytes_compare(left->name, right->name);
+}
+
+static void find_routes(struct front *front)
+{
+    const struct config *config = front->config;
+
+    for (uint32_t i = 0; i < config->problem_count; i++)
+        front->routes[i] = (struct route){config->problems[i]->name,
+                worker_of(front, config->problems[i])};
+    qsort(front->routes, config->problem_count, sizeof(*front->routes),
+            compare_routes);
+}
+
 static struct worker *worker_for(struct front *front, struct parcel *parcel)
 {
-    struct bytes name;
+    struct route wanted = {{NULL, 0}, 0};
+    const struct route *found;
 
     if (front->worker_count == 1)
         return &front->workers[0];
-    name = wire_request_peek_problem(parcel_body(parcel));
-    for (uint32_t i = 0; i < front->config->problem_count; i++)
-        if (bytes_equal(front->config->problems[i]->name, name))
-            return &front->workers[i % front->worker_count];
-    return &front->workers[0];
+    wanted.name = wire_request_peek_problem(parcel_body(parcel));
+    found = bsearch(&wanted, front->routes, front->config->problem_count,
+            sizeof(wanted), compare_routes);
+    return &front->workers[found == NULL ? 0 : found->worker];
 }
 
 static void handle_here(struct front *front, struct parcel *parcel, nanos now)
@@ -248,6 +280,7 @@ static void reload(struct front *front)
         diag_set_level((enum diag_level)config->settings.diag_level);
         config_free(front->config);
         front->config = config;
+        find_routes(front);
         COUNT(reloads);
         diag(DIAG_INFO, "config.reloaded", "file=\"%s\"", front->config_path);
     } else {
@@ -467,7 +500,6 @@ static int open_socket(struct front *front, struct err *err)
     return 0;
 }
 
-/* Problem i goes to engine thread i mod n: worker_for() says the same. */
 static int open_shard(struct front *front, uint32_t index,
         struct problem **problems, bool changed, struct err *err)
 {
@@ -478,9 +510,9 @@ static int open_shard(struct front *front, uint32_t index,
 
     if (mine == NULL)
         return err_set(err, STATUS_INTERNAL, "no memory");
-    for (uint32_t i = index; i < front->config->problem_count;
-            i += front->worker_count)
-        mine[count++] = problems[i];
+    for (uint32_t i = 0; i < front->config->problem_count; i++)
+        if (worker_of(front, front->config->problems[i]) == index)
+            mine[count++] = problems[i];
     status = shard_open(&front->workers[index].shard, front->config,
             front->ledger, front->committer, &front->early, mine, count,
             changed, worker_clock(), err);
@@ -497,6 +529,7 @@ static int open_workers(struct front *front, struct err *err)
 
     if (status != 0)
         return status;
+    find_routes(front);
     for (uint32_t i = 0; status == 0 && i < front->worker_count; i++) {
         struct worker *worker = &front->workers[i];
         CHECK_ZERO(pthread_mutex_init(&worker->lock, NULL));
@@ -528,7 +561,8 @@ int front_open(struct front **out, struct ledger *ledger, struct config *config,
     front->workers = calloc(front->worker_count, sizeof(*front->workers));
     front->signal_fd = -1;
     boxes = front->worker_count * SHARD_BATCHES;
-    CHECK(front->workers != NULL);
+    front->routes = calloc(config->problem_count + 1, sizeof(*front->routes));
+    CHECK(front->workers != NULL && front->routes != NULL);
     if ((status = host_register(ledger, config, worker_clock(), err)) != 0 ||
             (status = mailbox_open(&front->done, boxes, err)) != 0 ||
             (status = mailbox_open(&front->early, boxes, err)) != 0 ||
@@ -563,6 +597,7 @@ void front_close(struct front *front)
         free(front->held);
     }
     free(front->workers);
+    free(front->routes);
     mailbox_close(&front->done);
     mailbox_close(&front->early);
     if (front->socket != NULL)

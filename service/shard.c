@@ -271,19 +271,11 @@ bool shard_idle(struct shard *shard)
 
 /* ---- problems ---- */
 
-static int compare_names(struct bytes a, struct bytes b)
-{
-    size_t size = a.size < b.size ? a.size : b.size;
-    int order = size == 0 ? 0 : memcmp(a.data, b.data, size);
-
-    return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
-}
-
 static int compare_hosted(const void *a, const void *b)
 {
     const struct hosted *left = a, *right = b;
 
-    return compare_names(left->problem->spec->name, right->problem->spec->name);
+    return bytes_compare(left->problem->spec->name, right->problem->spec->name);
 }
 
 struct hosted *shard_find(struct shard *shard, struct bytes name)
@@ -293,7 +285,7 @@ struct hosted *shard_find(struct shard *shard, struct bytes name)
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
         struct hosted *hosted = &shard->hosted[middle];
-        int order = compare_names(name, hosted->problem->spec->name);
+        int order = bytes_compare(name, hosted->problem->spec->name);
         if (order == 0)
             return hosted;
         if (order < 0)

@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-#define EVENT_STATE_FORMAT 1
+#define EVENT_STATE_FORMAT 2
 
 enum {
     FLAG_DEFERRED = 1,
@@ -23,6 +23,7 @@ void event_state_write(const struct event_state *state, struct writer *writer)
     write_u8(writer, EVENT_STATE_FORMAT);
     write_u8(writer, flags);
     write_u64(writer, state->decision);
+    write_u64(writer, state->touched);
     write_u64(writer, state->content);
     write_i64(writer, state->deadline);
     if (state->has_reward)
@@ -47,6 +48,7 @@ int event_state_read(
     state->has_reward = (flags & FLAG_HAS_REWARD) != 0;
     state->learned = (flags & FLAG_LEARNED) != 0;
     state->decision = read_u64(reader);
+    state->touched = read_u64(reader);
     state->content = read_u64(reader);
     state->deadline = read_i64(reader);
     state->reward = state->has_reward ? read_f64(reader) : 0.0;

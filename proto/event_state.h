@@ -17,6 +17,8 @@ struct feedback_mark {
 
 struct event_state {
     uint64_t decision; /* sequence of its Decision record, 0 = none yet */
+    uint64_t touched; /* no record of it has a later sequence; set where it is
+                         written */
     uint64_t content; /* digest of what was asked */
     nanos deadline; /* when the default (or an orphan's end) falls due */
     bool deferred; /* waits for its Activation */
@@ -37,7 +39,7 @@ static inline bool event_waits(const struct event_state *state, nanos deadline)
             (state->content == 0 || !state->has_reward);
 }
 
-#define EVENT_STATE_BYTES_MAX (2 + 3 * 8 + 2 * 8 + 2 + 16 * FEEDBACKS_MAX)
+#define EVENT_STATE_BYTES_MAX (2 + 4 * 8 + 2 * 8 + 2 + 16 * FEEDBACKS_MAX)
 
 void event_state_write(const struct event_state *state, struct writer *writer);
 /* CORRUPT for bytes that event_state_write does not write. */

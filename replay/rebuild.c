@@ -117,6 +117,7 @@ static int fold_config(struct walk *walk, const struct log_entry *entry)
     place->outside = record.config.shape != place->problem->spec->shape_digest;
     if (place->outside)
         problem_reset(place->problem);
+    walk->rebuild->folded++;
     return 0;
 }
 

@@ -89,6 +89,7 @@ static int write_event(
                     entry->state->mark_count * sizeof(state.marks[0]));
     if (entry->decision_effect != NULL)
         state.decision = entry->decision_effect->sequence;
+    state.touched = ledger_last_appended(ledger);
     return event_put(
             ledger_txn(ledger), entry->problem, entry->event, &state, err);
 }
@@ -186,6 +187,7 @@ static void set_full(struct committer *committer, const char *why)
 static void look_for_room(struct committer *committer)
 {
     struct settings settings;
+    struct retention retention;
     struct store_usage usage;
     struct err err;
     uint64_t dropped = 0;
@@ -194,8 +196,10 @@ static void look_for_room(struct committer *committer)
 
     copy_settings(committer, &settings);
     (void)clock_gettime(CLOCK_REALTIME, &now);
-    if (retention_run(committer->ledger, settings.storage_keep,
-                (nanos)now.tv_sec * NANOS_PER_SECOND, &dropped, &err) != 0)
+    retention.keep = settings.storage_keep;
+    retention.now = (nanos)now.tv_sec * NANOS_PER_SECOND + now.tv_nsec;
+    retention.urgent = commit_stuck(committer);
+    if (retention_run(committer->ledger, &retention, &dropped, &err) != 0)
         diag(DIAG_WARNING, "retention.failed", "why=\"%s\"", err.text);
     COUNT_ADD(retired, dropped);
     ledger_usage(committer->ledger, &usage);

@@ -9,100 +9,132 @@
 /* What one run may drop, and the memory that it works with. */
 struct run {
     struct ledger *ledger;
+    const struct retention *retention;
     nanos before; /* records of an earlier time may go */
-    uint64_t limit; /* records up to this sequence may go */
-    nanos now;
+    uint64_t last; /* the log never becomes empty: this one stays */
+    uint64_t *covered; /* [covered_count] by problem: sequence of its newest
+                          snapshot, 0 = none, UNKNOWN = not looked up */
+    uint32_t covered_count;
     struct arena arena;
     struct err *err;
 };
 
-/* The smallest sequence that every problem has a snapshot at or after. */
-struct snapshot_limit {
-    struct store_txn *txn;
-    uint64_t limit;
-};
+#define UNKNOWN UINT64_MAX
 
-static int limit_by_problem(void *self, struct bytes name, uint32_t number,
-        uint64_t config, struct err *err)
+static int grow_covered(struct run *run, uint32_t problem)
 {
-    struct snapshot_limit *limit = self;
-    struct snapshot newest;
-    int status = snapshot_at(limit->txn, number, UINT64_MAX, &newest, err);
+    uint32_t count = problem + 1;
+    uint64_t *grown = realloc(run->covered, count * sizeof(*grown));
 
-    (void)name;
-    (void)config;
-    if (status == STATUS_NOT_FOUND)
-        limit->limit = 0;
-    else if (status != 0)
-        return status;
-    else if (newest.sequence < limit->limit)
-        limit->limit = newest.sequence;
+    if (grown == NULL)
+        return err_set(run->err, STATUS_INTERNAL, "no memory");
+    for (uint32_t i = run->covered_count; i < count; i++)
+        grown[i] = UNKNOWN;
+    run->covered = grown;
+    run->covered_count = count;
     return 0;
 }
 
-static int find_limit(struct run *run)
+/* Sequence of the problem's newest snapshot, 0 if it has none. */
+static int find_covered(struct run *run, uint32_t problem, uint64_t *sequence)
 {
-    struct ledger_reader reader = {ledger_txn(run->ledger)};
-    struct snapshot_limit limit = {
-            reader.txn, ledger_last_appended(run->ledger)};
-    int status =
-            ledger_reader_problems(&reader, limit_by_problem, &limit, run->err);
+    struct snapshot newest;
+    int status;
 
-    run->limit = limit.limit;
-    return status;
+    if (problem >= run->covered_count &&
+            (status = grow_covered(run, problem)) != 0)
+        return status;
+    if (run->covered[problem] == UNKNOWN) {
+        status = snapshot_at(ledger_txn(run->ledger), problem, UINT64_MAX,
+                &newest, run->err);
+        if (status != 0 && status != STATUS_NOT_FOUND)
+            return status;
+        run->covered[problem] = status == 0 ? newest.sequence : 0;
+    }
+    *sequence = run->covered[problem];
+    return 0;
 }
 
-/* May a Decision go? Its event must not wait for anything. */
+static bool still_waits(const struct run *run, const struct event_state *state)
+{
+    if (run->retention->urgent && state->deadline <= run->retention->now)
+        return false;
+    return state->deadline != 0 && event_waits(state, state->deadline);
+}
+
 static int drop_decision(
-        struct run *run, const struct decision_record *record, bool *may)
+        struct run *run, const struct record *head, uint64_t covered, bool *may)
 {
     struct store_txn *txn = ledger_txn(run->ledger);
     struct event_state state;
-    int status = event_get(
-            txn, record->head.problem, record->head.event, &state, run->err);
+    int status = event_get(txn, head->problem, head->event, &state, run->err);
 
-    *may = true;
     if (status == STATUS_NOT_FOUND)
         return 0;
     if (status != 0)
         return status;
-    if (state.deadline > run->now && !state.expired && !state.has_reward) {
-        *may = false;
-        return 0;
-    }
-    return event_delete(
-            txn, record->head.problem, record->head.event, run->err);
+    *may = !still_waits(run, &state) && state.touched <= covered;
+    return *may ? event_delete(txn, head->problem, head->event, run->err) : 0;
+}
+
+/* Writes the newest Config record of a problem once more. */
+static int renew_config(
+        struct run *run, uint64_t sequence, const struct config_record *record)
+{
+    struct config_record renewed = *record;
+    struct bytes payload;
+    uint64_t newest;
+    int status = ledger_problem(run->ledger, record->name,
+            &renewed.head.problem, &newest, run->err);
+
+    if (status != 0 || newest != sequence)
+        return status;
+    renewed.head.time = run->retention->now;
+    payload = record_encode_config(&renewed, &run->arena);
+    if (payload.data == NULL)
+        return err_set(run->err, STATUS_INTERNAL, "no memory");
+    status = ledger_append(
+            run->ledger, RECORD_CONFIG, payload, &newest, run->err);
+    if (status == 0)
+        status = ledger_problem_set_config(
+                run->ledger, renewed.head.problem, newest, run->err);
+    return status;
 }
 
 /* Drops one record if it may go. */
 static int drop(struct run *run, const struct log_entry *entry, bool *may)
 {
     union any_record record;
-    uint64_t sequence = entry->sequence;
+    uint64_t sequence = entry->sequence, covered;
+    enum record_kind kind = entry->kind;
     int status;
 
     *may = false;
     arena_reset(&run->arena);
-    status = record_decode(
-            entry->kind, entry->payload, &run->arena, &record, run->err);
+    status =
+            record_decode(kind, entry->payload, &run->arena, &record, run->err);
     if (status != 0 || record.head.time >= run->before)
         return status;
+    status = find_covered(run, record.head.problem, &covered);
+    if (status != 0 || covered < sequence)
+        return status;
     *may = true;
-    if (entry->kind == RECORD_DECISION)
-        status = drop_decision(run, &record.decision, may);
+    if (kind == RECORD_DECISION)
+        status = drop_decision(run, &record.head, covered, may);
     if (status != 0 || !*may)
         return status;
-    return log_delete(ledger_txn(run->ledger), sequence, run->err);
+    status = log_delete(ledger_txn(run->ledger), sequence, run->err);
+    if (status == 0 && kind == RECORD_CONFIG)
+        status = renew_config(run, sequence, &record.config);
+    return status;
 }
 
 static int drop_all(struct run *run, uint64_t *dropped)
 {
     uint64_t first;
-    int status = find_limit(run);
+    int status = log_first(ledger_txn(run->ledger), &first, run->err);
 
-    if (status == 0)
-        status = log_first(ledger_txn(run->ledger), &first, run->err);
-    while (status == 0 && first != 0 && first < run->limit &&
+    while (status == 0 && first != 0 && first < run->last &&
             *dropped < RETENTION_STEP) {
         struct log_entry entry;
         bool may = false;
@@ -117,11 +149,15 @@ static int drop_all(struct run *run, uint64_t *dropped)
     return status;
 }
 
-int retention_run(struct ledger *ledger, nanos keep, nanos now,
+int retention_run(struct ledger *ledger, const struct retention *retention,
         uint64_t *dropped, struct err *err)
 {
-    struct run run = {
-            .ledger = ledger, .before = now - keep, .now = now, .err = err};
+    nanos now = retention->now, keep = retention->keep;
+    struct run run = {.ledger = ledger,
+            .retention = retention,
+            .before = now - keep,
+            .last = ledger_last_appended(ledger),
+            .err = err};
     int status;
 
     *dropped = 0;
@@ -140,6 +176,7 @@ int retention_run(struct ledger *ledger, nanos keep, nanos now,
     }
     if (status != 0)
         *dropped = 0;
+    free(run.covered);
     free(run.arena.data);
     return status == STATUS_STORAGE_FULL ? 0 : status;
 }

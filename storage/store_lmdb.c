@@ -221,6 +221,14 @@ static int take_room(
             : failed(self->lmdb, MDB_MAP_FULL, "put", err);
 }
 
+/* What a transaction deletes, it may put again. */
+static void give_room(struct lmdb_txn *self, struct bytes key, size_t size)
+{
+    uint64_t bytes = key.size + size + ENTRY_OVERHEAD_BYTES;
+
+    self->used_bytes -= bytes < self->used_bytes ? bytes : self->used_bytes;
+}
+
 static int lmdb_put(struct store_txn *txn, enum store_table table,
         struct bytes key, struct bytes value, bool last, struct err *err)
 {
@@ -258,9 +266,13 @@ static int lmdb_del(struct store_txn *txn, enum store_table table,
         struct bytes key, struct err *err)
 {
     struct lmdb_txn *self = (struct lmdb_txn *)txn;
-    MDB_val k = val_of(key);
-    int code = mdb_del(self->handle, self->lmdb->tables[table], &k, NULL);
+    MDB_val k = val_of(key), v;
+    int code = mdb_get(self->handle, self->lmdb->tables[table], &k, &v);
 
+    if (code == 0) {
+        give_room(self, key, v.mv_size);
+        code = mdb_del(self->handle, self->lmdb->tables[table], &k, NULL);
+    }
     return failed(self->lmdb, code, "delete", err);
 }
 

@@ -231,14 +231,6 @@ static int mem_renew(struct store_txn *txn, struct err *err)
 
 /* ---- entries of a transaction ---- */
 
-static int compare(struct bytes a, struct bytes b)
-{
-    size_t shorter = a.size < b.size ? a.size : b.size;
-    int order = shorter == 0 ? 0 : memcmp(a.data, b.data, shorter);
-
-    return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
-}
-
 /* Index of the first entry whose key is at least `key`. */
 static size_t lower_bound(const struct table *table, struct bytes key)
 {
@@ -246,7 +238,7 @@ static size_t lower_bound(const struct table *table, struct bytes key)
 
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (compare(key_of(table->entries[middle]), key) < 0)
+        if (bytes_compare(key_of(table->entries[middle]), key) < 0)
             low = middle + 1;
         else
             high = middle;

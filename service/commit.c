@@ -182,31 +182,46 @@ static void set_full(struct committer *committer, const char *why)
         diag(DIAG_INFO, "storage.room", "refusing=false");
 }
 
-/* Makes room by retention and says whether new work may come in: not while
- * something waits that did not fit. */
-static void look_for_room(struct committer *committer)
+/* Says whether new work may come in: not while something waits that did not
+ * fit. */
+static void measure_room(
+        struct committer *committer, const struct settings *settings)
 {
-    struct settings settings;
-    struct retention retention;
     struct store_usage usage;
+    const char *why;
+
+    ledger_usage(committer->ledger, &usage);
+    why = retention_full(
+            &usage, settings->storage_quota, settings->storage_reserve);
+    if (why != NULL || !commit_stuck(committer))
+        set_full(committer, why);
+}
+
+/* Makes room by retention. */
+static void make_room(
+        struct committer *committer, const struct settings *settings)
+{
+    struct retention retention;
     struct err err;
     uint64_t dropped = 0;
     struct timespec now;
-    const char *why;
 
-    copy_settings(committer, &settings);
     (void)clock_gettime(CLOCK_REALTIME, &now);
-    retention.keep = settings.storage_keep;
+    retention.keep = settings->storage_keep;
     retention.now = (nanos)now.tv_sec * NANOS_PER_SECOND + now.tv_nsec;
     retention.urgent = commit_stuck(committer);
     if (retention_run(committer->ledger, &retention, &dropped, &err) != 0)
         diag(DIAG_WARNING, "retention.failed", "why=\"%s\"", err.text);
     COUNT_ADD(retired, dropped);
-    ledger_usage(committer->ledger, &usage);
-    why = retention_full(
-            &usage, settings.storage_quota, settings.storage_reserve);
-    if (why != NULL || !commit_stuck(committer))
-        set_full(committer, why);
+}
+
+static void look_for_room(struct committer *committer)
+{
+    struct settings settings;
+
+    copy_settings(committer, &settings);
+    make_room(committer, &settings);
+    measure_room(committer, &settings);
 }
 
 /* ---- the thread ---- */
@@ -312,6 +327,24 @@ static void wait_a_turn(void)
     (void)nanosleep(&pause, NULL);
 }
 
+static bool only_snapshots(const struct batch *list)
+{
+    for (; list != NULL; list = list->next) {
+        if (list->event_count > 0)
+            return false;
+        for (uint32_t i = 0; i < list->effect_count; i++)
+            if (list->effects[i].kind != EFFECT_SNAPSHOT)
+                return false;
+    }
+    return true;
+}
+
+static void give_up_snapshots(struct batch *list)
+{
+    for (; list != NULL; list = list->next)
+        list->lost = true;
+}
+
 /* Commits a list, however long it takes to find room. False if a stop came
  * before there was any: the list is given up, unacknowledged. */
 static bool commit_list(struct committer *committer, struct batch *list)
@@ -320,11 +353,16 @@ static bool commit_list(struct committer *committer, struct batch *list)
 
     for (;;) {
         int status = write_list(committer->ledger, list, &err);
-        atomic_store(&committer->stuck, status != 0);
+        bool stuck = status != 0 && !only_snapshots(list);
+        atomic_store(&committer->stuck, stuck);
         if (status == 0)
             return true;
         if (status != STATUS_STORAGE_FULL)
             stop_process(&err);
+        if (!stuck) {
+            give_up_snapshots(list);
+            return true;
+        }
         COUNT(commit_retries);
         set_full(committer, err.text);
         if (stop_asked(committer))
@@ -337,6 +375,7 @@ static bool commit_list(struct committer *committer, struct batch *list)
 static void *commit_main(void *argument)
 {
     struct committer *committer = argument;
+    struct settings settings;
     unsigned turns = 0;
     bool stopping = false, idle;
 
@@ -353,8 +392,10 @@ static void *commit_main(void *argument)
             if (stop_asked(committer))
                 continue;
         }
+        copy_settings(committer, &settings);
         if (++turns % 64 == 0 || idle || commit_full(committer))
-            look_for_room(committer);
+            make_room(committer, &settings);
+        measure_room(committer, &settings);
         if (turns % TEND_EVERY == 0)
             ledger_tend(committer->ledger);
     }

@@ -3,7 +3,8 @@
  *
  * No room (full disk, quota or map): what was submitted stays here and is
  * tried again until there is room; commit_full() then tells the shards to
- * refuse new work. Nothing that was acknowledged is touched.
+ * refuse new work. Nothing that was acknowledged is touched. Only snapshots
+ * are given up: their shards make them again.
  * Any other failure: the process stops at once, without acknowledging. */
 #ifndef SERVICE_COMMIT_H
 #define SERVICE_COMMIT_H

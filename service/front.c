@@ -406,7 +406,7 @@ static void put_away(struct front *front)
         struct shard *shard = &front->workers[i].shard;
         bool all = false;
         while (!all || !shard_idle(shard)) {
-            if (commit_full(front->committer))
+            if (commit_stuck(front->committer))
                 return;
             all = all || shard_snapshot_all(shard);
             shard_submit(shard);

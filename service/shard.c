@@ -12,6 +12,8 @@
 
 /* Deadlines handled in one tick. */
 #define DEADLINES_MAX 1024u
+/* Time between snapshots of a problem while retention has to make room. */
+#define SNAPSHOT_EVERY_FULL NANOS_PER_SECOND
 /* What is read back from the store for one step. */
 #define SPARE_BYTES (2 * MESSAGE_BYTES_MAX)
 
@@ -157,6 +159,8 @@ static void retire_pending(struct shard *shard)
         return;
     if (shard->open != NULL)
         batch_resolve(shard->open);
+    for (uint32_t i = 0; shard->pending->lost && i < shard->hosted_count; i++)
+        shard->hosted[i].changes++;
     shard->pending = NULL;
     shard->reader_fresh = false;
 }
@@ -195,24 +199,29 @@ static struct batch **filled(struct shard *shard)
     return shard->refusing ? &shard->aside : &shard->open;
 }
 
-bool shard_ready(struct shard *shard)
+static bool has_room(struct shard *shard, struct batch **batch)
 {
-    struct batch **batch;
-
-    retire_pending(shard);
-    shard->refusing = commit_full(shard->committer);
-    if (!shard->refusing)
-        end_aside(shard);
-    batch = filled(shard);
     if (*batch == NULL)
         *batch = take_batch(shard);
     return *batch != NULL && batch_has_room(*batch);
 }
 
-/* As shard_ready, and what is done may be recorded. */
+bool shard_ready(struct shard *shard)
+{
+    retire_pending(shard);
+    shard->refusing = commit_full(shard->committer);
+    if (!shard->refusing)
+        end_aside(shard);
+    return has_room(shard, filled(shard));
+}
+
+/* May the shard record something of its own: deadlines, snapshots, settings?
+ * Also where new work is refused: it is what makes room again, by retention,
+ * and little. Not while something is stuck. */
 static bool may_record(struct shard *shard)
 {
-    return shard_ready(shard) && !shard->refusing;
+    retire_pending(shard);
+    return !commit_stuck(shard->committer) && has_room(shard, &shard->open);
 }
 
 static void answer_aside(struct shard *shard)
@@ -691,6 +700,11 @@ static bool snapshot_due(const struct shard *shard, const struct hosted *hosted)
 {
     const struct settings *settings = &shard->config->settings;
 
+    /* Retention can take what a snapshot covers, and no more. */
+    if (commit_full(shard->committer) && settings->storage_keep > 0 &&
+            hosted->changes > 0 &&
+            shard->now - hosted->snapshot_at >= SNAPSHOT_EVERY_FULL)
+        return true;
     return hosted->changes >= settings->snapshot_records ||
             (hosted->changes > 0 &&
                     shard->now - hosted->snapshot_at >=
@@ -823,8 +837,9 @@ static int prepare_record(struct shard *shard, struct hosted *hosted,
 
     if (!may_record(shard))
         return err_set(err, STATUS_BUSY,
-                shard->refusing ? "there is no room to record new settings"
-                                : "too much is under way");
+                commit_stuck(shard->committer)
+                        ? "there is no room to record new settings"
+                        : "too much is under way");
     hosted->next_record = record_encode_config(&record, &shard->open->arena);
     return hosted->next_record.data != NULL
             ? 0

@@ -3,8 +3,10 @@
 #include <stdlib.h>
 
 #define ARENA_BYTES ((size_t)8 << 20)
-/* A map this full takes no new work: commits need free pages to copy to. */
+/* The part of the map that new work leaves free, so that what is under way
+ * finds room: a 64th, but in small maps a quarter up to this. */
 #define MAP_SPARE_SHARE 64
+#define MAP_SPARE_SMALL ((uint64_t)16 << 20)
 
 /* What one run may drop, and the memory that it works with. */
 struct run {
@@ -181,6 +183,15 @@ int retention_run(struct ledger *ledger, const struct retention *retention,
     return status == STATUS_STORAGE_FULL ? 0 : status;
 }
 
+static uint64_t map_spare(uint64_t map_bytes)
+{
+    uint64_t quarter = map_bytes / 4;
+    uint64_t small = quarter < MAP_SPARE_SMALL ? quarter : MAP_SPARE_SMALL;
+    uint64_t share = map_bytes / MAP_SPARE_SHARE;
+
+    return share > small ? share : small;
+}
+
 const char *retention_full(
         const struct store_usage *usage, uint64_t quota, uint64_t reserve)
 {
@@ -188,8 +199,7 @@ const char *retention_full(
         return "the disk has less than storage.reserve left";
     if (quota != 0 && usage->used_bytes >= quota)
         return "the store holds as much as storage.quota allows";
-    if (usage->used_bytes >=
-            usage->map_bytes - usage->map_bytes / MAP_SPARE_SHARE)
+    if (usage->used_bytes >= usage->map_bytes - map_spare(usage->map_bytes))
         return "storage.map_size is nearly used up";
     return NULL;
 }

@@ -5,11 +5,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define START_TRIES 100
@@ -36,10 +40,30 @@ void service_configure(struct service *service, const char *text)
 
     if (file == NULL)
         give_up(service->config);
-    fprintf(file, "listen: %s\ndata: %s\n%s", service->endpoint, service->data,
-            text);
+    if (service->tcp[0] != '\0')
+        fprintf(file, "listen: [\"%s\", \"%s\"]\n", service->endpoint,
+                service->tcp);
+    else
+        fprintf(file, "listen: %s\n", service->endpoint);
+    fprintf(file, "data: %s\n%s", service->data, text);
     if (fclose(file) != 0)
         give_up(service->config);
+}
+
+void service_add_tcp(struct service *service)
+{
+    struct sockaddr_in address = {
+            .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof(address);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) != 0 ||
+            getsockname(fd, (struct sockaddr *)&address, &size) != 0)
+        give_up("a free port");
+    (void)close(fd);
+    service->port = ntohs(address.sin_port);
+    (void)snprintf(service->tcp, sizeof(service->tcp), "tcp://127.0.0.1:%u",
+            service->port);
 }
 
 void service_make(struct service *service, const char *text)
@@ -142,11 +166,22 @@ void service_kill(struct service *service)
 
 int service_stop(struct service *service)
 {
-    int status = 0;
-
     if (service->pid == 0)
         return 0;
-    (void)kill(service->pid, SIGTERM);
+    service_signal(service, SIGTERM);
+    return service_wait(service);
+}
+
+void service_signal(const struct service *service, int signal)
+{
+    if (kill(service->pid, signal) != 0)
+        give_up("kill");
+}
+
+int service_wait(struct service *service)
+{
+    int status = 0;
+
     if (waitpid(service->pid, &status, 0) != service->pid)
         give_up("waitpid");
     service->pid = 0;
@@ -177,6 +212,96 @@ rue_client *service_client(const struct service *service)
         give_up("client");
     return client;
 }
+
+/* ---- status ---- */
+
+static rue_client *ask_status(const struct service *service,
+        const char *problem, rue_service_status *status)
+{
+    rue_client *client = service_client(service);
+
+    if (rue_get_status(client, problem, status) != RUE_OK) {
+        fprintf(stderr, "service: status: %s\n", rue_error(client));
+        exit(1);
+    }
+    return client;
+}
+
+double service_number(
+        const struct service *service, const char *problem, const char *name)
+{
+    rue_service_status status;
+    rue_client *client = ask_status(service, problem, &status);
+
+    for (size_t i = 0; i < status.number_count; i++)
+        if (strcmp(status.numbers[i].name, name) == 0) {
+            double value = status.numbers[i].value;
+            rue_close(client);
+            return value;
+        }
+    fprintf(stderr, "service: status has no number %s\n", name);
+    exit(1);
+}
+
+uint64_t service_last_record(const struct service *service)
+{
+    rue_service_status status;
+
+    rue_close(ask_status(service, NULL, &status));
+    return status.last_sequence;
+}
+
+uint64_t service_state_hash(const struct service *service, const char *problem)
+{
+    rue_service_status status;
+
+    rue_close(ask_status(service, problem, &status));
+    return status.state_hash;
+}
+
+/* ---- waiting ---- */
+
+double now_ms(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+void wait_until(const char *what, bool (*holds)(void *self), void *self)
+{
+    double end = now_ms() + WAIT_MS;
+
+    while (!holds(self)) {
+        if (now_ms() > end) {
+            fprintf(stderr, "waited in vain: %s\n", what);
+            exit(1);
+        }
+        (void)poll(NULL, 0, 5);
+    }
+}
+
+struct saying {
+    const struct service *service;
+    const char *text;
+};
+
+static bool said(void *self)
+{
+    const struct saying *saying = self;
+
+    return service_said(saying->service, saying->text);
+}
+
+void service_wait_said(const struct service *service, const char *text)
+{
+    struct saying saying = {service, text};
+
+    wait_until(text, said, &saying);
+}
+
+/* ---- the store ---- */
 
 void service_verify(const struct service *service)
 {

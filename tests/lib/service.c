@@ -100,6 +100,42 @@ static pid_t spawn(const struct service *service)
     _exit(127);
 }
 
+static void exec_program(const char *const arguments[])
+{
+    union {
+        const char *const *in;
+        char *const *out;
+    } words = {arguments};
+
+    (void)execv(service_program(arguments[0]), words.out);
+    _exit(127);
+}
+
+int program_run(const char *const arguments[], char *error, size_t size)
+{
+    size_t used = 0;
+    int ends[2], status;
+    ssize_t got;
+    pid_t pid;
+
+    if (pipe(ends) != 0 || (pid = fork()) < 0)
+        give_up("fork");
+    if (pid == 0) {
+        (void)dup2(ends[1], STDERR_FILENO);
+        (void)close(ends[0]);
+        exec_program(arguments);
+    }
+    (void)close(ends[1]);
+    while (used + 1 < size &&
+            (got = read(ends[0], error + used, size - 1 - used)) > 0)
+        used += (size_t)got;
+    error[used] = '\0';
+    (void)close(ends[0]);
+    if (waitpid(pid, &status, 0) != pid)
+        give_up("waitpid");
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+}
+
 static bool ended(struct service *service)
 {
     int status;

@@ -62,6 +62,10 @@ double now_ms(void);
 /* `rue verify` finds nothing; otherwise prints what and exits. */
 void service_verify(const struct service *service);
 
+/* Runs a built program to its end; its exit status, and what it wrote to
+ * stderr. `arguments` ends in NULL and begins with the program's name. */
+int program_run(const char *const arguments[], char *error, size_t size);
+
 /* Does a diagnostic line hold this text? */
 bool service_said(const struct service *service, const char *text);
 

@@ -64,8 +64,9 @@ typedef enum rue_status {
 /* "OK", "INVALID", ... */
 const char *rue_status_name(rue_status status);
 
-/* What a decide answers when the service does not (status TIMEOUT or AWAY,
- * `fallback` set). Such an answer has no event id: the service may have
+/* What a decide answers when the service does not in time (status TIMEOUT or
+ * AWAY, or the BUSY or STORAGE_FULL that it went on saying; `fallback` is set).
+ * Such an answer has no event id: the service may have
  * recorded another action under it, so there is nothing to report. */
 typedef enum rue_fallback {
     RUE_FALLBACK_NONE = 0,
@@ -79,7 +80,8 @@ typedef struct rue_options {
                              tcp://127.0.0.1:5750 */
     int timeout_ms; /* from sending to giving up; default 2000 */
     int retry_ms; /* from one try to the next; default 250 */
-    int retry_busy; /* also try again after BUSY and STORAGE_FULL;
+    int retry_busy; /* also try again after BUSY and STORAGE_FULL, which
+                       are the status when timeout_ms are over;
                        default 1 */
     uint32_t in_flight_max; /* requests without a reply; default 1024, at most
                                65536 */
@@ -240,8 +242,8 @@ typedef struct rue_request {
 typedef struct rue_reply {
     rue_status status; /* of the whole request */
     const char *message; /* "" if OK */
-    size_t answer_count; /* as many as questions if status is OK, TIMEOUT or
-                            AWAY (the fallbacks); else 0 */
+    size_t answer_count; /* as many as questions if status is OK or if the
+                            time was over (the fallbacks); else 0 */
     const rue_answer *answers;
     size_t receipt_count; /* of the reports */
     const rue_receipt *receipts;

@@ -259,7 +259,8 @@ static const struct {
                 "problem 'two': what it learned would have to be learned"},
         {"problems:\n" PROBLEM("one", "") PROBLEM("two", "    colour: red\n"),
                 "rued.yaml:12: "},
-        {"problems:\n" PROBLEM("one", "") "  - {name: ]\n", "rued.yaml:8: not YAML"},
+        {"problems:\n" PROBLEM("one", "") "  - {name: ]\n",
+                "rued.yaml:8: not YAML"},
 };
 
 static void refuses_what_is_not(void)

@@ -246,6 +246,8 @@ static bool take_option(struct decide_command *command, int letter)
     case 'b':
         if (!cli_count("decide", "--baseline", optarg, &count))
             return false;
+        if (count >= ACTIONS_MAX)
+            return !cli_usage("decide", "--baseline: too large");
         question->has_baseline = 1;
         question->baseline = (uint32_t)count;
         return true;
@@ -262,7 +264,7 @@ static bool take_option(struct decide_command *command, int letter)
         command->endpoint = optarg;
         return true;
     case 't':
-        return cli_count("decide", "--timeout", optarg, &command->timeout_ms);
+        return cli_timeout("decide", optarg, &command->timeout_ms);
     case 'j':
         command->json = true;
         return true;

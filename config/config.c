@@ -361,7 +361,9 @@ static int load_document(struct load *load, struct bytes text)
 
     if (!yaml_parser_initialize(&parser))
         return err_set(load->err, STATUS_INTERNAL, "no memory");
-    yaml_parser_set_input_string(&parser, text.data, text.size);
+    /* libyaml takes no NULL, not for no bytes either. */
+    yaml_parser_set_input_string(&parser,
+            text.size > 0 ? text.data : (const unsigned char *)"", text.size);
     if (!yaml_parser_load(&parser, &document)) {
         load->line = (uint32_t)parser.problem_mark.line + 1;
         status = err_set(load->err, STATUS_INVALID, "not YAML: %s%s%s",

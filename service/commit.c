@@ -23,7 +23,7 @@ struct committer {
     struct batch *first, *last; /* submitted */
     bool stopping;
     struct settings settings; /* under the lock */
-    char why[ERR_TEXT_SIZE]; /* there is no room; under the lock */
+    char why[ERR_TEXT_SIZE]; /* there is or was no room; under the lock */
     struct ledger *ledger;
     struct mailbox *done;
     _Atomic bool full;
@@ -170,10 +170,11 @@ static void set_full(struct committer *committer, const char *why)
 {
     bool full = why != NULL;
 
-    CHECK_ZERO(pthread_mutex_lock(&committer->lock));
-    (void)snprintf(
-            committer->why, sizeof(committer->why), "%s", full ? why : "");
-    CHECK_ZERO(pthread_mutex_unlock(&committer->lock));
+    if (full) {
+        CHECK_ZERO(pthread_mutex_lock(&committer->lock));
+        (void)snprintf(committer->why, sizeof(committer->why), "%s", why);
+        CHECK_ZERO(pthread_mutex_unlock(&committer->lock));
+    }
     if (atomic_exchange(&committer->full, full) == full)
         return;
     if (full)

@@ -37,7 +37,7 @@ bool commit_full(const struct committer *committer);
 /* Is something submitted that finds no room? (There may be none for new work
  * while all that was submitted is on disk.) */
 bool commit_stuck(const struct committer *committer);
-/* Why there is no room: a sentence, "" if there is room. */
+/* Why there is no room, or was none the last time: a sentence. */
 void commit_why(struct committer *committer, char *why, size_t size);
 /* New settings for quota, reserve and retention. */
 void commit_reconfigure(

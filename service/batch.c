@@ -110,6 +110,7 @@ void batch_reset(struct batch *batch)
     batch->item_count = 0;
     batch->has_relaxed = false;
     batch->lost = false;
+    batch->late = false;
     atomic_store(&batch->early, false);
     arena_reset(&batch->arena);
     arena_reset(&batch->states);

@@ -95,8 +95,10 @@ struct batch {
     uint32_t table_size; /* power of two, at least 2 event_max */
     uint32_t item_count, item_max;
     bool has_relaxed; /* some reply may go early */
-    bool lost; /* its snapshots found no room and are given up; set before it
-                  is committed */
+    /* Set before it is committed: its snapshots found no room and are given up;
+     * it taught a problem from a decision that was retired meanwhile, which
+     * no fold will find again. Either way its shard makes snapshots. */
+    bool lost, late;
     _Atomic bool early; /* and the socket's thread has sent those */
     _Atomic int stage; /* enum batch_stage */
     struct batch *next; /* in a queue */

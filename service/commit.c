@@ -81,9 +81,6 @@ static int write_event(
 {
     struct event_state state;
 
-    if (entry->state == NULL)
-        return event_delete(
-                ledger_txn(ledger), entry->problem, entry->event, err);
     memcpy(&state, entry->state,
             offsetof(struct event_state, marks) +
                     entry->state->mark_count * sizeof(state.marks[0]));
@@ -123,8 +120,34 @@ static int write_dues(
     return 0;
 }
 
+/* Was the event's decision retired while the batch was on its way? */
+static bool is_late(const struct batch_event *entry, uint64_t first)
+{
+    return entry->decision_effect == NULL && entry->state->decision != 0 &&
+            entry->state->decision < first;
+}
+
+static int write_events(
+        struct ledger *ledger, struct batch *batch, struct err *err)
+{
+    struct store_txn *txn = ledger_txn(ledger);
+    uint64_t first;
+    int status = log_first(txn, &first, err);
+
+    for (uint32_t i = 0; status == 0 && i < batch->event_count; i++) {
+        const struct batch_event *entry = &batch->events[i];
+        bool late = entry->state != NULL && is_late(entry, first);
+        batch->late |= late;
+        if (entry->state == NULL || late)
+            status = event_delete(txn, entry->problem, entry->event, err);
+        else
+            status = write_event(ledger, entry, err);
+    }
+    return status;
+}
+
 static int write_batch(
-        struct ledger *ledger, const struct batch *batch, struct err *err)
+        struct ledger *ledger, struct batch *batch, struct err *err)
 {
     int status = 0;
 
@@ -132,15 +155,15 @@ static int write_batch(
         status = write_effect(ledger, &batch->effects[i], err);
     if (status == 0)
         status = write_dues(ledger, batch, err);
-    for (uint32_t i = 0; status == 0 && i < batch->event_count; i++)
-        status = write_event(ledger, &batch->events[i], err);
+    if (status == 0 && batch->event_count > 0)
+        status = write_events(ledger, batch, err);
     return status;
 }
 
 /* All batches of a list in one transaction. 0, STORAGE_FULL and nothing
  * happened, or another status: stop. */
 static int write_list(
-        struct ledger *ledger, const struct batch *list, struct err *err)
+        struct ledger *ledger, struct batch *list, struct err *err)
 {
     int status = ledger_begin(ledger, err);
 

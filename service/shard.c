@@ -151,6 +151,18 @@ static struct journal journal_of(struct shard *shard)
 
 /* ---- batches ---- */
 
+/* Of all problems, in time or at once. */
+static void want_snapshots(struct shard *shard, bool at_once)
+{
+    nanos every = shard->config->settings.snapshot_every;
+
+    for (uint32_t i = 0; i < shard->hosted_count; i++) {
+        shard->hosted[i].changes++;
+        if (at_once)
+            shard->hosted[i].snapshot_at = shard->now - every;
+    }
+}
+
 /* Lets go of the pending batch when it is on disk: from here on the store is
  * asked for its events. */
 static void retire_pending(struct shard *shard)
@@ -159,8 +171,8 @@ static void retire_pending(struct shard *shard)
         return;
     if (shard->open != NULL)
         batch_resolve(shard->open);
-    for (uint32_t i = 0; shard->pending->lost && i < shard->hosted_count; i++)
-        shard->hosted[i].changes++;
+    if (shard->pending->lost || shard->pending->late)
+        want_snapshots(shard, shard->pending->late);
     shard->pending = NULL;
     shard->reader_fresh = false;
 }

@@ -435,6 +435,57 @@ START_TEST(work_is_refused_while_there_is_no_room)
 }
 END_TEST
 
+static bool retired(void)
+{
+    struct ledger_reader reader;
+    uint64_t first;
+
+    ok(ledger_reader_open(ledger, &reader, &err), "reader");
+    ok(log_first(reader.txn, &first, &err), "log");
+    ledger_reader_close(&reader);
+    return first > 3; /* two settings, and the decision */
+}
+
+static void handle(struct engine *engine, uint32_t n)
+{
+    static const uint8_t peer[] = {1};
+    struct bytes envelope = bytes_of(peer, sizeof(peer));
+
+    ck_assert(shard_ready(&engine->shard));
+    shard_handle(&engine->shard, &envelope, 1, make_frame(engine, n),
+            START + n * STEP);
+}
+
+/* Feedback that is on its way while its decision is retired: the store agrees
+ * with itself all the same, and a restart has what was learned. */
+START_TEST(a_decision_is_retired_under_its_feedback)
+{
+    struct engine *engine = &engines[0];
+    struct settings settings;
+
+    setup("0", "0");
+    /* Decisions 1 and 2 on disk, with a snapshot; feedback for 1 not yet. */
+    handle(engine, 1);
+    handle(engine, 2);
+    ck_assert(shard_snapshot_all(&engine->shard));
+    ck_assert(shard_snapshot_all(&engines[1].shard));
+    drain();
+    handle(engine, 3);
+    settings = config->settings;
+    settings.storage_keep = NANOS_PER_SECOND;
+    commit_reconfigure(committer, &settings);
+    while (!retired())
+        (void)poll(NULL, 0, 5);
+    settings.storage_keep = 0;
+    commit_reconfigure(committer, &settings);
+    drain();
+    ck_assert_uint_eq(engine->answered, 3);
+    ck_assert_uint_eq(engine->shard.hosted[0].problem->counters.learned, 1);
+    shard_tick(&engine->shard, START + 4 * STEP);
+    teardown();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("handoff");
@@ -447,6 +498,7 @@ int main(void)
     tcase_add_test(tcase, deadlines_are_handled_meanwhile);
     tcase_add_test(tcase, settings_change_meanwhile);
     tcase_add_test(tcase, work_is_refused_while_there_is_no_room);
+    tcase_add_test(tcase, a_decision_is_retired_under_its_feedback);
     suite_add_tcase(suite, tcase);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -94,6 +94,13 @@ static int find_decision(void *self, uint32_t problem, struct bytes event,
 
     if (status == 0)
         status = log_get(walk->reader->txn, state.decision, &entry, err);
+    /* Not to be taken for the end of the log. */
+    if (status == STATUS_NOT_FOUND) {
+        char text[ID_BYTES_MAX + 1];
+        return err_set(err, STATUS_CORRUPT,
+                "the decision of event '%s' is not in the store",
+                bytes_text(event, text, sizeof(text)));
+    }
     if (status != 0)
         return status;
     *payload = entry.payload;

@@ -109,8 +109,7 @@ void batch_reset(struct batch *batch)
     batch->event_count = 0;
     batch->item_count = 0;
     batch->has_relaxed = false;
-    batch->lost = false;
-    batch->late = false;
+    batch->trouble = 0;
     atomic_store(&batch->early, false);
     arena_reset(&batch->arena);
     arena_reset(&batch->states);

@@ -80,6 +80,16 @@ struct batch_event {
     const struct batch_effect *earlier;
 };
 
+/* What its shard hears of a batch besides that it is committed; either way it
+ * makes snapshots. */
+enum batch_trouble {
+    /* Its snapshots found no room and are given up. */
+    BATCH_LOST = 1,
+    /* It taught a problem from a decision that was retired meanwhile, which no
+     * fold will find again. */
+    BATCH_LATE = 2,
+};
+
 struct batch {
     struct arena arena;
     struct arena states; /* of events; cannot overflow: one per item */
@@ -95,10 +105,7 @@ struct batch {
     uint32_t table_size; /* power of two, at least 2 event_max */
     uint32_t item_count, item_max;
     bool has_relaxed; /* some reply may go early */
-    /* Set before it is committed: its snapshots found no room and are given up;
-     * it taught a problem from a decision that was retired meanwhile, which
-     * no fold will find again. Either way its shard makes snapshots. */
-    bool lost, late;
+    unsigned trouble; /* of enum batch_trouble; set before it is committed */
     _Atomic bool early; /* and the socket's thread has sent those */
     _Atomic int stage; /* enum batch_stage */
     struct batch *next; /* in a queue */

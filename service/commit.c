@@ -137,7 +137,7 @@ static int write_events(
     for (uint32_t i = 0; status == 0 && i < batch->event_count; i++) {
         const struct batch_event *entry = &batch->events[i];
         bool late = entry->state != NULL && is_late(entry, first);
-        batch->late |= late;
+        batch->trouble |= late ? (unsigned)BATCH_LATE : 0u;
         if (entry->state == NULL || late)
             status = event_delete(txn, entry->problem, entry->event, err);
         else
@@ -366,7 +366,7 @@ static bool only_snapshots(const struct batch *list)
 static void give_up_snapshots(struct batch *list)
 {
     for (; list != NULL; list = list->next)
-        list->lost = true;
+        list->trouble |= BATCH_LOST;
 }
 
 /* Commits a list, however long it takes to find room. False if a stop came

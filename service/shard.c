@@ -171,8 +171,8 @@ static void retire_pending(struct shard *shard)
         return;
     if (shard->open != NULL)
         batch_resolve(shard->open);
-    if (shard->pending->lost || shard->pending->late)
-        want_snapshots(shard, shard->pending->late);
+    if (shard->pending->trouble != 0)
+        want_snapshots(shard, (shard->pending->trouble & BATCH_LATE) != 0);
     shard->pending = NULL;
     shard->reader_fresh = false;
 }

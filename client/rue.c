@@ -18,6 +18,7 @@
 #define ENDPOINT_DEFAULT   "tcp://127.0.0.1:5750"
 #define TIMEOUT_MS_DEFAULT 2000
 #define RETRY_MS_DEFAULT   250
+#define RETRY_DOUBLINGS    4u /* of the time between two tries */
 #define IN_FLIGHT_DEFAULT  1024
 #define REFUSAL_SIZE       128
 
@@ -478,6 +479,16 @@ static size_t receive(rue_client *client, uint64_t until)
     }
 }
 
+static double next_try(const rue_client *client, const struct pending *pending)
+{
+    unsigned doublings = pending->attempts <= RETRY_DOUBLINGS
+            ? pending->attempts - 1
+            : RETRY_DOUBLINGS;
+
+    return pending->sent_last +
+            (double)client->options.retry_ms * (double)(1u << doublings);
+}
+
 /* Sends again what has waited long enough; gives up what waited too long.
  * Returns how many were given up; *next is the time of the next such event. */
 static size_t look_after(rue_client *client, uint64_t until, double *next)
@@ -499,9 +510,9 @@ static size_t look_after(rue_client *client, uint64_t until, double *next)
                 return over;
             continue;
         }
-        if (now >= pending->sent_last + client->options.retry_ms)
+        if (now >= next_try(client, pending))
             transmit(client, pending, now);
-        due = pending->sent_last + client->options.retry_ms;
+        due = next_try(client, pending);
         due = due < pending->give_up ? due : pending->give_up;
         *next = due < *next ? due : *next;
     }

@@ -23,7 +23,9 @@
  * and is valid until the next call with the same client.
  *
  * RETRIES. Delivery over a network is at most once, so a request without a
- * reply is sent again, every `retry_ms`, until `timeout_ms` are over. That is
+ * reply is sent again after `retry_ms`, then after twice that, and so on up to
+ * 16 times (a service that is only slow is not buried under copies), until
+ * `timeout_ms` are over. That is
  * harmless: every decide carries an event id and every feedback an id of its
  * own (made here unless you give one), and the service answers a repeated id
  * with its first answer. A request that timed out may have been recorded all
@@ -79,7 +81,7 @@ typedef struct rue_options {
     const char *endpoint; /* tcp://ADDRESS:PORT or ipc://PATH; default
                              tcp://127.0.0.1:5750 */
     int timeout_ms; /* from sending to giving up; default 2000 */
-    int retry_ms; /* from one try to the next; default 250 */
+    int retry_ms; /* from the first try to the second; default 250 */
     int retry_busy; /* also try again after BUSY and STORAGE_FULL, which
                        are the status when timeout_ms are over;
                        default 1 */

@@ -178,8 +178,8 @@ static const rue_question good = {.context = context,
         .actions = actions,
         .action_count = 3};
 
-static rue_client *client_of(const char *endpoint, int timeout_ms,
-        int retry_busy, rue_fallback fallback)
+static rue_client *client_retrying(const char *endpoint, int timeout_ms,
+        int retry_ms, int retry_busy, rue_fallback fallback)
 {
     rue_options options;
     rue_client *client;
@@ -188,7 +188,7 @@ static rue_client *client_of(const char *endpoint, int timeout_ms,
     rue_options_init(&options);
     options.endpoint = endpoint;
     options.timeout_ms = timeout_ms;
-    options.retry_ms = 50;
+    options.retry_ms = retry_ms;
     options.retry_busy = retry_busy;
     options.fallback = fallback;
     options.in_flight_max = 4096;
@@ -196,6 +196,12 @@ static rue_client *client_of(const char *endpoint, int timeout_ms,
     if (client == NULL)
         broken("open", error);
     return client;
+}
+
+static rue_client *client_of(const char *endpoint, int timeout_ms,
+        int retry_busy, rue_fallback fallback)
+{
+    return client_retrying(endpoint, timeout_ms, 50, retry_busy, fallback);
 }
 
 /* Asks once; the reply's attempts are enough. */
@@ -233,12 +239,12 @@ static void ask_fake(enum manner manner, int timeout_ms, int retry_busy,
 
 static void tries_again(void)
 {
-    ask_fake(SILENT, 400, 1, RUE_AWAY, 3);
-    ask_fake(NONSENSE, 400, 1, RUE_TIMEOUT, 3);
-    ask_fake(STRANGER, 400, 1, RUE_TIMEOUT, 3);
+    ask_fake(SILENT, 1200, 1, RUE_AWAY, 3);
+    ask_fake(NONSENSE, 1200, 1, RUE_TIMEOUT, 3);
+    ask_fake(STRANGER, 1200, 1, RUE_TIMEOUT, 3);
     ask_fake(FORGETFUL, 30000, 1, RUE_OK, 3);
     ask_fake(RELENTS, 30000, 1, RUE_OK, 3);
-    ask_fake(REFUSES, 400, 1, RUE_STORAGE_FULL, 3);
+    ask_fake(REFUSES, 1200, 1, RUE_STORAGE_FULL, 3);
     ask_fake(REFUSES, 30000, 0, RUE_STORAGE_FULL, 1);
 }
 
@@ -539,7 +545,7 @@ static void pipelines(void)
     rue_counters counters;
     rue_answer given;
 
-    pipeline.client = client_of(service.endpoint, 240000, 1, 0);
+    pipeline.client = client_retrying(service.endpoint, 240000, 2000, 1, 0);
     for (uint32_t i = 0; i < PIPELINED; i++) {
         pipeline.turns[i].pipeline = &pipeline;
         pipeline.turns[i].number = i;

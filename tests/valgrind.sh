@@ -15,15 +15,15 @@ stop() {
 trap stop EXIT
 trap 'exit 1' INT TERM
 
-memcheck() {
-    valgrind --quiet --error-exitcode=99 --leak-check=full \
-        --errors-for-leak-kinds=definite --show-leak-kinds=definite \
-        --suppressions=tests/lint/valgrind.supp "$@"
-}
+# No function around it: $! would be the shell that runs the function.
+memcheck="valgrind --quiet --error-exitcode=99 --leak-check=full
+    --errors-for-leak-kinds=definite --show-leak-kinds=definite
+    --suppressions=tests/lint/valgrind.supp"
 
 failed=0
 for test in "$@"; do
-    if CK_FORK=no memcheck "$test" >"$dir/log" 2>&1; then
+    # shellcheck disable=SC2086 # the options are words
+    if CK_FORK=no $memcheck "$test" >"$dir/log" 2>&1; then
         echo "  ok    $test"
     else
         echo "  FAIL  $test"
@@ -34,7 +34,8 @@ done
 
 # start, ask, end: one life of rued under memcheck.
 start() {
-    memcheck "$B/rued" --config "$dir/rued.yaml" 2>"$dir/rued.err" &
+    # shellcheck disable=SC2086 # the options are words
+    $memcheck "$B/rued" --config "$dir/rued.yaml" 2>"$dir/rued.err" &
     pid=$!
     tries=0
     until ask status --timeout 1000 >/dev/null 2>&1; do

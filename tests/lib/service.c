@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -92,6 +93,8 @@ static pid_t spawn(const struct service *service)
 
     if (pid != 0)
         return pid;
+    /* A test that fails does not leave its service behind. */
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     fd = open(service->diag, O_WRONLY | O_CREAT | O_APPEND, 0600);
     if (fd < 0 || dup2(fd, STDERR_FILENO) < 0)
         _exit(127);

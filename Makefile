@@ -299,6 +299,12 @@ tsan: deps-test
 	@TSAN_OPTIONS=suppressions=$(CURDIR)/tests/lint/tsan.supp,halt_on_error=1 \
 	CK_FORK=no $(MAKE) --no-print-directory VARIANT=tsan check-all
 
+## valgrind the unit tests, and rued itself, under memcheck
+.PHONY: valgrind
+valgrind: deps-tools
+	@$(MAKE) --no-print-directory all $(UNIT_TESTS)
+	@B=$(B) sh tests/valgrind.sh $(UNIT_TESTS)
+
 ## cov      the tests with coverage; prints lines covered per folder
 .PHONY: cov
 cov: deps-test

@@ -36,6 +36,15 @@ static inline bool bytes_equal(struct bytes a, struct bytes b)
             (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
 }
 
+/* As memcmp, the shorter one first where one begins with the other. */
+static inline int bytes_compare(struct bytes a, struct bytes b)
+{
+    size_t size = a.size < b.size ? a.size : b.size;
+    int order = size == 0 ? 0 : memcmp(a.data, b.data, size);
+
+    return order != 0 ? order : (a.size > b.size) - (a.size < b.size);
+}
+
 /* Printable text of a byte string, for messages: control characters and
  * bytes above 126 become '?'. Writes at most size bytes, ends in zero. */
 const char *bytes_text(struct bytes bytes, char *out, size_t size);

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#define TIMEOUT_MS_MAX 86400000u
+
 int cli_usage(const char *command, const char *format, ...)
 {
     va_list args;
@@ -69,6 +71,16 @@ bool cli_number(
     if (number_parse(bytes_of_text(text), out))
         return true;
     (void)cli_usage(command, "%s: '%s' is not a number", option, text);
+    return false;
+}
+
+bool cli_timeout(const char *command, const char *text, uint64_t *out)
+{
+    if (!cli_count(command, "--timeout", text, out))
+        return false;
+    if (*out >= 1 && *out <= TIMEOUT_MS_MAX)
+        return true;
+    (void)cli_usage(command, "--timeout: 1 to %u", TIMEOUT_MS_MAX);
     return false;
 }
 

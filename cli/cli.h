@@ -12,7 +12,7 @@
 
 struct command {
     const char *name;
-    int (*run)(int argc, char **argv); /* argv[0] is the command's name */
+    int (*run)(int argc, char **argv); /* argv[0] is "rue COMMAND" */
     const char *line; /* what it does, one line */
 };
 
@@ -47,6 +47,8 @@ void cli_progress(const char *what, uint64_t done, uint64_t all);
  * is not one. */
 bool cli_count(const char *command, const char *option, const char *text,
         uint64_t *out);
+/* Milliseconds, 1 to a day. */
+bool cli_timeout(const char *command, const char *text, uint64_t *out);
 bool cli_number(
         const char *command, const char *option, const char *text, double *out);
 

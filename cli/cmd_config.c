@@ -148,13 +148,27 @@ static void show_policies(json_t *list)
     }
 }
 
+/* The endpoints, which are a list and no row. */
+static void show_listen(const struct config *config, json_t *list)
+{
+    static const char sentence[] =
+            "endpoints, one or a list: tcp://ADDRESS:PORT or ipc://PATH";
+
+    for (uint32_t i = 0; i < config->listen_count; i++)
+        if (list == NULL)
+            printf("  %-20s %-20s %s\n", i == 0 ? "listen" : "",
+                    config->listen[i], i == 0 ? sentence : "");
+        else
+            (void)json_array_append_new(list,
+                    json_pack("{s:s, s:s, s:s, s:s, s:s}", "section", "service",
+                            "name", "listen", "value", config->listen[i],
+                            "allowed", "", "sentence", sentence));
+}
+
 static void show_config(const struct config *config, json_t *list)
 {
-    for (uint32_t i = 0; i < config->listen_count && list == NULL; i++)
-        printf("%s%s\n",
-                i == 0 ? "listen               " : "                     ",
-                config->listen[i]);
     show_table("service", &settings_table, &config->settings, list);
+    show_listen(config, list);
     show_table("problem (each of `problems`)", &problem_settings_table, NULL,
             list);
     show_lists(list);

@@ -267,7 +267,7 @@ static bool take_option(struct decide_command *command, int letter)
         command->endpoint = optarg;
         return true;
     case 't':
-        return cli_count("decide", "--timeout", optarg, &command->timeout_ms);
+        return cli_timeout("decide", optarg, &command->timeout_ms);
     case 'j':
         command->json = true;
         return true;

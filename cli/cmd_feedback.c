@@ -94,8 +94,7 @@ int cmd_feedback(int argc, char **argv)
             command.endpoint = optarg;
             break;
         case 't':
-            if (!cli_count(
-                        "feedback", "--timeout", optarg, &command.timeout_ms))
+            if (!cli_timeout("feedback", optarg, &command.timeout_ms))
                 return EXIT_USAGE;
             break;
         case 'j':

@@ -321,6 +321,9 @@ static int print_entry(struct log_command *command,
     if (status == 0)
         status = ledger_reader_problem_name(
                 &command->reader, record.head.problem, &problem, err);
+    /* Not to be taken for the end of the log. */
+    if (status == STATUS_NOT_FOUND)
+        status = err_set(err, STATUS_CORRUPT, "its problem is not known");
     if (status != 0)
         return err_prefix(err, "record %" PRIu64, entry->sequence);
     if (!wanted(command, problem, &record.head))

@@ -100,7 +100,7 @@ int cmd_status(int argc, char **argv)
             endpoint = optarg;
             break;
         case 't':
-            if (!cli_count("status", "--timeout", optarg, &timeout))
+            if (!cli_timeout("status", optarg, &timeout))
                 return EXIT_USAGE;
             break;
         case 'j':

@@ -11,7 +11,7 @@ rue_client *connect_client(
 
     rue_options_init(&options);
     options.endpoint = endpoint;
-    options.timeout_ms = timeout_ms > 86400000 ? 86400000 : (int)timeout_ms;
+    options.timeout_ms = (int)timeout_ms;
     client = rue_open(&options, error, sizeof(error));
     if (client == NULL)
         fprintf(stderr, "rue %s: %s\n", command, error);

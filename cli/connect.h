@@ -7,7 +7,8 @@
 
 #define CONNECT_ENDPOINT "tcp://127.0.0.1:5750"
 
-/* Opens a client, or prints why not and returns NULL. */
+/* Opens a client, or prints why not and returns NULL. timeout_ms as
+ * cli_timeout() gives it. */
 rue_client *connect_client(
         const char *command, const char *endpoint, uint64_t timeout_ms);
 

@@ -25,6 +25,16 @@ static void print_help(void)
          "The service itself is rued.");
 }
 
+/* getopt's messages begin with argv[0]: as ours do, "rue COMMAND". */
+static int run(const struct command *command, int argc, char **argv)
+{
+    static char title[32];
+
+    (void)snprintf(title, sizeof(title), "rue %s", command->name);
+    argv[0] = title;
+    return command->run(argc, argv);
+}
+
 int main(int argc, char **argv)
 {
     if (argc >= 2 && strcmp(argv[1], "--version") == 0) {
@@ -39,7 +49,7 @@ int main(int argc, char **argv)
     }
     for (size_t i = 0; argc >= 2 && i < ARRAY_COUNT(commands); i++)
         if (strcmp(argv[1], commands[i].name) == 0)
-            return commands[i].run(argc - 1, argv + 1);
+            return run(&commands[i], argc - 1, argv + 1);
     fprintf(stderr, "rue: %s (see rue --help)\n",
             argc < 2 ? "a command is missing" : "there is no such command");
     return EXIT_USAGE;

@@ -60,6 +60,15 @@ static bool check_value(struct pack *pack, const char *what, double value)
             refuse(pack, "%s: not a number within +-%g", what, VALUE_MAX);
 }
 
+/* A list that is not there has no elements. */
+static bool check_list(
+        struct pack *pack, const char *what, const void *list, size_t count)
+{
+    return list != NULL || count == 0 ||
+            refuse(pack, "%s: %zu are announced and the list is NULL", what,
+                    count);
+}
+
 /* ---- features ---- */
 
 static bool pack_matrix(struct pack *pack, const char *what,
@@ -122,6 +131,8 @@ static bool pack_named(struct pack *pack, const rue_named *named, size_t count,
     Rue__Named **list = arena_array(pack->arena, Rue__Named *, count);
     Rue__Named *messages = arena_array(pack->arena, Rue__Named, count);
 
+    if (!check_list(pack, "named", named, count))
+        return false;
     if (count > NAMED_MAX)
         return refuse(pack, "named: at most %u features", NAMED_MAX);
     if (list == NULL || messages == NULL)
@@ -142,6 +153,8 @@ static bool pack_texts(struct pack *pack, const char *what,
     ProtobufCBinaryData *list =
             arena_array(pack->arena, ProtobufCBinaryData, count);
 
+    if (!check_list(pack, what, texts, count))
+        return false;
     if (count > max)
         return refuse(pack, "%s: at most %zu", what, max);
     if (list == NULL)
@@ -162,6 +175,8 @@ static bool pack_action_named(
     Rue__ActionFeatures *messages =
             arena_array(pack->arena, Rue__ActionFeatures, count);
 
+    if (!check_list(pack, "action_named", question->action_named, count))
+        return false;
     if (count > ACTIONS_MAX)
         return refuse(pack, "action_named: at most %u", ACTIONS_MAX);
     if (list == NULL || messages == NULL)
@@ -217,7 +232,9 @@ static bool pack_decide(
     decide->experts = question->experts != 0;
     decide->has_baseline = question->has_baseline != 0;
     decide->baseline = question->baseline;
-    return pack_id(pack, "event", question->event, &decide->event) &&
+    return check_list(pack, "excluded", question->excluded,
+                   question->excluded_count) &&
+            pack_id(pack, "event", question->event, &decide->event) &&
             pack_matrix(pack, "context", question->context,
                     question->context_f32, question->context_count > 0 ? 1 : 0,
                     question->context_count, &decide->shared) &&
@@ -309,6 +326,13 @@ static bool pack_request(struct pack *pack, const rue_request *request,
         return refuse(pack, "at most %u items a request", REQUEST_ITEMS_MAX);
     if (items == 0 && !status)
         return refuse(pack, "the request asks for nothing");
+    if (!check_list(pack, "questions", request->questions,
+                request->question_count) ||
+            !check_list(
+                    pack, "reports", request->reports, request->report_count) ||
+            !check_list(pack, "activates", request->activates,
+                    request->activate_count))
+        return false;
     if (request->problem != NULL || items > 0) {
         message->has_problem = true;
         if (!pack_text(pack, "problem", request->problem, &message->problem))
@@ -330,6 +354,8 @@ bool message_pack(const rue_request *request, uint64_t id, bool status,
     size_t size;
 
     message.id = id;
+    if (request == NULL)
+        return refuse(&pack, "a request is needed");
     if (!pack_request(&pack, request, status, &message))
         return false;
     if (status)

@@ -18,7 +18,9 @@
 #define ENDPOINT_DEFAULT   "tcp://127.0.0.1:5750"
 #define TIMEOUT_MS_DEFAULT 2000
 #define RETRY_MS_DEFAULT   250
+#define RETRY_DOUBLINGS    4u /* of the time between two tries */
 #define IN_FLIGHT_DEFAULT  1024
+#define REFUSAL_SIZE       128
 
 /* A request without a reply. Its id is (turn << SLOT_BITS | slot), so that a
  * late reply to an earlier request of the slot is told apart. */
@@ -28,6 +30,8 @@ struct pending {
     size_t size, capacity;
     double sent_first, sent_last, give_up; /* ms of the monotonic clock */
     unsigned attempts;
+    rue_status refused; /* the last answer was BUSY or STORAGE_FULL, or OK */
+    char refusal[REFUSAL_SIZE]; /* and its sentence */
     rue_done *done;
     void *self;
     struct fallback *fallbacks; /* [question_count], or NULL */
@@ -190,7 +194,8 @@ static const char *check_options(const rue_options *options)
 rue_client *rue_open(const rue_options *options, char *error, size_t size)
 {
     rue_client *client = NULL;
-    const char *wrong = check_options(options);
+    const char *wrong =
+            options == NULL ? "options are needed" : check_options(options);
 
     if (wrong == NULL) {
         client = calloc(1, sizeof(*client));
@@ -302,6 +307,7 @@ static rue_status submit(rue_client *client, const rue_request *request,
     client->in_flight++;
     pending->id = *id;
     pending->attempts = 0;
+    pending->refused = RUE_OK;
     pending->done = done;
     pending->self = self;
     pending->sent_first = now;
@@ -336,7 +342,7 @@ static void finish(
 
 /* An answer made here, in the arena. */
 static void answer_fallback(rue_client *client, const struct fallback *fallback,
-        rue_status status, rue_answer *answer)
+        const rue_reply *reply, rue_answer *answer)
 {
     static const uint32_t zero_place;
     static const double one = 1.0;
@@ -344,8 +350,8 @@ static void answer_fallback(rue_client *client, const struct fallback *fallback,
     const char **action = arena_alloc(&client->reading, sizeof(*action));
 
     memset(answer, 0, sizeof(*answer));
-    answer->status = status;
-    answer->message = "the service did not answer in time";
+    answer->status = reply->status;
+    answer->message = reply->message;
     answer->event = "";
     answer->action = "";
     answer->policy = "";
@@ -369,21 +375,36 @@ static void answer_fallback(rue_client *client, const struct fallback *fallback,
     client->counters.fallbacks++;
 }
 
+/* Why there is no answer. */
+static void explain(
+        rue_client *client, const struct pending *pending, rue_reply *reply)
+{
+    if (pending->refused != RUE_OK) {
+        reply->status = pending->refused;
+        reply->message = arena_copy(
+                &client->reading, pending->refusal, sizeof(pending->refusal));
+    } else if (client->heard_at >= pending->sent_first) {
+        reply->status = RUE_TIMEOUT;
+        reply->message = "no answer in time";
+    } else {
+        reply->status = RUE_AWAY;
+        reply->message = "nothing came from the service in time";
+    }
+}
+
 static void give_up(rue_client *client, struct pending *pending)
 {
-    bool heard = client->heard_at >= pending->sent_first;
-    rue_reply reply = {.status = heard ? RUE_TIMEOUT : RUE_AWAY};
+    rue_reply reply = {.status = RUE_TIMEOUT};
     rue_answer *answers;
 
     arena_reset(&client->reading);
+    explain(client, pending, &reply);
     answers =
             arena_array(&client->reading, rue_answer, pending->question_count);
-    reply.message = heard ? "no answer in time"
-                          : "nothing came from the service in time";
     for (size_t i = 0; answers != NULL && i < pending->question_count; i++)
         answer_fallback(client,
                 pending->fallbacks == NULL ? NULL : &pending->fallbacks[i],
-                reply.status, &answers[i]);
+                &reply, &answers[i]);
     reply.answers = answers;
     reply.answer_count = answers == NULL ? 0 : pending->question_count;
     client->counters.timeouts++;
@@ -415,9 +436,14 @@ static bool take_frame(rue_client *client, struct bytes frame)
     slot = (uint32_t)(id & (IN_FLIGHT_LIMIT - 1));
     pending =
             slot < client->options.in_flight_max ? &client->slots[slot] : NULL;
-    if (id == 0 || pending == NULL || pending->id != id ||
-            try_again_later(client, &reply)) {
-        client->counters.ignored += pending == NULL || pending->id != id;
+    if (id == 0 || pending == NULL || pending->id != id) {
+        client->counters.ignored++;
+        return false;
+    }
+    if (try_again_later(client, &reply)) {
+        pending->refused = reply.status;
+        (void)snprintf(pending->refusal, sizeof(pending->refusal), "%s",
+                reply.message);
         return false;
     }
     client->counters.replies++;
@@ -453,6 +479,16 @@ static size_t receive(rue_client *client, uint64_t until)
     }
 }
 
+static double next_try(const rue_client *client, const struct pending *pending)
+{
+    unsigned doublings = pending->attempts <= RETRY_DOUBLINGS
+            ? pending->attempts - 1
+            : RETRY_DOUBLINGS;
+
+    return pending->sent_last +
+            (double)client->options.retry_ms * (double)(1u << doublings);
+}
+
 /* Sends again what has waited long enough; gives up what waited too long.
  * Returns how many were given up; *next is the time of the next such event. */
 static size_t look_after(rue_client *client, uint64_t until, double *next)
@@ -474,9 +510,9 @@ static size_t look_after(rue_client *client, uint64_t until, double *next)
                 return over;
             continue;
         }
-        if (now >= pending->sent_last + client->options.retry_ms)
+        if (now >= next_try(client, pending))
             transmit(client, pending, now);
-        due = pending->sent_last + client->options.retry_ms;
+        due = next_try(client, pending);
         due = due < pending->give_up ? due : pending->give_up;
         *next = due < *next ? due : *next;
     }
@@ -631,5 +667,8 @@ rue_status rue_get_status(
     client->status_wanted = status;
     result = call(client, &request, true, &reply);
     client->status_wanted = NULL;
+    /* A late reply to another question may have been read into it. */
+    if (result != RUE_OK)
+        memset(status, 0, sizeof(*status));
     return result;
 }

@@ -23,7 +23,9 @@
  * and is valid until the next call with the same client.
  *
  * RETRIES. Delivery over a network is at most once, so a request without a
- * reply is sent again, every `retry_ms`, until `timeout_ms` are over. That is
+ * reply is sent again after `retry_ms`, then after twice that, and so on up to
+ * 16 times (a service that is only slow is not buried under copies), until
+ * `timeout_ms` are over. That is
  * harmless: every decide carries an event id and every feedback an id of its
  * own (made here unless you give one), and the service answers a repeated id
  * with its first answer. A request that timed out may have been recorded all
@@ -64,8 +66,9 @@ typedef enum rue_status {
 /* "OK", "INVALID", ... */
 const char *rue_status_name(rue_status status);
 
-/* What a decide answers when the service does not (status TIMEOUT or AWAY,
- * `fallback` set). Such an answer has no event id: the service may have
+/* What a decide answers when the service does not in time (status TIMEOUT or
+ * AWAY, or the BUSY or STORAGE_FULL that it went on saying; `fallback` is set).
+ * Such an answer has no event id: the service may have
  * recorded another action under it, so there is nothing to report. */
 typedef enum rue_fallback {
     RUE_FALLBACK_NONE = 0,
@@ -78,8 +81,9 @@ typedef struct rue_options {
     const char *endpoint; /* tcp://ADDRESS:PORT or ipc://PATH; default
                              tcp://127.0.0.1:5750 */
     int timeout_ms; /* from sending to giving up; default 2000 */
-    int retry_ms; /* from one try to the next; default 250 */
-    int retry_busy; /* also try again after BUSY and STORAGE_FULL;
+    int retry_ms; /* from the first try to the second; default 250 */
+    int retry_busy; /* also try again after BUSY and STORAGE_FULL, which
+                       are the status when timeout_ms are over;
                        default 1 */
     uint32_t in_flight_max; /* requests without a reply; default 1024, at most
                                65536 */
@@ -240,8 +244,8 @@ typedef struct rue_request {
 typedef struct rue_reply {
     rue_status status; /* of the whole request */
     const char *message; /* "" if OK */
-    size_t answer_count; /* as many as questions if status is OK, TIMEOUT or
-                            AWAY (the fallbacks); else 0 */
+    size_t answer_count; /* as many as questions if status is OK or if the
+                            time was over (the fallbacks); else 0 */
     const rue_answer *answers;
     size_t receipt_count; /* of the reports */
     const rue_receipt *receipts;

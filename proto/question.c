@@ -107,7 +107,8 @@ static int matrix_from_message(const Rue__Matrix *message, uint32_t rows_max,
                 message->columns, COLUMNS_MAX);
     if (message->columns == 0 && count == 0)
         return 0;
-    if (message->columns == 0 || count % message->columns != 0)
+    /* No values are no rows: columns alone would be taken for a row. */
+    if (message->columns == 0 || count == 0 || count % message->columns != 0)
         return err_set(err, STATUS_INVALID,
                 "%s: %zu values do not fill rows of %u columns", what, count,
                 message->columns);

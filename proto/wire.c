@@ -132,6 +132,77 @@ struct bytes wire_request_peek_problem(struct bytes frame)
     return reader.failed ? bytes_of(NULL, 0) : problem;
 }
 
+/* ---- requests that unpack into too much ---- */
+
+/* How often each of the first fields of a message comes. */
+#define FIELDS_COUNTED 9u
+
+static void count_fields(struct bytes message, size_t counts[FIELDS_COUNTED])
+{
+    struct reader reader = reader_of(message);
+
+    memset(counts, 0, FIELDS_COUNTED * sizeof(counts[0]));
+    while (!reader.failed && reader.rest.size > 0) {
+        uint64_t value;
+        struct bytes bytes;
+        uint32_t field = peek_field(&reader, &value, &bytes);
+        if (!reader.failed && field < FIELDS_COUNTED)
+            counts[field]++;
+    }
+}
+
+static int refuse_more(
+        const char *what, size_t count, size_t most, struct err *err)
+{
+    return count <= most ? 0
+                         : err_set(err, STATUS_INVALID, "%s: %zu, at most %zu",
+                                   what, count, most);
+}
+
+static int refuse_large_decide(struct bytes decide, struct err *err)
+{
+    struct reader reader = reader_of(decide);
+    size_t counts[FIELDS_COUNTED];
+
+    count_fields(decide, counts);
+    if (refuse_more("named", counts[3], NAMED_MAX, err) != 0 ||
+            refuse_more("action", counts[4], ACTIONS_MAX, err) != 0 ||
+            refuse_more("action_named", counts[6], ACTIONS_MAX, err) != 0 ||
+            refuse_more("group", counts[8], GROUPS_MAX, err) != 0)
+        return STATUS_INVALID;
+    while (!reader.failed && reader.rest.size > 0) {
+        uint64_t value;
+        struct bytes bytes;
+        if (peek_field(&reader, &value, &bytes) != 6 || reader.failed)
+            continue;
+        count_fields(bytes, counts);
+        if (refuse_more("action_named.named", counts[2], NAMED_MAX, err) != 0)
+            return STATUS_INVALID;
+    }
+    return 0;
+}
+
+/* A message that did not fit the arena, because it has more of something than
+ * any may have? */
+static int refuse_large(struct bytes frame, struct err *err)
+{
+    struct reader reader = reader_of(frame);
+    size_t counts[FIELDS_COUNTED];
+
+    count_fields(frame, counts);
+    if (refuse_more("request: items", counts[4] + counts[5] + counts[6],
+                REQUEST_ITEMS_MAX, err) != 0)
+        return STATUS_INVALID;
+    while (!reader.failed && reader.rest.size > 0) {
+        uint64_t value;
+        struct bytes bytes;
+        if (peek_field(&reader, &value, &bytes) == 4 && !reader.failed &&
+                refuse_large_decide(bytes, err) != 0)
+            return STATUS_INVALID;
+    }
+    return err_set(err, STATUS_BUSY, "the request is too large to hold now");
+}
+
 /* ---- requests ---- */
 
 static int decides_from_message(const Rue__Request *message,
@@ -239,15 +310,16 @@ int wire_request_decode(struct bytes frame, struct arena *arena,
     int status;
 
     memset(request, 0, sizeof(*request));
-    if (frame.size > MESSAGE_BYTES_MAX)
+    if (frame.size > MESSAGE_BYTES_MAX) {
+        request->id = peek_id(frame);
         return err_set(err, STATUS_INVALID, "request: %zu bytes, at most %zu",
                 frame.size, MESSAGE_BYTES_MAX);
+    }
     message = rue__request__unpack(&allocator, frame.size, frame.data);
     if (message == NULL) {
         request->id = peek_id(frame);
         if (arena->overflow)
-            return err_set(
-                    err, STATUS_BUSY, "the request is too large to hold now");
+            return refuse_large(frame, err);
         return err_set(err, STATUS_INVALID, "request: not well formed");
     }
     request->id = message->id;

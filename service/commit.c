@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
@@ -28,6 +29,7 @@ struct committer {
     uint32_t watched_count;
     struct ledger *ledger;
     struct mailbox *done;
+    char why[ERR_TEXT_SIZE]; /* there is or was no room; under the lock */
     _Atomic bool full;
     _Atomic bool stuck;
     _Atomic uint64_t retired; /* Decisions up to here may be gone */
@@ -186,6 +188,11 @@ static void copy_settings(
 
 static void set_full(struct committer *committer, bool full, const char *why)
 {
+    if (full) {
+        CHECK_ZERO(pthread_mutex_lock(&committer->lock));
+        (void)snprintf(committer->why, sizeof(committer->why), "%s", why);
+        CHECK_ZERO(pthread_mutex_unlock(&committer->lock));
+    }
     if (atomic_exchange(&committer->full, full) == full)
         return;
     if (full)
@@ -235,19 +242,26 @@ static void make_room(
     COUNT_ADD(retired, dropped);
 }
 
-/* Makes room by retention and says whether new work may come in. */
-static void look_for_room(struct committer *committer)
+/* Says whether new work may come in. */
+static void measure_room(struct committer *committer)
 {
     struct settings settings;
     struct store_usage usage;
     const char *why;
 
     copy_settings(committer, &settings);
-    make_room(committer, &settings);
     ledger_usage(committer->ledger, &usage);
     why = retention_full(
             &usage, settings.storage_quota, settings.storage_reserve);
     set_full(committer, why != NULL, why);
+}
+
+static void look_for_room(struct committer *committer)
+{
+    struct settings settings;
+
+    copy_settings(committer, &settings);
+    make_room(committer, &settings);
 }
 
 /* ---- the thread ---- */
@@ -427,6 +441,7 @@ static void *commit_main(void *argument)
         }
         if (++turns % 64 == 0 || idle || commit_full(committer))
             look_for_room(committer);
+        measure_room(committer);
         if (turns % TEND_EVERY == 0)
             ledger_tend(committer->ledger);
     }
@@ -484,6 +499,7 @@ int commit_start(struct committer **out, struct ledger *ledger,
     CHECK_ZERO(pthread_cond_init(&committer->wake, &attributes));
     CHECK_ZERO(pthread_condattr_destroy(&attributes));
     look_for_room(committer);
+    measure_room(committer);
     if (pthread_create(&committer->thread, NULL, commit_main, committer) != 0) {
         free_committer(committer);
         return err_set(err, STATUS_INTERNAL, "no thread for commits");
@@ -541,6 +557,13 @@ void commit_submit(struct committer *committer, struct batch *batch)
 void commit_skip(struct committer *committer, struct batch *batch)
 {
     let_go(committer, batch);
+}
+
+void commit_why(struct committer *committer, char *why, size_t size)
+{
+    CHECK_ZERO(pthread_mutex_lock(&committer->lock));
+    (void)snprintf(why, size, "%s", committer->why);
+    CHECK_ZERO(pthread_mutex_unlock(&committer->lock));
 }
 
 bool commit_full(const struct committer *committer)

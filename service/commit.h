@@ -38,6 +38,8 @@ void commit_skip(struct committer *committer, struct batch *batch);
 
 /* Is there no room for new work? */
 bool commit_full(const struct committer *committer);
+/* Why there is or was none: a sentence without its stop. */
+void commit_why(struct committer *committer, char *why, size_t size);
 /* Does something submitted wait for room? Then there is none for expiries and
  * snapshots either, which are let in otherwise: only they let retention go
  * on. */

@@ -17,6 +17,9 @@
 /* Messages taken from the socket before the rest of the loop has its turn. */
 #define RECEIVE_BURST 512
 #define TICK_MS       50
+/* A frame that is larger ends its connection; one between MESSAGE_BYTES_MAX
+ * and this is told so. */
+#define FRAME_BYTES_MAX (2 * MESSAGE_BYTES_MAX)
 /* Messages that wait for one slow client, then they are dropped. */
 #define PEER_QUEUE 100000
 
@@ -445,7 +448,7 @@ static void set_option(void *socket, int option, int value)
 
 static int open_socket(struct front *front, struct err *err)
 {
-    int64_t most = (int64_t)MESSAGE_BYTES_MAX;
+    int64_t most = (int64_t)FRAME_BYTES_MAX;
 
     front->context = zmq_ctx_new();
     front->socket = front->context == NULL

@@ -21,6 +21,9 @@ static const char usage[] =
         "  -h, --help             this text\n"
         "      --version          the version\n"
         "\n"
+        "Exit status: 0 after a stop, 1 after a failure, 2 for a wrong call or\n"
+        "configuration.\n"
+        "\n"
         "Signals: TERM and INT stop it after all that was received is\n"
         "answered; HUP reads the configuration again.\n"
         "\n"
@@ -133,8 +136,10 @@ int main(int argc, char **argv)
     config = arguments.config != NULL
             ? config_load(arguments.config, &err)
             : config_parse("defaults", bytes_of(NULL, 0), &err);
-    if (config == NULL)
-        return failed(&err);
+    if (config == NULL) {
+        (void)failed(&err);
+        return 2;
+    }
     diag_set_level((enum diag_level)config->settings.diag_level);
     config_override(config, &arguments.over);
     return serve(config, &arguments);

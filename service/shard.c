@@ -6,9 +6,12 @@
 #include "service/diag.h"
 #include "service/status.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
+/* Snapshots of a problem while there is no room for new work. */
+#define SNAPSHOT_EVERY_FULL NANOS_PER_SECOND
 /* Deadlines handled in one tick. */
 #define DEADLINES_MAX 1024u
 /* What is read back from the store for one step. */
@@ -512,6 +515,20 @@ static bool request_fits(const struct handling *handling)
     return places <= REQUEST_PLACES_MAX && need <= REQUEST_ARENA_BYTES;
 }
 
+static void refuse_full(struct handling *handling)
+{
+    char why[ERR_TEXT_SIZE], text[ERR_TEXT_SIZE + 64];
+    const char *message;
+
+    commit_why(handling->shard->committer, why, sizeof(why));
+    (void)snprintf(text, sizeof(text),
+            "there is no room to record this: %s; try again later", why);
+    message = arena_copy(handling->arena, text, strlen(text) + 1);
+    COUNT(refused_full);
+    refuse(handling, STATUS_STORAGE_FULL,
+            message == NULL ? status_sentence(STATUS_STORAGE_FULL) : message);
+}
+
 static void run_request(struct handling *handling)
 {
     const struct request *request = &handling->request;
@@ -528,9 +545,7 @@ static void run_request(struct handling *handling)
     if (changes_something(request) &&
             (handling->batch == shard->aside ||
                     commit_full(shard->committer))) {
-        COUNT(refused_full);
-        refuse(handling, STATUS_STORAGE_FULL,
-                status_sentence(STATUS_STORAGE_FULL));
+        refuse_full(handling);
         return;
     }
     if (changes_something(request) && !request_fits(handling)) {
@@ -780,6 +795,11 @@ static bool snapshot_due(const struct shard *shard, const struct hosted *hosted)
 {
     const struct settings *settings = &shard->config->settings;
 
+    /* Retention can take what a snapshot covers, and no more. */
+    if (commit_full(shard->committer) && settings->storage_keep > 0 &&
+            hosted->changes > 0 &&
+            shard->now - hosted->snapshot_at >= SNAPSHOT_EVERY_FULL)
+        return true;
     return hosted->changes >= settings->snapshot_records ||
             (hosted->changes > 0 &&
                     shard->now - hosted->snapshot_at >=

@@ -4,7 +4,10 @@
 
 #define ARENA_BYTES ((size_t)16 << 20)
 /* A map this full takes no new work: commits need free pages to copy to. */
+/* The part of the map at which new work is refused, so that what is under way
+ * still fits: a 64th, and of a small map up to a quarter. */
 #define MAP_SPARE_SHARE 64
+#define MAP_SPARE_SMALL ((uint64_t)16 << 20)
 
 /* A problem in one run. */
 struct fate {
@@ -194,6 +197,15 @@ int retention_run(struct ledger *ledger, const struct retention_rules *rules,
     return status == STATUS_STORAGE_FULL ? 0 : status;
 }
 
+static uint64_t map_spare(uint64_t map_bytes)
+{
+    uint64_t quarter = map_bytes / 4;
+    uint64_t small = quarter < MAP_SPARE_SMALL ? quarter : MAP_SPARE_SMALL;
+    uint64_t share = map_bytes / MAP_SPARE_SHARE;
+
+    return share > small ? share : small;
+}
+
 const char *retention_full(
         const struct store_usage *usage, uint64_t quota, uint64_t reserve)
 {
@@ -201,8 +213,7 @@ const char *retention_full(
         return "the disk has less than storage.reserve left";
     if (quota != 0 && usage->used_bytes >= quota)
         return "the store holds as much as storage.quota allows";
-    if (usage->used_bytes >=
-            usage->map_bytes - usage->map_bytes / MAP_SPARE_SHARE)
+    if (usage->used_bytes >= usage->map_bytes - map_spare(usage->map_bytes))
         return "storage.map_size is nearly used up";
     return NULL;
 }

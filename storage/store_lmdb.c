@@ -27,6 +27,8 @@
 #define DISK_FULL_BYTES ((uint64_t)1 << 20)
 /* Twice the pages that 10,000 deletes in three tables can touch, and more. */
 #define MAP_SPARE_BYTES ((uint64_t)256 << 20)
+/* Of them what snapshots may use. */
+#define SNAPSHOT_SPARE_BYTES ((uint64_t)128 << 20)
 /* LMDB's header of an entry and its slot in the page. */
 #define ENTRY_OVERHEAD_BYTES 10u
 
@@ -212,11 +214,15 @@ static int lmdb_get(struct store_txn *txn, enum store_table table,
 
 /* Counts an entry that is about to be put. STORAGE_FULL if the tables hold
  * all that they may. */
-static int take_room(
-        struct lmdb_txn *self, struct bytes key, size_t size, struct err *err)
+static int take_room(struct lmdb_txn *self, enum store_table table,
+        struct bytes key, size_t size, struct err *err)
 {
+    /* Retention can take what a snapshot covers: a full map must hold one. */
+    uint64_t most = self->lmdb->map_bytes +
+            (table == TABLE_SNAPSHOT ? SNAPSHOT_SPARE_BYTES : 0);
+
     self->used_bytes += key.size + size + ENTRY_OVERHEAD_BYTES;
-    return self->used_bytes <= self->lmdb->map_bytes
+    return self->used_bytes <= most
             ? 0
             : failed(self->lmdb, MDB_MAP_FULL, "put", err);
 }
@@ -226,7 +232,7 @@ static int lmdb_put(struct store_txn *txn, enum store_table table,
 {
     struct lmdb_txn *self = (struct lmdb_txn *)txn;
     MDB_val k = val_of(key), v = val_of(value);
-    int status = take_room(self, key, value.size, err);
+    int status = take_room(self, table, key, value.size, err);
 
     if (status != 0)
         return status;
@@ -242,7 +248,7 @@ static int lmdb_reserve(struct store_txn *txn, enum store_table table,
 {
     struct lmdb_txn *self = (struct lmdb_txn *)txn;
     MDB_val k = val_of(key), v = {size, NULL};
-    int status = take_room(self, key, size, err);
+    int status = take_room(self, table, key, size, err);
 
     if (status != 0)
         return status;

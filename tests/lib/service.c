@@ -5,11 +5,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define START_TRIES 100
@@ -36,10 +41,30 @@ void service_configure(struct service *service, const char *text)
 
     if (file == NULL)
         give_up(service->config);
-    fprintf(file, "listen: %s\ndata: %s\n%s", service->endpoint, service->data,
-            text);
+    if (service->tcp[0] != '\0')
+        fprintf(file, "listen: [\"%s\", \"%s\"]\n", service->endpoint,
+                service->tcp);
+    else
+        fprintf(file, "listen: %s\n", service->endpoint);
+    fprintf(file, "data: %s\n%s", service->data, text);
     if (fclose(file) != 0)
         give_up(service->config);
+}
+
+void service_add_tcp(struct service *service)
+{
+    struct sockaddr_in address = {
+            .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof(address);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    if (fd < 0 || bind(fd, (struct sockaddr *)&address, size) != 0 ||
+            getsockname(fd, (struct sockaddr *)&address, &size) != 0)
+        give_up("a free port");
+    (void)close(fd);
+    service->port = ntohs(address.sin_port);
+    (void)snprintf(service->tcp, sizeof(service->tcp), "tcp://127.0.0.1:%u",
+            service->port);
 }
 
 void service_make(struct service *service, const char *text)
@@ -68,12 +93,50 @@ static pid_t spawn(const struct service *service)
 
     if (pid != 0)
         return pid;
+    /* A test that fails does not leave its service behind. */
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     fd = open(service->diag, O_WRONLY | O_CREAT | O_APPEND, 0600);
     if (fd < 0 || dup2(fd, STDERR_FILENO) < 0)
         _exit(127);
     (void)execl(service_program("rued"), "rued", "--config", service->config,
             (char *)NULL);
     _exit(127);
+}
+
+static void exec_program(const char *const arguments[])
+{
+    union {
+        const char *const *in;
+        char *const *out;
+    } words = {arguments};
+
+    (void)execv(service_program(arguments[0]), words.out);
+    _exit(127);
+}
+
+int program_run(const char *const arguments[], char *error, size_t size)
+{
+    size_t used = 0;
+    int ends[2], status;
+    ssize_t got;
+    pid_t pid;
+
+    if (pipe(ends) != 0 || (pid = fork()) < 0)
+        give_up("fork");
+    if (pid == 0) {
+        (void)dup2(ends[1], STDERR_FILENO);
+        (void)close(ends[0]);
+        exec_program(arguments);
+    }
+    (void)close(ends[1]);
+    while (used + 1 < size &&
+            (got = read(ends[0], error + used, size - 1 - used)) > 0)
+        used += (size_t)got;
+    error[used] = '\0';
+    (void)close(ends[0]);
+    if (waitpid(pid, &status, 0) != pid)
+        give_up("waitpid");
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
 }
 
 static bool ended(struct service *service)
@@ -142,11 +205,22 @@ void service_kill(struct service *service)
 
 int service_stop(struct service *service)
 {
-    int status = 0;
-
     if (service->pid == 0)
         return 0;
-    (void)kill(service->pid, SIGTERM);
+    service_signal(service, SIGTERM);
+    return service_wait(service);
+}
+
+void service_signal(const struct service *service, int signal)
+{
+    if (kill(service->pid, signal) != 0)
+        give_up("kill");
+}
+
+int service_wait(struct service *service)
+{
+    int status = 0;
+
     if (waitpid(service->pid, &status, 0) != service->pid)
         give_up("waitpid");
     service->pid = 0;
@@ -177,6 +251,96 @@ rue_client *service_client(const struct service *service)
         give_up("client");
     return client;
 }
+
+/* ---- status ---- */
+
+static rue_client *ask_status(const struct service *service,
+        const char *problem, rue_service_status *status)
+{
+    rue_client *client = service_client(service);
+
+    if (rue_get_status(client, problem, status) != RUE_OK) {
+        fprintf(stderr, "service: status: %s\n", rue_error(client));
+        exit(1);
+    }
+    return client;
+}
+
+double service_number(
+        const struct service *service, const char *problem, const char *name)
+{
+    rue_service_status status;
+    rue_client *client = ask_status(service, problem, &status);
+
+    for (size_t i = 0; i < status.number_count; i++)
+        if (strcmp(status.numbers[i].name, name) == 0) {
+            double value = status.numbers[i].value;
+            rue_close(client);
+            return value;
+        }
+    fprintf(stderr, "service: status has no number %s\n", name);
+    exit(1);
+}
+
+uint64_t service_last_record(const struct service *service)
+{
+    rue_service_status status;
+
+    rue_close(ask_status(service, NULL, &status));
+    return status.last_sequence;
+}
+
+uint64_t service_state_hash(const struct service *service, const char *problem)
+{
+    rue_service_status status;
+
+    rue_close(ask_status(service, problem, &status));
+    return status.state_hash;
+}
+
+/* ---- waiting ---- */
+
+double now_ms(void)
+{
+    struct timespec now;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+void wait_until(const char *what, bool (*holds)(void *self), void *self)
+{
+    double end = now_ms() + WAIT_MS;
+
+    while (!holds(self)) {
+        if (now_ms() > end) {
+            fprintf(stderr, "waited in vain: %s\n", what);
+            exit(1);
+        }
+        (void)poll(NULL, 0, 5);
+    }
+}
+
+struct saying {
+    const struct service *service;
+    const char *text;
+};
+
+static bool said(void *self)
+{
+    const struct saying *saying = self;
+
+    return service_said(saying->service, saying->text);
+}
+
+void service_wait_said(const struct service *service, const char *text)
+{
+    struct saying saying = {service, text};
+
+    wait_until(text, said, &saying);
+}
+
+/* ---- the store ---- */
 
 void service_verify(const struct service *service)
 {

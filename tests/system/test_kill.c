@@ -7,8 +7,7 @@
  * KILLS=N in the environment: how often (default 50). SEED=N: of the instants
  * and of what is asked. The seed is printed. */
 #include "base/rng.h"
-#include "storage/ledger.h"
-#include "tests/lib/service.h"
+#include "tests/lib/told.h"
 
 #include <inttypes.h>
 #include <pthread.h>
@@ -49,12 +48,10 @@ static const char config[] =
         "      - {name: high, when: b >= 0.5 and c > 0.2}\n"
         "    policy: {oracle: groupwise, explorer: epsilon}\n";
 
-/* What a client was told. */
+/* What a client asked and was told. */
 struct acknowledged {
-    char event[RUE_ID_SIZE];
+    struct told told;
     uint8_t problem;
-    uint8_t chosen;
-    bool reported; /* its feedback was acknowledged */
     uint64_t seed; /* what was asked is drawn from it */
 };
 
@@ -115,11 +112,11 @@ static void ask(
     rue_answer answer;
 
     make_question(kept->seed, kept->problem, &asked);
-    asked.question.event = kept->event;
+    asked.question.event = kept->told.event;
     if (rue_decide(client, problems[kept->problem], &asked.question, &answer) !=
             RUE_OK)
         broken("decide", rue_error(client));
-    kept->chosen = (uint8_t)answer.chosen;
+    kept->told.chosen = answer.chosen;
     (void)player;
     atomic_fetch_add(&acknowledgements, 1);
 }
@@ -128,10 +125,10 @@ static void report(rue_client *client, struct acknowledged *kept)
 {
     struct rng rng = rng_keyed(kept->seed, 77, RNG_TEST);
 
-    if (rue_feedback(client, problems[kept->problem], kept->event,
+    if (rue_feedback(client, problems[kept->problem], kept->told.event,
                 rng_unit(&rng), "only", NULL) != RUE_OK)
         broken("feedback", rue_error(client));
-    kept->reported = true;
+    kept->told.reported = true;
     atomic_fetch_add(&acknowledgements, 1);
 }
 
@@ -142,12 +139,12 @@ static void ask_again(struct player *player, rue_client *client,
     rue_answer answer;
 
     make_question(kept->seed, kept->problem, &asked);
-    asked.question.event = kept->event;
+    asked.question.event = kept->told.event;
     if (rue_decide(client, problems[kept->problem], &asked.question, &answer) !=
             RUE_OK)
         broken("the same question again", rue_error(client));
-    if (answer.chosen != kept->chosen || !answer.repeated)
-        broken("an event got a second answer", kept->event);
+    if (answer.chosen != kept->told.chosen || !answer.repeated)
+        broken("an event got a second answer", kept->told.event);
     player->again++;
 }
 
@@ -160,7 +157,7 @@ static void *player_main(void *argument)
     while (!atomic_load(&over) && player->kept_count < KEPT_MAX) {
         struct acknowledged *kept = &player->kept[player->kept_count];
         memset(kept, 0, sizeof(*kept));
-        rue_make_id(client, kept->event);
+        rue_make_id(client, kept->told.event);
         kept->problem = (uint8_t)rng_below(&rng, 3);
         kept->seed = (uint64_t)rng_u32(&rng) << 32 | rng_u32(&rng);
         ask(player, client, kept);
@@ -183,56 +180,17 @@ static void *player_main(void *argument)
 
 /* ---- the store afterwards ---- */
 
-static void check_kept(struct ledger_reader *reader, const uint32_t numbers[3],
-        const struct acknowledged *kept, struct arena *arena)
-{
-    struct event_state state;
-    struct log_entry entry;
-    union any_record record;
-    struct err err;
-    struct bytes event = bytes_of_text(kept->event);
-
-    arena_reset(arena);
-    if (event_get(reader->txn, numbers[kept->problem], event, &state, &err) !=
-            0)
-        broken("an acknowledged decision is lost", kept->event);
-    if (log_get(reader->txn, state.decision, &entry, &err) != 0 ||
-            record_decode(entry.kind, entry.payload, arena, &record, &err) != 0)
-        broken("its record", err.text);
-    if (entry.kind != RECORD_DECISION ||
-            !bytes_equal(record.head.event, event) ||
-            record.decision.eligible[record.decision.chosen] != kept->chosen)
-        broken("the log has another action", kept->event);
-    if (kept->reported && state.mark_count != 1)
-        broken("an acknowledged feedback is lost or there twice", kept->event);
-}
-
 static void check_store(
         const struct service *service, const struct player *players)
 {
-    struct store_settings settings = {.read_only = true};
-    struct ledger_reader reader;
-    struct ledger *ledger;
-    uint32_t numbers[3];
-    uint64_t sequence;
-    size_t bytes = (size_t)16 << 20;
-    struct arena arena = arena_over(malloc(bytes), bytes);
-    struct err err;
+    struct told_store store;
 
-    if (arena.data == NULL ||
-            ledger_open(service->data, &settings, &ledger, &err) != 0 ||
-            ledger_reader_open(ledger, &reader, &err) != 0)
-        broken("the store does not open", err.text);
-    for (int i = 0; i < 3; i++)
-        if (ledger_reader_problem(&reader, bytes_of_text(problems[i]),
-                    &numbers[i], &sequence, &err) != 0)
-            broken("a problem is lost", problems[i]);
+    told_open(&store, service);
     for (int i = 0; i < CLIENTS; i++)
         for (uint32_t j = 0; j < players[i].kept_count; j++)
-            check_kept(&reader, numbers, &players[i].kept[j], &arena);
-    ledger_reader_close(&reader);
-    ledger_close(ledger);
-    free(arena.data);
+            told_check(&store, problems[players[i].kept[j].problem],
+                    &players[i].kept[j].told);
+    told_close(&store);
 }
 
 /* ---- the killing ---- */

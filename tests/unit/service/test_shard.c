@@ -671,7 +671,7 @@ START_TEST(a_full_store_answers)
         } else if (commit_full(committer) && shard_idle(&shard)) {
             ck_abort_msg("the quota came first");
         }
-        if (i % 2000 == 1999)
+        if (i % 3800 == 3799)
             shard_submit(&shard);
         answer();
     }

@@ -1,0 +1,285 @@
+#!/bin/sh
+# Every command of `rue`: help, wrong calls, failures, JSON, silence in a pipe;
+# and decide, feedback, status, log, verify on a live store. B is the build
+# directory.
+set -eu
+B=${B:-build/release}
+dir=$(mktemp -d)
+endpoint=ipc://$dir/rue.sock
+pid=
+stop() {
+    [ -z "$pid" ] || kill "$pid" 2>/dev/null || true
+    [ -z "$pid" ] || wait "$pid" 2>/dev/null || true
+    rm -rf "$dir"
+}
+trap stop EXIT
+trap 'exit 1' INT TERM
+
+broken() {
+    echo "cli: $*"
+    echo "--- stdout"
+    head -20 "$dir/out"
+    echo "--- stderr"
+    head -20 "$dir/err"
+    exit 1
+}
+
+# call STATUS ARGUMENT...: runs rue; $dir/out and $dir/err are what it said.
+call() {
+    wanted=$1
+    shift
+    got=0
+    "$B/rue" "$@" >"$dir/out" 2>"$dir/err" </dev/null || got=$?
+    [ "$got" -eq "$wanted" ] || broken "rue $*: exit status $got, not $wanted"
+}
+# said FILE TEXT: what was said holds the text.
+said() {
+    grep -qF -- "$2" "$dir/$1" || broken "says nothing of: $2"
+}
+# silent FILE
+silent() {
+    [ ! -s "$dir/$1" ] || broken "$1 is not empty"
+}
+# One line on stderr that begins with the command, and nothing on stdout.
+one_line() {
+    silent out
+    [ "$(wc -l <"$dir/err")" -eq 1 ] || broken "not one line on stderr"
+    grep -q "^rue" "$dir/err" || broken "the line does not name rue"
+}
+# usage ARGUMENT...: a wrong call. failure ARGUMENT...: one that fails.
+usage() {
+    call 2 "$@"
+    one_line
+}
+failure() {
+    call 1 "$@"
+    one_line
+}
+# Each line of stdout is JSON, and a condition on the lines holds.
+json() { # CONDITION over `lines`, the list of what they say
+    /usr/bin/python3 - "$dir/out" "$1" <<'PYTHON' || broken "JSON: $1"
+import json, sys
+lines = [json.loads(line) for line in open(sys.argv[1])]
+sys.exit(0 if lines and eval("(" + sys.argv[2] + ")") else 1)
+PYTHON
+    silent err
+}
+
+# ---- help and wrong calls ---------------------------------------------------
+call 0 --help
+said out "usage: rue COMMAND"
+silent err
+call 0 --version
+usage
+usage nonsense
+for command in decide feedback status sim log verify config; do
+    call 0 --help
+    said out "  $command "
+    call 0 "$command" --help
+    silent err
+    said out "usage: rue $command"
+    said out "Example:"
+    grep -q '^[A-Z].*[a-z]' "$dir/out" || broken "$command --help: no sentence"
+    usage "$command" --bogus
+    said err "rue $command: "
+    said err "bogus"
+done
+usage decide
+usage decide one two
+usage decide one --context 1,x
+usage decide one --features '1;2,3'
+usage decide one --exclude -1
+usage decide one --named nothing
+usage decide one --baseline 99999999999
+usage decide one --timeout 0
+usage decide one --timeout soon
+usage feedback one
+usage feedback one event
+usage feedback one event much
+usage status one two
+usage status --timeout 999999999999
+usage sim
+usage sim nowhere
+usage sim sor --seed x
+usage log
+usage log a b
+usage log a --from x
+usage verify
+usage verify a b
+usage config
+usage config check
+usage config check a b
+usage config nonsense
+
+# ---- failures -----------------------------------------------------------------
+failure status --connect nonsense
+failure status --connect "$endpoint" --timeout 50
+said err "AWAY"
+failure decide one --connect "$endpoint" --timeout 50
+failure feedback one event 1 --connect "$endpoint" --timeout 50
+failure sim sor --connect "$endpoint" --timeout 50
+failure sim sor --data /nowhere --variant nonsense --connect "$endpoint"
+failure log "$dir/nowhere"
+said err "NOT_FOUND"
+failure verify "$dir/nowhere"
+failure config check "$dir/nowhere"
+said err "No such file"
+failure config show "$dir/nowhere"
+
+# ---- config -------------------------------------------------------------------
+cat >"$dir/rued.yaml" <<YAML
+listen: $endpoint
+data: $dir/data
+problems:
+  - name: one
+    context: [x, y]
+    actions: [left, middle, right]
+    groups:
+      - {name: vip, by: client}
+      - {name: low, when: x < 0.5}
+    policy: {oracle: groupwise, explorer: squarecb}
+  - name: number
+    form: predict
+    context: [x]
+    policy: {oracle: ridge}
+YAML
+call 0 config check "$dir/rued.yaml"
+said out "problem one: squarecb over groupwise"
+said out "$dir/rued.yaml: good"
+call 0 config check "$dir/rued.yaml" --json
+json 'lines[0]["ok"] and [p["name"] for p in lines[0]["problems"]] == ["one", "number"]'
+# wrong LINE TEXT CONFIG
+wrong() {
+    printf '%s\n' "$3" >"$dir/wrong.yaml"
+    failure config check "$dir/wrong.yaml"
+    said err "$dir/wrong.yaml:$1: "
+    said err "$2"
+    failure config show "$dir/wrong.yaml"
+}
+wrong 2 "colour: no such setting" 'data: x
+colour: red'
+wrong 3 "storage.quota" 'data: x
+storage:
+  quota: much'
+wrong 2 "listen" 'data: x
+listen: udp://nobody'
+wrong 4 "problem 'p'" 'problems:
+  - name: p
+    actions: [a]
+    policy: {oracle: nobody}'
+wrong 2 "set twice" 'data: x
+data: y'
+
+# Every setting with a value and a sentence, and the same as JSON.
+call 0 config show
+for setting in data engine_threads batch_items diag_level storage.map_size \
+    storage.quota storage.reserve storage.keep snapshot.every \
+    snapshot.records form action_features durability reward.min reward.wait \
+    reward.default reward.aggregate orphan_wait; do
+    grep -qE "^  $setting +[^ ]+ +[a-z]" "$dir/out" ||
+        broken "config show: $setting has no value and sentence"
+done
+grep -qE "^  listen +tcp://127.0.0.1:5750 +[a-z]" "$dir/out" ||
+    broken "config show: listen has no value and sentence"
+call 0 config show "$dir/rued.yaml"
+said out "$dir/data"
+call 0 config show --json
+json 'len(lines[0]) > 40 and all(s["name"] and len(s["sentence"]) > 10
+      and ("value" in s or s["section"] == "problem") for s in lines[0])'
+
+# ---- a live store ---------------------------------------------------------------
+"$B/rued" --config "$dir/rued.yaml" 2>"$dir/rued.err" &
+pid=$!
+tries=0
+until "$B/rue" status --connect "$endpoint" --timeout 500 >/dev/null 2>&1; do
+    tries=$((tries + 1))
+    if [ $tries -gt 60 ] || ! kill -0 "$pid" 2>/dev/null; then
+        cat "$dir/rued.err"
+        exit 1
+    fi
+done
+on="--connect $endpoint --timeout 20000"
+# shellcheck disable=SC2086 # the options in $on are words
+{
+    call 0 decide one --context 0.3,0.7 --groups vip --event e1 --experts $on
+    said out "event e1"
+    said out "take "
+    said out "expert "
+    silent err
+    call 0 decide one --context 0.3,0.7 --groups vip --event e1 $on --json
+    json 'lines[0]["event"] == "e1" and lines[0]["repeated"] and
+          abs(sum(r["probability"] for r in lines[0]["ranking"]) - 1) < 1e-9 and
+          sorted(r["action"] for r in lines[0]["ranking"]) ==
+          ["left", "middle", "right"]'
+    call 0 decide one --context 1,2 --exclude 0,2 --baseline 1 --event e2 \
+        --named 'space.word=text' --named number=1.5 $on
+    said out "take 1 "
+    call 0 decide one --context 1,2 --deferred --event e3 $on --json
+    json 'lines[0]["event"] == "e3"'
+    call 0 decide number --context 1 $on --json
+    json '"prediction" in lines[0] and lines[0]["ranking"] == []'
+    failure decide one --context 1 $on
+    said err "INVALID: shared: 1 columns, the problem has 2"
+    failure decide nobody --context 1 $on
+    said err "UNKNOWN_PROBLEM"
+    failure decide one --context 1,2 --event e1 $on
+    said err "DUPLICATE"
+
+    call 0 feedback one e1 1 --id f1 $on
+    said out "feedback: OK"
+    call 0 feedback one e1 1 --id f1 $on --json
+    json 'lines[0]["repeated"] and lines[0]["status"] == "OK"'
+    failure feedback one e1 0 --id f1 $on
+    said err "DUPLICATE"
+    failure feedback one e1 7 $on
+    said err "INVALID: value: 7 is outside reward.min 0 .. reward.max 1"
+    call 0 feedback one e3 0.5 --activate --json $on
+    json '[a["item"] for a in lines] == ["activate", "feedback"]'
+    failure feedback one never --activate $on
+    said err "UNKNOWN_EVENT"
+
+    call 0 status $on
+    said out "problem one"
+    said out "commits"
+    call 0 status $on --json
+    json 'lines[0]["problems"] == ["one", "number"] and
+          lines[0]["numbers"]["decides"] >= 4 and lines[0]["last_record"] >= 8'
+    call 0 status one $on
+    said out "problem one: squarecb over groupwise"
+    call 0 status one $on --json
+    json 'lines[0]["numbers"]["decisions"] == 3 and lines[0]["groups"]["vip"] and
+          len(lines[0]["state_hash"]) == 16'
+    failure status nobody $on
+
+    call 0 sim sor --config --rounds 100
+    said out "name: sor"
+}
+
+# The log and its check, beside the running service: nothing but the answer,
+# no progress, since this is no terminal.
+call 0 log "$dir/data"
+silent err
+grep -q '^[0-9]* 20.*Z decision problem=one event=e1 place=' "$dir/out" ||
+    broken "log: no decision"
+grep -q 'feedback problem=one event=e1 value=1 effect=' "$dir/out" ||
+    broken "log: no feedback"
+call 0 log "$dir/data" --json
+json '[r["sequence"] for r in lines] == list(range(1, len(lines) + 1)) and
+      [r["kind"] for r in lines][:2] == ["config", "config"]'
+call 0 log "$dir/data" --json --problem one --event e1
+json '[r["kind"] for r in lines] == ["decision", "feedback"] and
+      lines[0]["question"]["shared"] == [[0.3, 0.7]] and lines[0]["propensity"] > 0'
+call 0 log "$dir/data" --from 2 --count 1 --json
+json '[r["sequence"] for r in lines] == [2]'
+call 0 log "$dir/data" --problem nobody
+silent out
+call 0 verify "$dir/data"
+silent err
+said out "all is well"
+call 0 verify "$dir/data" --json
+json 'lines[0]["finding_count"] == 0 and lines[0]["records"]["decision"] == 4'
+
+# A check that finds something is a failure, but has a report.
+kill "$pid"
+wait "$pid" || broken "rued: exit status $?"
+pid=

@@ -930,6 +930,34 @@ START_TEST(thompson_draws)
 }
 END_TEST
 
+/* An explorer with a budget is refused over an oracle without widths, and over
+ * no other, whatever else may be wrong with the pair. */
+START_TEST(only_pairs_without_widths_are_refused_for_it)
+{
+    const struct explorer *explorer = registry_explorers[_i];
+    struct shape shape = {.shared_dense = 1, .slots = 3, .actions_max = 3};
+    struct value_range range = {0.0, 1.0, false};
+
+    for (size_t o = 0; registry_oracles[o] != NULL; o++) {
+        const struct oracle *oracle = registry_oracles[o];
+        struct keyvalue values[2] = {
+                {bytes_of_text("oracle"), bytes_of_text(oracle->name), 0,
+                        false},
+                {bytes_of_text("explorer"), bytes_of_text(explorer->name), 0,
+                        false}};
+        struct policy_spec spec;
+        int status;
+        err.text[0] = '\0';
+        status = policy_spec_parse(
+                &spec, &shape, &range, values, 2, &arena, NULL, &err);
+        if (explorer->budget != NULL && oracle->spread == NULL)
+            ck_assert_int_eq(status, STATUS_INVALID);
+        ck_assert_int_eq(strstr(err.text, "knows its uncertainty") != NULL,
+                explorer->budget != NULL && oracle->spread == NULL);
+    }
+}
+END_TEST
+
 /* ---- over ridge, in one piece ---- */
 
 #define SLOTS 4u
@@ -1076,7 +1104,12 @@ static TCase *add_shapes(void)
 static TCase *add_uncertain(void)
 {
     TCase *cases = tcase_create("uncertainty");
+    int explorers = 0;
 
+    while (registry_explorers[explorers] != NULL)
+        explorers++;
+    tcase_add_loop_test(
+            cases, only_pairs_without_widths_are_refused_for_it, 0, explorers);
     tcase_add_test(cases, budgets);
     tcase_add_test(cases, limits_against_a_slow_reference);
     tcase_add_loop_test(cases, adacb_is_squarecb_on_survivors, 0, 2);

@@ -624,7 +624,7 @@ START_TEST(equals_the_slow_reference)
 {
     int kind = _i / 2;
     bool logistic = _i % 2 == 1;
-    const char *const settings[][2] = {{"bits", "21"},
+    const char *const settings[][2] = {{"bits", "18"},
             {"interactions", kinds[kind]},
             {"loss", logistic ? "logistic" : "squared"}, {NULL, NULL}};
     struct fixture *fixture = open_policy(settings, world_shape);
@@ -669,7 +669,7 @@ static void prefer(struct fixture *fixture, const struct world *world,
  * share has no weight. A width, and `loss`, play no part. */
 START_TEST(duels_equal_the_slow_reference)
 {
-    const char *const settings[][2] = {{"bits", "21"},
+    const char *const settings[][2] = {{"bits", "18"},
             {"loss", _i == 0 ? "squared" : "logistic"},
             {"interactions", kinds[1]}, {NULL, NULL}};
     struct fixture *fixture = open_policy(settings, world_shape);

@@ -18,6 +18,7 @@ enum rng_purpose {
     RNG_PATH = 4, /* perturbations of path lengths */
     RNG_BREAKER = 5, /* whether an open circuit lets a probe through */
     RNG_CANARY = 6, /* champion or challenger */
+    RNG_SECOND = 7, /* which action is shown beside the first, in a duel */
     RNG_WORLD = 100, /* simulated worlds */
     RNG_TEST = 101,
 };

@@ -56,12 +56,19 @@ struct shape {
     uint32_t actions_max; /* most actions of one round */
     uint32_t groups; /* number of groups */
     bool predict; /* the decision is a number, not an action */
+    bool duel; /* it is a pair of actions, and the outcome a preference */
+    bool path; /* it is a path, and the actions are the edges */
 };
 
 /* One outcome to learn from: the decision as it was made and its loss.
- * `chosen` indexes `actions`. `pmf` is the distribution that was drawn from,
- * one probability per action of the set. For the predict form the set has
- * one action without slot or features and pmf = {1}. */
+ * `chosen` indexes `actions`: the action that the outcome is about. `pmf` is
+ * the distribution that it was drawn from, one probability per action of the
+ * set: that of the first place, or of the place that was shown. For the
+ * predict form the set has one action without slot or features and pmf = {1}.
+ *
+ * `propensity` is the probability with which that action was shown: what
+ * weighting by propensity divides by. It is pmf[chosen] unless the client
+ * showed the action on its own account. */
 struct lesson {
     const struct context *context;
     const struct action_set *actions;
@@ -70,6 +77,8 @@ struct lesson {
     double loss; /* scaled; for predict the scaled label */
     double weight; /* importance, 1 for an ordinary event */
     nanos time; /* of the record that teaches it */
+    double propensity; /* (0,1], or 0 = unknown: a policy that weights by it
+                          learns nothing */
 };
 
 /* A preference between two actions that were shown together. */

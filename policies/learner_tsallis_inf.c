@@ -236,17 +236,22 @@ static void tsallis_learn(
 {
     struct tsallis *self = block;
     struct bin_view bin = bin_at(self, bin_index(self, lesson->context));
-    double p = lesson->pmf[lesson->chosen];
 
     (void)scratch;
-    if (self->options->estimator == ESTIMATOR_RV)
+    if (lesson->propensity <= 0.0)
+        return;
+    /* The shifts need the probability of every action, not the shown one's. */
+    if (self->options->estimator == ESTIMATOR_RV &&
+            lesson->propensity == lesson->pmf[lesson->chosen])
         learn_shifts(lesson, *bin.rounds + 1.0, bin.s);
-    bin.k[lesson->actions->slot[lesson->chosen]] += lesson->loss / p;
+    bin.k[lesson->actions->slot[lesson->chosen]] +=
+            lesson->loss / lesson->propensity;
     *bin.loss_sum += lesson->loss;
     *bin.rounds += 1.0;
 }
 
-/* k and the sum of losses are linear in each loss. */
+/* k and the sum of losses are linear in each loss. An outcome of unknown
+ * propensity taught nothing, so there is nothing to replace. */
 static bool tsallis_correct(void *block, const struct lesson *lesson,
         double before, struct arena *scratch)
 {
@@ -255,8 +260,9 @@ static bool tsallis_correct(void *block, const struct lesson *lesson,
     double change = lesson->loss - before;
 
     (void)scratch;
-    bin.k[lesson->actions->slot[lesson->chosen]] +=
-            change / lesson->pmf[lesson->chosen];
+    if (lesson->propensity <= 0.0)
+        return true;
+    bin.k[lesson->actions->slot[lesson->chosen]] += change / lesson->propensity;
     *bin.loss_sum += change;
     return true;
 }

@@ -97,7 +97,10 @@ struct oracle {
             void *self, const struct lesson *lesson, struct arena *scratch);
     /* Optional: one preference between two actions, as a logistic model of the
      * difference of their scores (bandits.md, section 2.5). An oracle that has
-     * it predicts scores whose differences mean that; it may serve duels. */
+     * it may serve duels. In a problem of duels (shape.duel) it is taught by
+     * prefer alone, and predict then writes losses whose differences are the
+     * logits: P(a preferred to c) = 1/(1 + exp(losses[a] - losses[c])). They
+     * need not lie in [0,1]. */
     void (*prefer)(void *self, const struct duel *duel, struct arena *scratch);
     /* Optional: takes back `lesson` as learned once before with loss
      * `before` and puts lesson->loss in its place, exactly: afterwards the

@@ -88,3 +88,89 @@ void pmf_rank(
         used++;
     }
 }
+
+void pmf_position(const double *pmf, uint32_t count, uint32_t position,
+        uint32_t *order, double *at)
+{
+    double above = 0.0, rest = 0.0;
+
+    CHECK(position >= 1 && position <= count);
+    if (position == 1) {
+        for (uint32_t i = 0; i < count; i++)
+            at[i] = pmf[i];
+        return;
+    }
+    pmf_rank(pmf, count, pmf_likeliest(pmf, count), order);
+    for (uint32_t i = 0; i < count; i++) {
+        at[i] = 0.0;
+        if (i < position - 1)
+            above += pmf[order[i]];
+        else
+            rest += pmf[order[i]];
+    }
+    /* A first draw from above leaves this place's own action where it is; any
+     * other pushes the action before it down to here. */
+    at[order[position - 1]] = above;
+    at[order[position - 2]] = rest;
+}
+
+/* ---- pairs ---- */
+
+static double mass_without(const double *pmf, uint32_t count, uint32_t first)
+{
+    double mass = 0.0;
+
+    for (uint32_t i = 0; i < count; i++)
+        if (i != first)
+            mass += pmf[i];
+    return mass;
+}
+
+/* The share that a probability `p` has of the mass of `others` actions. */
+static double share_of(double p, double mass, uint32_t others)
+{
+    return mass > 0.0 ? p / mass : 1.0 / (double)others;
+}
+
+double pmf_second(
+        const double *pmf, uint32_t count, uint32_t first, uint32_t action)
+{
+    CHECK(count >= 2);
+    if (action == first)
+        return 0.0;
+    return share_of(pmf[action], mass_without(pmf, count, first), count - 1);
+}
+
+uint32_t pmf_draw_second(
+        const double *pmf, uint32_t count, uint32_t first, struct rng *rng)
+{
+    double mass = mass_without(pmf, count, first);
+    double draw = rng_unit(rng);
+    double sum = 0.0;
+    uint32_t last = count;
+
+    for (uint32_t i = 0; i < count; i++) {
+        double share = share_of(pmf[i], mass, count - 1);
+        if (i == first || share < PROBABILITY_MIN)
+            continue;
+        sum += share;
+        last = i;
+        if (draw < sum)
+            return i;
+    }
+    CHECK(last < count);
+    return last;
+}
+
+void pmf_rank_pair(const double *pmf, uint32_t count, uint32_t first,
+        uint32_t second, uint32_t *order)
+{
+    uint32_t at = 1;
+
+    pmf_rank(pmf, count, first, order);
+    while (order[at] != second)
+        at++;
+    for (; at > 1; at--)
+        order[at] = order[at - 1];
+    order[1] = second;
+}

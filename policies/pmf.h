@@ -31,4 +31,28 @@ uint32_t pmf_draw(const double *pmf, uint32_t count, struct rng *rng);
 void pmf_rank(
         const double *pmf, uint32_t count, uint32_t chosen, uint32_t *order);
 
+/* How likely each action is to stand at `position` (1 .. count) of the ranking
+ * that pmf_rank makes of a draw: bandits.md 2.5. Writes at[count]; from the
+ * second position on only two actions can stand there. `order` is scratch,
+ * [count]. */
+void pmf_position(const double *pmf, uint32_t count, uint32_t position,
+        uint32_t *order, double *at);
+
+/* ---- pairs: two actions drawn one after the other ---- */
+
+/* The probability that `action` is drawn second after `first`: p without the
+ * first, renormalised by the sum of the others, in which no digits are lost as
+ * they are in 1 - p. Where the others have no probability at all they are
+ * equally likely. 0 for first itself; count >= 2. */
+double pmf_second(
+        const double *pmf, uint32_t count, uint32_t first, uint32_t action);
+
+/* Draws it, by inversion. */
+uint32_t pmf_draw_second(
+        const double *pmf, uint32_t count, uint32_t first, struct rng *rng);
+
+/* As pmf_rank, with `second` in the second place. */
+void pmf_rank_pair(const double *pmf, uint32_t count, uint32_t first,
+        uint32_t second, uint32_t *order);
+
 #endif

@@ -1,5 +1,6 @@
 #include "policies/policy.h"
 
+#include "base/limits.h"
 #include "policies/pmf.h"
 #include "policies/registry.h"
 
@@ -159,6 +160,30 @@ static int parse_inner(const struct parse *parse)
     return part_options(parse, &inner->oracle->options, &inner->options);
 }
 
+/* An oracle that learns preferences, and an explorer that is content with
+ * scores: a spread is of the oracle's own scale, a duel's scores are not. */
+static int check_duel(const struct parse *parse)
+{
+    const struct policy_spec *spec = parse->spec;
+    const struct oracle_spec *oracle = &spec->oracle;
+
+    if (oracle->oracle->prefer == NULL ||
+            (oracle->inner != NULL && oracle->inner->oracle->prefer == NULL)) {
+        blame(parse, find(parse, "oracle"));
+        return err_set(parse->err, STATUS_INVALID,
+                "oracle: %s does not learn preferences, which duels need",
+                oracle->oracle->prefer == NULL ? oracle->oracle->name
+                                               : oracle->inner->oracle->name);
+    }
+    if (spec->explorer->budget == NULL)
+        return 0;
+    blame(parse, find(parse, "explorer"));
+    return err_set(parse->err, STATUS_INVALID,
+            "explorer: %s works with uncertainties, which the scores of duels "
+            "do not have",
+            spec->explorer->name);
+}
+
 /* Can the oracle say how far a prediction may be wrong? */
 static bool has_spread(const struct oracle_spec *spec)
 {
@@ -206,6 +231,8 @@ static int parse_oracle(const struct parse *parse)
         status = parse_inner(parse);
     if (status == 0)
         status = parse_explorer(parse);
+    if (status == 0 && parse->spec->shape.duel)
+        status = check_duel(parse);
     if (status != 0)
         return status;
     if (spec->oracle->footprint(spec, &parse->spec->shape, parse->err) == 0) {
@@ -213,6 +240,24 @@ static int parse_oracle(const struct parse *parse)
         return STATUS_INVALID;
     }
     return 0;
+}
+
+/* The learner makes the kind of decision that the problem asks for. */
+static int check_learner(const struct parse *parse, const struct keyvalue *name)
+{
+    const struct policy_spec *spec = parse->spec;
+    const char *lacks = spec->shape.duel ? "does not learn preferences"
+            : spec->shape.path && spec->learner->propose == NULL
+            ? "does not choose paths"
+            : !spec->shape.path && spec->learner->decide == NULL
+            ? "chooses paths only"
+            : NULL;
+
+    if (lacks == NULL)
+        return 0;
+    blame(parse, name);
+    return err_set(parse->err, STATUS_INVALID, "learner: %s %s",
+            spec->learner->name, lacks);
 }
 
 static int parse_learner(const struct parse *parse, const struct keyvalue *name)
@@ -223,6 +268,8 @@ static int parse_learner(const struct parse *parse, const struct keyvalue *name)
     spec->learner = registry_learner(name->value);
     if (spec->learner == NULL)
         return unknown_part(parse, "learner", name);
+    if (check_learner(parse, name) != 0)
+        return STATUS_INVALID;
     if (policy_spec_proposes(spec) && (spec->floor > 0.0 || spec->cap < 1.0)) {
         blame(parse, find(parse, spec->floor > 0.0 ? "floor" : "cap"));
         return err_set(parse->err, STATUS_INVALID,
@@ -273,6 +320,9 @@ int policy_spec_parse(struct policy_spec *spec, const struct shape *shape,
         return status;
     spec->floor = ((const struct shared_options *)shared)->floor;
     spec->cap = ((const struct shared_options *)shared)->cap;
+    if (shape->path && learner == NULL)
+        return err_set(err, STATUS_INVALID,
+                "learner: a problem of paths needs one that chooses paths");
     status = learner != NULL ? parse_learner(&parse, learner)
                              : parse_oracle(&parse);
     return status == 0 ? refuse_unused(&parse) : status;
@@ -377,6 +427,24 @@ static bool scores_of_losses(
     return true;
 }
 
+/* How likely each action is preferred to the others of the round, on average:
+ * Borda scores of logits that differ as the losses do. */
+static bool scores_of_logits(
+        const double *losses, uint32_t count, double *scores)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (!isfinite(losses[i]))
+            return false;
+    for (uint32_t i = 0; i < count; i++) {
+        double sum = 0.0;
+        for (uint32_t j = 0; j < count; j++)
+            if (j != i)
+                sum += 1.0 / (1.0 + exp(losses[i] - losses[j]));
+        scores[i] = sum / (double)(count - 1);
+    }
+    return true;
+}
+
 /* How far each reward may lie above its score, and below where the explorer
  * wants that too. */
 static int find_spread(const struct policy *policy,
@@ -419,7 +487,8 @@ static int distribute(const struct policy *policy,
     if (losses == NULL)
         return err_set(err, STATUS_BUSY, "the request is too large");
     oracle->predict(policy->state, context, actions, arena, losses);
-    if (!scores_of_losses(losses, actions->count, scores))
+    if (!(spec->shape.duel ? scores_of_logits : scores_of_losses)(
+                losses, actions->count, scores))
         return err_set(
                 err, STATUS_INTERNAL, "policy: a predicted loss is not finite");
     if (oracle->gamma != NULL)
@@ -443,6 +512,17 @@ static uint32_t predicted_best(const struct policy_spec *spec,
                                  : outlook_best(&outlook);
 }
 
+static void draw_second(struct distribution *out, uint64_t seed, uint64_t event)
+{
+    struct rng draw = rng_keyed(seed, event, RNG_SECOND);
+
+    out->second = pmf_draw_second(out->pmf, out->count, out->chosen, &draw);
+    /* What was drawn is in the log with a probability that there can be. */
+    out->pair = fmax(out->propensity *
+                    pmf_second(out->pmf, out->count, out->chosen, out->second),
+            PROBABILITY_MIN);
+}
+
 int policy_decide(const struct policy *policy, const struct context *context,
         const struct action_set *actions, uint64_t seed, uint64_t event,
         struct arena *arena, struct distribution *out, struct err *err)
@@ -457,7 +537,7 @@ int policy_decide(const struct policy *policy, const struct context *context,
     int status = 0;
 
     MAGIC_CHECK(policy, POLICY_MAGIC);
-    CHECK(count >= 1 && !policy_spec_proposes(spec));
+    CHECK(count >= (spec->shape.duel ? 2 : 1) && !policy_spec_proposes(spec));
     if (pmf == NULL || scores == NULL || arena_left(arena) < policy->scratch)
         return err_set(err, STATUS_BUSY, "the request is too large");
     if (spec->learner != NULL)
@@ -480,21 +560,65 @@ int policy_decide(const struct policy *policy, const struct context *context,
     out->scores = spec->learner != NULL ? NULL : scores;
     out->chosen = pmf_draw(pmf, count, &action_draw);
     out->propensity = pmf[out->chosen];
+    out->second = 0;
+    out->pair = 0.0;
+    if (spec->shape.duel)
+        draw_second(out, seed, event);
     return 0;
 }
 
-/* Probability that the path drawn holds each edge; a path holds none twice. */
-static void find_marginal(
-        const struct routes *routes, double *marginal, uint32_t count)
+/* ---- paths ---- */
+
+/* Every edge is one of the round, and no path has an edge twice. */
+static bool routes_valid(
+        const struct routes *routes, uint32_t edges, bool *seen)
 {
-    for (uint32_t i = 0; i < count; i++)
-        marginal[i] = 0.0;
-    for (uint32_t i = 0; i < routes->count; i++)
-        for (uint32_t j = routes->start[i]; j < routes->start[i + 1]; j++)
-            marginal[routes->edges[j]] += routes->pmf[i];
-    /* A sum of shares may end a rounding above 1. */
-    for (uint32_t i = 0; i < count; i++)
-        marginal[i] = fmin(marginal[i], 1.0);
+    if (routes->count == 0 || !pmf_valid(routes->pmf, routes->count))
+        return false;
+    for (uint32_t i = 0; i < routes->count; i++) {
+        uint32_t start = routes->start[i], end = routes->start[i + 1];
+        if (start >= end || end - start > edges)
+            return false;
+        memset(seen, 0, edges * sizeof(*seen));
+        for (uint32_t at = start; at < end; at++) {
+            uint32_t edge = routes->edges[at];
+            if (edge >= edges || seen[edge])
+                return false;
+            seen[edge] = true;
+        }
+    }
+    return true;
+}
+
+static bool same_route(const struct routes *routes, uint32_t a, uint32_t b)
+{
+    uint32_t size = routes->start[a + 1] - routes->start[a];
+
+    return size == routes->start[b + 1] - routes->start[b] &&
+            memcmp(routes->edges + routes->start[a],
+                    routes->edges + routes->start[b],
+                    size * sizeof(*routes->edges)) == 0;
+}
+
+static void path_probabilities(
+        struct path_choice *choice, uint32_t edges, double *marginal)
+{
+    const struct routes *routes = &choice->routes;
+
+    for (uint32_t edge = 0; edge < edges; edge++)
+        marginal[edge] = 0.0;
+    choice->propensity = 0.0;
+    for (uint32_t i = 0; i < routes->count; i++) {
+        for (uint32_t at = routes->start[i]; at < routes->start[i + 1]; at++)
+            marginal[routes->edges[at]] += routes->pmf[i];
+        if (same_route(routes, i, choice->chosen))
+            choice->propensity += routes->pmf[i];
+    }
+    /* Sums of one distribution: what is above 1 is rounding. */
+    for (uint32_t edge = 0; edge < edges; edge++)
+        marginal[edge] = fmin(marginal[edge], 1.0);
+    choice->propensity = fmin(choice->propensity, 1.0);
+    choice->marginal = marginal;
 }
 
 int policy_propose(const struct policy *policy, const struct context *context,
@@ -505,6 +629,7 @@ int policy_propose(const struct policy *policy, const struct context *context,
     struct rng path_draws = rng_keyed(seed, event, RNG_PATH);
     struct rng action_draw = rng_keyed(seed, event, RNG_ACTION);
     double *marginal = arena_array(arena, double, actions->count);
+    bool *seen;
 
     MAGIC_CHECK(policy, POLICY_MAGIC);
     CHECK(actions->count >= 1 && policy_spec_proposes(spec));
@@ -513,14 +638,12 @@ int policy_propose(const struct policy *policy, const struct context *context,
     if (!spec->learner->propose(policy->state, context, actions, &path_draws,
                 arena, &out->routes))
         return err_set(err, STATUS_INVALID, "no path is left over these edges");
+    seen = arena_array(arena, bool, actions->count);
     CHECK(!arena->overflow);
-    if (out->routes.count == 0 ||
-            !pmf_valid(out->routes.pmf, out->routes.count))
-        return err_set(err, STATUS_INTERNAL, "policy: not a distribution");
-    find_marginal(&out->routes, marginal, actions->count);
-    out->marginal = marginal;
+    if (!routes_valid(&out->routes, actions->count, seen))
+        return err_set(err, STATUS_INTERNAL, "policy: not a choice of paths");
     out->chosen = pmf_draw(out->routes.pmf, out->routes.count, &action_draw);
-    out->propensity = out->routes.pmf[out->chosen];
+    path_probabilities(out, actions->count, marginal);
     return 0;
 }
 
@@ -580,6 +703,21 @@ void policy_learn(
     arena_release(arena, mark);
     policy->learned++;
     policy->effective += lesson->weight;
+}
+
+void policy_prefer(
+        struct policy *policy, const struct duel *duel, struct arena *arena)
+{
+    const struct policy_spec *spec = policy->spec;
+    size_t mark = arena->used;
+
+    MAGIC_CHECK(policy, POLICY_MAGIC);
+    CHECK(spec->shape.duel);
+    spec->oracle.oracle->prefer(policy->state, duel, arena);
+    CHECK(!arena->overflow);
+    arena_release(arena, mark);
+    policy->learned++;
+    policy->effective += duel->weight;
 }
 
 void policy_learn_path(struct policy *policy, const struct path_lesson *lesson,

@@ -50,8 +50,9 @@ struct policy_spec {
  * `learner`, `inner`, `floor`, `cap`, and the options of the parts named.
  * Defaults: oracle ridge, explorer squarecb. A key that no part takes, an
  * unknown part, a pair that does not fit (an explorer that needs widths over
- * an oracle without) or an unsupported shape is INVALID; the message names
- * it, and err_line (may be NULL) gets the line of the key. */
+ * an oracle without, duels over an oracle without prefer, paths by a learner
+ * without propose) or an unsupported shape is INVALID; the message names it,
+ * and err_line (may be NULL) gets the line of the key. */
 int policy_spec_parse(struct policy_spec *spec, const struct shape *shape,
         const struct value_range *range, struct keyvalue *values, size_t count,
         struct arena *arena, uint32_t *err_line, struct err *err) MUST_USE;
@@ -79,12 +80,19 @@ struct distribution {
     double propensity; /* = pmf[chosen] */
     const double *pmf; /* [count] */
     const double *scores; /* [count], or NULL for a learner */
+    uint32_t second; /* duels: the other action of the pair */
+    double pair; /* duels: P(chosen, then second) */
 };
 
 /* Decides among actions->count >= 1 actions. Deterministic in (state,
  * context, actions, seed, event): draws are keyed by (seed, event). INTERNAL
  * if a score is not finite (a defect: refused, never repaired) or the arena
- * is too small. */
+ * is too small.
+ *
+ * A duel needs two actions at least. The explorer's scores are then Borda
+ * scores: how likely the action is preferred to another one of the round, on
+ * average (bandits.md 2.5, kappa = 1); the second action is drawn from the
+ * explorer's distribution without the first, renormalised. */
 int policy_decide(const struct policy *policy, const struct context *context,
         const struct action_set *actions, uint64_t seed, uint64_t event,
         struct arena *arena, struct distribution *out,
@@ -95,7 +103,7 @@ int policy_decide(const struct policy *policy, const struct context *context,
 struct path_choice {
     struct routes routes; /* the candidates */
     uint32_t chosen; /* index of the candidate drawn */
-    double propensity; /* = routes.pmf[chosen] */
+    double propensity; /* of the path, however many candidates are that path */
     const double *marginal; /* [actions->count] probability that the path
                                drawn holds the edge */
 };
@@ -108,7 +116,7 @@ bool policy_spec_proposes(const struct policy_spec *spec);
  * policy_decide; the candidates come from draws keyed by (seed, event) too,
  * and the one that is played is drawn from their distribution, so that its
  * propensity is exact. INVALID if no path is left over these edges, BUSY if
- * the arena is too small, INTERNAL if it is no distribution. */
+ * the arena is too small, INTERNAL if it is no distribution over paths. */
 int policy_propose(const struct policy *policy, const struct context *context,
         const struct action_set *actions, uint64_t seed, uint64_t event,
         struct arena *arena, struct path_choice *out, struct err *err) MUST_USE;
@@ -127,7 +135,10 @@ uint32_t policy_experts(const struct policy *policy,
 /* Learns one outcome; lesson->loss by loss_of_value. */
 void policy_learn(struct policy *policy, const struct lesson *lesson,
         struct arena *arena);
-/* Learns what a path, or every edge, cost. */
+/* Learns one preference, in a problem of duels. */
+void policy_prefer(
+        struct policy *policy, const struct duel *duel, struct arena *arena);
+/* Learns what a path, or every edge, cost; losses by loss_of_value. */
 void policy_learn_path(struct policy *policy, const struct path_lesson *lesson,
         struct arena *arena);
 /* Replaces an outcome learned earlier with loss `before`. False, and no

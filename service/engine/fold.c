@@ -43,6 +43,9 @@ static int lesson_of(struct problem *problem,
             .loss = loss,
             .weight = 1.0,
             .time = now,
+            .propensity = decision->count == 0
+                    ? 1.0
+                    : decision->probability[decision->chosen],
     };
     return 0;
 }

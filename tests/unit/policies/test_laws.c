@@ -251,7 +251,8 @@ static void teach(struct played *played, const struct round_data *round,
     double pmf[ACTIONS];
     struct distribution drawn = decide(played, round, index);
     struct lesson lesson = {&round->context, &round->actions, drawn.chosen, pmf,
-            loss_of_value(&played->spec.range, reward), 1.0, 0};
+            loss_of_value(&played->spec.range, reward), 1.0, 0,
+            drawn.propensity};
 
     memcpy(pmf, drawn.pmf, drawn.count * sizeof(*pmf));
     arena_reset(&scratch);
@@ -460,7 +461,8 @@ START_TEST(corrections)
         for (uint32_t k = 0; k < ACTIONS; k++)
             uniform[k] = 1.0 / ACTIONS;
         lesson = (struct lesson){&round.context, &round.actions,
-                (uint32_t)(i % ACTIONS), uniform, reward_of(i), 1.0, 0};
+                (uint32_t)(i % ACTIONS), uniform, reward_of(i), 1.0, 0,
+                uniform[0]};
         arena_reset(&scratch);
         policy_learn(right->policy, &lesson, &scratch);
         lesson.loss = 0.25;
@@ -471,7 +473,8 @@ START_TEST(corrections)
         struct lesson lesson;
         make_round(one, i, 63, NULL, &round);
         lesson = (struct lesson){&round.context, &round.actions,
-                (uint32_t)(i % ACTIONS), uniform, reward_of(i), 1.0, 0};
+                (uint32_t)(i % ACTIONS), uniform, reward_of(i), 1.0, 0,
+                uniform[0]};
         size = save(wrong, a);
         done = policy_correct(wrong->policy, &lesson, 0.25, &scratch);
         if (!done) {

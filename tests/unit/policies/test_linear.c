@@ -193,7 +193,8 @@ static void learn(struct fixture *fixture, const struct context *context,
         double weight)
 {
     static const double pmf[16];
-    struct lesson lesson = {context, actions, chosen, pmf, loss, weight, 0};
+    struct lesson lesson = {
+            context, actions, chosen, pmf, loss, weight, 0, 1.0};
 
     policy_learn(fixture->policy, &lesson, &arena);
     ck_assert(policy_check(fixture->policy));

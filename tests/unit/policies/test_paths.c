@@ -186,7 +186,8 @@ START_TEST(hostile_graphs_are_refused)
     const char *const settings[][2] = {{"learner", "paths"},
             {"graph", one->graph}, {"source", one->source},
             {"target", one->target}, {"tables", one->tables}};
-    struct shape shape = {.slots = one->slots, .actions_max = one->slots};
+    struct shape shape = {
+            .slots = one->slots, .actions_max = one->slots, .path = true};
     struct policy_spec spec;
 
     ck_assert_int_eq(parse_spec(&spec, &shape, settings, 5), STATUS_INVALID);
@@ -240,8 +241,10 @@ static void open_played(struct played *played, uint32_t groups,
 {
     const char *const settings[][2] = {{"learner", "paths"}, {"graph", GRID},
             {"source", "00"}, {"target", "22"}, {option, value}};
-    struct shape shape = {
-            .slots = GRID_EDGES, .actions_max = GRID_EDGES, .groups = groups};
+    struct shape shape = {.slots = GRID_EDGES,
+            .actions_max = GRID_EDGES,
+            .path = true,
+            .groups = groups};
     size_t scratch;
 
     ck_assert_msg(parse_spec(&played->spec, &shape, settings, 5) == 0, "%s",
@@ -582,7 +585,8 @@ START_TEST(floor_and_cap_are_refused)
     const char *const settings[][2] = {{"learner", "paths"}, {"graph", GRID},
             {"source", "00"}, {"target", "22"},
             {_i == 0 ? "floor" : "cap", "0.1"}};
-    struct shape shape = {.slots = GRID_EDGES, .actions_max = GRID_EDGES};
+    struct shape shape = {
+            .slots = GRID_EDGES, .actions_max = GRID_EDGES, .path = true};
     struct policy_spec spec;
 
     ck_assert_int_eq(parse_spec(&spec, &shape, settings, 5), STATUS_INVALID);
@@ -689,7 +693,7 @@ START_TEST(state_of_another_graph_is_refused)
             {"graph", "s>a a>t"}, {"source", "s"}, {"target", "t"}};
     const char *const other[][2] = {{"learner", "paths"}, {"graph", "s>t s>t"},
             {"source", "s"}, {"target", "t"}};
-    struct shape shape = {.slots = 2, .actions_max = 2};
+    struct shape shape = {.slots = 2, .actions_max = 2, .path = true};
     struct policy_spec spec, other_spec;
     struct policy *policy;
     uint8_t bytes[1024];

@@ -157,7 +157,7 @@ START_TEST(corrections_across_bases)
         double x[D], z = make_row(i, x);
         struct context context = {.shared = {.dense = x, .dense_count = D}};
         struct action_set actions = {.count = 1};
-        struct lesson lesson = {&context, &actions, 0, one, z, 1.0, 0};
+        struct lesson lesson = {&context, &actions, 0, one, z, 1.0, 0, 1.0};
         ck_assert(policy_correct(wrong->policy, &lesson, 0.5, &arena));
     }
     for (uint64_t i = 500; i < 520; i++) {

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/time.h"
+#include "proto/message.h"
 
 /* One feedback that was applied: hashes of its id and of its content. */
 struct feedback_mark {
@@ -26,6 +27,12 @@ struct event_state {
     bool learned; /* the policy has learned `taught` for this event */
     double reward; /* aggregate of its feedback */
     double taught; /* the value that the policy holds for it */
+    struct shown shown; /* which action its feedback is about */
+    /* Path form: the costs that are held until they can be learned, as 8 bytes
+     * each; size 0 otherwise. A view: of the bytes that the state was read
+     * from, or of the arena of the step that put it. */
+    struct bytes costs;
+    bool costs_full; /* of all edges */
     uint32_t mark_count;
     struct feedback_mark marks[FEEDBACKS_MAX];
 };
@@ -38,7 +45,8 @@ static inline bool event_waits(const struct event_state *state, nanos deadline)
             (state->content == 0 || !state->has_reward);
 }
 
-#define EVENT_STATE_BYTES_MAX (2 + 4 * 8 + 2 * 8 + 2 + 16 * FEEDBACKS_MAX)
+#define EVENT_STATE_BYTES_MAX                                                  \
+    (2 + 4 * 8 + 2 * 8 + 13 + 2 + 8 * ACTIONS_MAX + 2 + 16 * FEEDBACKS_MAX)
 
 void event_state_write(const struct event_state *state, struct writer *writer);
 /* CORRUPT for bytes that event_state_write does not write. */

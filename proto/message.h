@@ -55,10 +55,34 @@ struct question {
     bool experts;
 };
 
+/* Which action a feedback is about, as the client said; all zero: the chosen
+ * one. Either a position or a place. */
+struct shown {
+    uint32_t position; /* in the ranking, from 1; 0: not given */
+    bool has_place;
+    uint32_t place; /* in the list or the catalogue */
+    double propensity; /* the client's own, with a place; 0: not given */
+};
+
+static inline bool shown_given(const struct shown *shown)
+{
+    return shown->position > 0 || shown->has_place;
+}
+
+/* What the edges of a path cost; count 0: not given. */
+struct costs {
+    uint32_t count;
+    bool full; /* of all edges of the catalogue, by place; otherwise of the
+                  path's, in its order */
+    const double *values; /* [count] */
+};
+
 struct feedback {
     struct bytes event;
-    double value;
+    double value; /* 0 with costs */
     struct bytes id; /* empty: none was given */
+    struct shown shown;
+    struct costs costs;
 };
 
 struct request {
@@ -97,6 +121,11 @@ struct decision {
     bool repeated;
     uint32_t expert_count;
     const struct expert *expert;
+    double pair_probability; /* duel form; 0 in the others */
+    uint32_t path_count; /* path form; 0 in the others */
+    const uint32_t *path; /* [path_count] places, in walking order */
+    const struct bytes *edge; /* [path_count] ids */
+    double path_probability;
 };
 
 /* The answer to one Feedback or Activate. */

@@ -1,6 +1,7 @@
 #include "proto/record.h"
 
 #include "base/limits.h"
+#include "proto/outcome.h"
 #include "proto/question.h"
 #include "proto/wire.h"
 
@@ -68,6 +69,66 @@ static int check_value(
     return value_allowed(value) ? 0 : corrupt(err, kind, what);
 }
 
+/* ---- parts of several kinds ---- */
+
+static bool is_probability(double p)
+{
+    return p >= PROBABILITY_MIN && p <= 1.0;
+}
+
+static Rue__Subject *subject_to_message(
+        const struct subject *subject, struct arena *arena)
+{
+    Rue__Subject *message;
+
+    if (!subject->given)
+        return NULL;
+    message = arena_alloc(arena, sizeof(*message));
+    if (message == NULL)
+        return NULL;
+    rue__subject__init(message);
+    message->index = subject->index;
+    message->has_position = subject->position > 0;
+    message->position = subject->position;
+    message->has_propensity = subject->propensity > 0.0;
+    message->propensity = subject->propensity;
+    return message;
+}
+
+static int subject_from_message(const Rue__Subject *message,
+        enum record_kind kind, struct subject *subject, struct err *err)
+{
+    memset(subject, 0, sizeof(*subject));
+    if (message == NULL)
+        return 0;
+    if (message->index >= ACTIONS_MAX ||
+            (message->has_position &&
+                    (message->position < 1 || message->position > ACTIONS_MAX)))
+        return corrupt(err, kind, "subject is out of range");
+    if (message->has_propensity && !is_probability(message->propensity))
+        return corrupt(err, kind, "propensity is out of range");
+    *subject = (struct subject){true, message->index,
+            message->has_position ? message->position : 0,
+            message->has_propensity ? message->propensity : 0.0};
+    return 0;
+}
+
+static int record_costs(const Rue__Costs *message, enum record_kind kind,
+        struct costs *costs, struct err *err)
+{
+    return costs_from_message(message, costs, NULL) == 0
+            ? 0
+            : corrupt(err, kind, "costs are out of range");
+}
+
+static int record_shown(const Rue__Shown *message, enum record_kind kind,
+        struct shown *shown, struct err *err)
+{
+    return shown_from_message(message, shown, NULL) == 0
+            ? 0
+            : corrupt(err, kind, "shown is out of range");
+}
+
 /* ---- decision ---- */
 
 static Rue__Expert **experts_to_message(
@@ -99,6 +160,26 @@ static uint32_t *groups_to_message(
     return groups;
 }
 
+static void path_to_message(
+        const struct decision_record *record, Rue__DecisionRecord *message)
+{
+    union {
+        const uint32_t *in;
+        uint32_t *out;
+    } path = {record->path};
+    union {
+        const double *in;
+        double *out;
+    } marginal = {record->marginal};
+
+    message->n_path = record->path_count;
+    message->path = path.out;
+    message->has_path_probability = true;
+    message->path_probability = record->path_probability;
+    message->n_marginal = record->count;
+    message->marginal = marginal.out;
+}
+
 struct bytes record_encode_decision(
         const struct decision_record *record, struct arena *arena)
 {
@@ -120,10 +201,18 @@ struct bytes record_encode_decision(
         return bytes_of(NULL, 0);
     message.n_eligible = record->count;
     message.eligible = eligible.out;
-    message.n_probability = record->count;
-    message.probability = probability.out;
-    message.has_chosen = record->count > 0;
-    message.chosen = record->chosen;
+    if (record->path_count > 0) {
+        path_to_message(record, &message);
+    } else {
+        message.n_probability = record->count;
+        message.probability = probability.out;
+        message.has_chosen = record->count > 0;
+        message.chosen = record->chosen;
+    }
+    message.has_second = record->has_second;
+    message.second = record->second;
+    message.has_pair_probability = record->has_second;
+    message.pair_probability = record->pair_probability;
     message.has_prediction = record->has_prediction;
     message.prediction = record->prediction;
     message.n_group = record->group_count;
@@ -135,7 +224,62 @@ struct bytes record_encode_decision(
     message.held = record->held;
     message.n_expert = record->expert_count;
     message.expert = experts_to_message(record, arena);
+    message.held_subject = subject_to_message(&record->held_subject, arena);
+    message.held_costs = costs_to_message(&record->held_costs, arena);
+    message.has_held_misfit = record->held_misfit;
+    message.held_misfit = record->held_misfit;
     return packed(&message.base, arena);
+}
+
+static int path_from_message(const Rue__DecisionRecord *message,
+        struct decision_record *record, struct err *err)
+{
+    if (message->n_eligible > ACTIONS_MAX ||
+            message->n_marginal != message->n_eligible ||
+            message->n_path > message->n_eligible || message->n_probability > 0)
+        return corrupt(err, RECORD_DECISION, "counts of edges differ");
+    if (message->has_chosen || message->has_prediction || message->has_second ||
+            message->has_pair_probability)
+        return corrupt(err, RECORD_DECISION, "decides more than a path");
+    if (!is_probability(message->path_probability))
+        return corrupt(
+                err, RECORD_DECISION, "path_probability is out of range");
+    for (size_t i = 0; i < message->n_eligible; i++)
+        if (!(message->marginal[i] >= 0.0 && message->marginal[i] <= 1.0) ||
+                message->eligible[i] >= ACTIONS_MAX ||
+                (i > 0 && message->eligible[i] <= message->eligible[i - 1]))
+            return corrupt(err, RECORD_DECISION, "edge is out of range");
+    /* Learners divide by the probability of an edge that was walked. */
+    for (size_t i = 0; i < message->n_path; i++)
+        if (message->path[i] >= message->n_eligible ||
+                !is_probability(message->marginal[message->path[i]]))
+            return corrupt(err, RECORD_DECISION, "path is out of range");
+    record->count = (uint32_t)message->n_eligible;
+    record->eligible = message->eligible;
+    record->marginal = message->marginal;
+    record->path_count = (uint32_t)message->n_path;
+    record->path = message->path;
+    record->path_probability = message->path_probability;
+    return 0;
+}
+
+static int pair_from_message(const Rue__DecisionRecord *message,
+        struct decision_record *record, struct err *err)
+{
+    if (message->has_second != message->has_pair_probability)
+        return corrupt(err, RECORD_DECISION, "half a pair");
+    if (!message->has_second)
+        return 0;
+    if (message->second >= message->n_eligible ||
+            message->second == message->chosen)
+        return corrupt(err, RECORD_DECISION, "second is out of range");
+    if (!is_probability(message->pair_probability))
+        return corrupt(
+                err, RECORD_DECISION, "pair_probability is out of range");
+    record->has_second = true;
+    record->second = message->second;
+    record->pair_probability = message->pair_probability;
+    return 0;
 }
 
 static int distribution_from_message(const Rue__DecisionRecord *message,
@@ -143,11 +287,13 @@ static int distribution_from_message(const Rue__DecisionRecord *message,
 {
     double sum = 0.0;
 
+    if (!isfinite(message->prediction))
+        return corrupt(err, RECORD_DECISION, "prediction is not finite");
+    if (message->n_path > 0 || message->n_marginal > 0)
+        return path_from_message(message, record, err);
     if (message->n_eligible != message->n_probability ||
             message->n_eligible > ACTIONS_MAX)
         return corrupt(err, RECORD_DECISION, "counts of actions differ");
-    if (!isfinite(message->prediction))
-        return corrupt(err, RECORD_DECISION, "prediction is not finite");
     if (message->n_eligible == 0)
         return message->has_prediction
                 ? 0
@@ -171,7 +317,7 @@ static int distribution_from_message(const Rue__DecisionRecord *message,
     record->eligible = message->eligible;
     record->probability = message->probability;
     record->chosen = message->chosen;
-    return 0;
+    return pair_from_message(message, record, err);
 }
 
 static int groups_from_message(const Rue__DecisionRecord *message,
@@ -230,6 +376,7 @@ static int decode_decision(const Rue__DecisionRecord *message,
     record->generation = message->generation;
     record->has_held = message->has_held;
     record->held = message->held;
+    record->held_misfit = message->has_held_misfit && message->held_misfit;
     status = question_from_message(
             message->decide, arena, &record->question, err);
     if (status == STATUS_INVALID)
@@ -237,7 +384,11 @@ static int decode_decision(const Rue__DecisionRecord *message,
     if (status != 0 ||
             (status = distribution_from_message(message, record, err)) != 0 ||
             (status = groups_from_message(message, arena, record, err)) != 0 ||
-            (status = experts_from_message(message, arena, record, err)) != 0)
+            (status = experts_from_message(message, arena, record, err)) != 0 ||
+            (status = subject_from_message(message->held_subject,
+                     RECORD_DECISION, &record->held_subject, err)) != 0 ||
+            (status = record_costs(message->held_costs, RECORD_DECISION,
+                     &record->held_costs, err)) != 0)
         return status;
     if (message->has_held)
         return check_value(
@@ -263,6 +414,9 @@ struct bytes record_encode_feedback(
     message.before = record->before;
     message.has_after = record->effect != EFFECT_NONE;
     message.after = record->after;
+    message.shown = shown_to_message(&record->shown, arena);
+    message.subject = subject_to_message(&record->subject, arena);
+    message.costs = costs_to_message(&record->costs, arena);
     return packed(&message.base, arena);
 }
 
@@ -285,7 +439,12 @@ static int decode_feedback(const Rue__FeedbackRecord *message,
         return corrupt(err, RECORD_FEEDBACK, "value is out of range");
     if (message->has_id && wire_check_id(record->id, "id", NULL) != 0)
         return corrupt(err, RECORD_FEEDBACK, "id is not an id");
-    return 0;
+    if (record_shown(message->shown, RECORD_FEEDBACK, &record->shown, err) !=
+                    0 ||
+            subject_from_message(message->subject, RECORD_FEEDBACK,
+                    &record->subject, err) != 0)
+        return STATUS_CORRUPT;
+    return record_costs(message->costs, RECORD_FEEDBACK, &record->costs, err);
 }
 
 /* ---- expiry ---- */
@@ -303,6 +462,7 @@ struct bytes record_encode_expiry(
     message.after = record->after;
     message.has_orphan = record->orphan;
     message.orphan = record->orphan;
+    message.costs = costs_to_message(&record->costs, arena);
     return packed(&message.base, arena);
 }
 
@@ -317,6 +477,8 @@ static int decode_expiry(const Rue__ExpiryRecord *message,
     if ((record->effect != EFFECT_LEARN && record->effect != EFFECT_NONE) ||
             message->has_after != (record->effect == EFFECT_LEARN))
         return corrupt(err, RECORD_EXPIRY, "effect is out of range");
+    if (record_costs(message->costs, RECORD_EXPIRY, &record->costs, err) != 0)
+        return STATUS_CORRUPT;
     return check_value(
             record->after, RECORD_EXPIRY, "value is out of range", err);
 }
@@ -333,6 +495,8 @@ struct bytes record_encode_activation(
     message.event = message_of_bytes(record->head.event);
     message.has_held = record->has_held;
     message.held = record->held;
+    message.held_subject = subject_to_message(&record->held_subject, arena);
+    message.held_costs = costs_to_message(&record->held_costs, arena);
     return packed(&message.base, arena);
 }
 
@@ -343,6 +507,11 @@ static int decode_activation(const Rue__ActivationRecord *message,
             message->time_ns, bytes_of_message(message->event)};
     record->has_held = message->has_held;
     record->held = message->held;
+    if (subject_from_message(message->held_subject, RECORD_ACTIVATION,
+                &record->held_subject, err) != 0 ||
+            record_costs(message->held_costs, RECORD_ACTIVATION,
+                    &record->held_costs, err) != 0)
+        return STATUS_CORRUPT;
     return check_value(
             record->held, RECORD_ACTIVATION, "held is out of range", err);
 }

@@ -28,13 +28,30 @@ struct record {
     struct bytes event; /* empty for PROMOTION and CONFIG */
 };
 
+/* What an outcome that teaches is about. */
+struct subject {
+    bool given; /* otherwise the chosen action, with its own probability */
+    uint32_t index; /* into eligible */
+    uint32_t position; /* of the ranking, where that was shown; else 0 */
+    double propensity; /* 0 = unknown */
+};
+
+/* What it decided: a path if path_count > 0, a pair if has_second, an action
+ * if count > 0, otherwise a number. */
 struct decision_record {
     struct record head;
     struct question question; /* its event is empty */
-    uint32_t count; /* eligible actions */
+    uint32_t count; /* eligible actions, or edges */
     const uint32_t *eligible; /* [count] places */
-    const double *probability; /* [count] */
+    const double *probability; /* [count]; NULL for a path */
     uint32_t chosen; /* index into eligible */
+    bool has_second;
+    uint32_t second; /* index into eligible */
+    double pair_probability; /* of chosen and second, in this order */
+    uint32_t path_count;
+    const uint32_t *path; /* [path_count] indexes into eligible */
+    double path_probability;
+    const double *marginal; /* [count] that the path has the edge */
     bool has_prediction;
     double prediction;
     const uint16_t *groups; /* [group_count] awake, ascending */
@@ -43,6 +60,9 @@ struct decision_record {
     uint64_t generation;
     bool has_held;
     double held;
+    struct subject held_subject;
+    struct costs held_costs;
+    bool held_misfit; /* what came before does not fit and teaches nothing */
     uint32_t expert_count;
     const struct expert *expert;
 };
@@ -54,6 +74,9 @@ struct feedback_record {
     enum effect effect;
     double before, after; /* aggregates; before with CORRECT, after always
                              but for NONE */
+    struct shown shown; /* as the client said */
+    struct subject subject; /* with LEARN and CORRECT, if shown is given */
+    struct costs costs; /* path form */
 };
 
 struct expiry_record {
@@ -61,12 +84,15 @@ struct expiry_record {
     enum effect effect; /* LEARN or NONE */
     double after;
     bool orphan; /* feedback whose event was never decided */
+    struct costs costs; /* path form, with LEARN */
 };
 
 struct activation_record {
     struct record head;
     bool has_held;
     double held;
+    struct subject held_subject;
+    struct costs held_costs;
 };
 
 struct promotion_record {

@@ -1,6 +1,7 @@
 #include "proto/wire.h"
 
 #include "base/limits.h"
+#include "proto/outcome.h"
 #include "proto/question.h"
 
 #include <math.h>
@@ -228,13 +229,21 @@ static int feedback_one(const Rue__Feedback *message, struct feedback *feedback,
         struct err *err)
 {
     feedback->event = bytes_of_message(message->event);
-    feedback->value = message->value;
+    feedback->value = message->has_value ? message->value : 0.0;
     feedback->id = bytes_of_message(message->id);
     if (message_refuse_unknown(&message->base, "feedback", err) != 0 ||
             wire_check_id(feedback->event, "event", err) != 0)
         return STATUS_INVALID;
     if (message->has_id && wire_check_id(feedback->id, "id", err) != 0)
         return STATUS_INVALID;
+    if (shown_from_message(message->shown, &feedback->shown, err) != 0 ||
+            costs_from_message(message->costs, &feedback->costs, err) != 0)
+        return STATUS_INVALID;
+    if (message->has_value == (feedback->costs.count > 0))
+        return err_set(err, STATUS_INVALID,
+                message->has_value
+                        ? "value: it follows from costs; leave it out"
+                        : "value: is missing");
     if (!isfinite(feedback->value) || fabs(feedback->value) > VALUE_MAX)
         return err_set(err, STATUS_INVALID, "value: not a number within +-%g",
                 VALUE_MAX);
@@ -405,6 +414,16 @@ static void decision_to_message(const struct decision *decision,
     message->repeated_answer = decision->repeated;
     message->n_expert = decision->expert_count;
     message->expert = experts_to_message(decision, arena);
+    message->has_pair_probability = decision->pair_probability > 0.0;
+    message->pair_probability = decision->pair_probability;
+    if (decision->path_count == 0)
+        return;
+    message->n_path = decision->path_count;
+    message->path = UNCONST(uint32_t, decision->path);
+    message->n_edge = decision->path_count;
+    message->edge = binary_list(decision->edge, decision->path_count, arena);
+    message->has_path_probability = true;
+    message->path_probability = decision->path_probability;
 }
 
 static Rue__Decision **decisions_to_message(

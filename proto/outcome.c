@@ -1,0 +1,106 @@
+#include "proto/outcome.h"
+
+#include "base/limits.h"
+#include "proto/question.h"
+
+#include <math.h>
+
+int shown_from_message(
+        const Rue__Shown *message, struct shown *shown, struct err *err)
+{
+    memset(shown, 0, sizeof(*shown));
+    if (message == NULL)
+        return 0;
+    if (message_refuse_unknown(&message->base, "shown", err) != 0)
+        return STATUS_INVALID;
+    if (message->has_position == message->has_place)
+        return err_set(err, STATUS_INVALID,
+                "shown: either position or place, and one of them");
+    if (message->has_position &&
+            (message->position < 1 || message->position > ACTIONS_MAX))
+        return err_set(err, STATUS_INVALID,
+                "shown.position: %u, it is 1 to at most %u", message->position,
+                ACTIONS_MAX);
+    if (message->has_place && message->place >= ACTIONS_MAX)
+        return err_set(err, STATUS_INVALID, "shown.place: %u, it is below %u",
+                message->place, ACTIONS_MAX);
+    if (message->has_propensity && !message->has_place)
+        return err_set(err, STATUS_INVALID,
+                "shown.propensity: only with place; that of a position is "
+                "known");
+    if (message->has_propensity &&
+            !(message->propensity >= PROBABILITY_MIN &&
+                    message->propensity <= 1.0))
+        return err_set(err, STATUS_INVALID,
+                "shown.propensity: %g, it is from %g to 1", message->propensity,
+                PROBABILITY_MIN);
+    shown->position = message->has_position ? message->position : 0;
+    shown->has_place = message->has_place;
+    shown->place = message->has_place ? message->place : 0;
+    shown->propensity = message->has_propensity ? message->propensity : 0.0;
+    return 0;
+}
+
+Rue__Shown *shown_to_message(const struct shown *shown, struct arena *arena)
+{
+    Rue__Shown *message;
+
+    if (!shown_given(shown))
+        return NULL;
+    message = arena_alloc(arena, sizeof(*message));
+    if (message == NULL)
+        return NULL;
+    rue__shown__init(message);
+    message->has_position = shown->position > 0;
+    message->position = shown->position;
+    message->has_place = shown->has_place;
+    message->place = shown->place;
+    message->has_propensity = shown->propensity > 0.0;
+    message->propensity = shown->propensity;
+    return message;
+}
+
+int costs_from_message(
+        const Rue__Costs *message, struct costs *costs, struct err *err)
+{
+    memset(costs, 0, sizeof(*costs));
+    if (message == NULL)
+        return 0;
+    if (message_refuse_unknown(&message->base, "costs", err) != 0)
+        return STATUS_INVALID;
+    if (message->n_value < 1 || message->n_value > ACTIONS_MAX)
+        return err_set(err, STATUS_INVALID,
+                "costs: %zu values, it is 1 to at most %u", message->n_value,
+                ACTIONS_MAX);
+    for (size_t i = 0; i < message->n_value; i++)
+        if (!isfinite(message->value[i]) || fabs(message->value[i]) > VALUE_MAX)
+            return err_set(err, STATUS_INVALID,
+                    "costs: value %zu is not a number within +-%g", i,
+                    VALUE_MAX);
+    costs->count = (uint32_t)message->n_value;
+    costs->full = message->has_full && message->full;
+    costs->values = message->value;
+    return 0;
+}
+
+Rue__Costs *costs_to_message(const struct costs *costs, struct arena *arena)
+{
+    /* protobuf-c's type is not const; packing does not write. */
+    union {
+        const double *in;
+        double *out;
+    } values = {costs->values};
+    Rue__Costs *message;
+
+    if (costs->count == 0)
+        return NULL;
+    message = arena_alloc(arena, sizeof(*message));
+    if (message == NULL)
+        return NULL;
+    rue__costs__init(message);
+    message->n_value = costs->count;
+    message->value = values.out;
+    message->has_full = costs->full;
+    message->full = costs->full;
+    return message;
+}

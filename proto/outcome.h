@@ -1,0 +1,23 @@
+/* What a feedback says beside its value, Shown and Costs, <-> plain views; used
+ * by wire.c and record.c. Not for other folders: they see views only. */
+#ifndef PROTO_OUTCOME_H
+#define PROTO_OUTCOME_H
+
+#include "base/arena.h"
+#include "proto/message.h"
+
+#include "proto/rue.pb-c.h"
+
+/* `message` may be NULL: nothing was said. INVALID names the field and the
+ * limit. The costs are those of the message, which must live as long. */
+int shown_from_message(const Rue__Shown *message, struct shown *shown,
+        struct err *err) MUST_USE;
+int costs_from_message(const Rue__Costs *message, struct costs *costs,
+        struct err *err) MUST_USE;
+
+/* The message of a view, in the arena; NULL if the view says nothing, or if it
+ * did not fit: the arena's overflow flag tells. */
+Rue__Shown *shown_to_message(const struct shown *shown, struct arena *arena);
+Rue__Costs *costs_to_message(const struct costs *costs, struct arena *arena);
+
+#endif

@@ -282,6 +282,7 @@ static bool pack_feedbacks(
         const rue_report *report = &request->reports[i];
         Rue__Feedback *feedback = &feedbacks[i];
         rue__feedback__init(feedback);
+        feedback->has_value = true;
         feedback->value = report->value;
         feedback->has_id = true;
         if (!pack_text(pack, "event", report->event, &feedback->event) ||

@@ -473,6 +473,15 @@ static bool changes_something(const struct request *request)
 #define NAMED_BYTES  192u
 #define EXPERT_BYTES 512u
 #define VALUE_BYTES  8u
+/* Costs that are held, read and written again, for each edge. */
+#define COST_BYTES 32u
+
+static size_t need_of_item(const struct problem_spec *spec)
+{
+    bool path = spec->settings.form == FORM_PATH;
+
+    return ITEM_BYTES + (path ? spec->slots * (size_t)COST_BYTES : 0);
+}
 
 static size_t need_of_question(
         const struct problem_spec *spec, const struct question *question)
@@ -487,7 +496,7 @@ static size_t need_of_question(
 
     for (uint32_t i = 0; i < question->action_named_count; i++)
         named += question->action_named[i].named_count;
-    return ITEM_BYTES + places * PLACE_BYTES + named * NAMED_BYTES +
+    return need_of_item(spec) + places * PLACE_BYTES + named * NAMED_BYTES +
             values * VALUE_BYTES +
             (size_t)question->group_count * ID_BYTES_MAX +
             (spec->group_count + 1) *
@@ -499,12 +508,13 @@ static size_t need_of_question(
 static bool request_fits(const struct handling *handling)
 {
     const struct request *request = &handling->request;
-    const struct problem_spec *spec = handling->hosted->problem->spec;
+    const struct problem *problem = handling->hosted->problem;
+    const struct problem_spec *spec = problem->spec;
     size_t places = 0;
     size_t need = handling->arena->used - handling->mark +
-            policy_scratch(&spec->policy) +
+            problem->decide_scratch +
             (size_t)(request->feedback_count + request->activate_count) *
-                    ITEM_BYTES;
+                    need_of_item(spec);
 
     for (uint32_t i = 0; i < request->decide_count; i++) {
         const struct question *question = &request->decide[i];

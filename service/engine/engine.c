@@ -3,7 +3,10 @@
 #include "base/hash.h"
 #include "policies/pmf.h"
 #include "service/engine/fold.h"
+#include "service/engine/outcome.h"
 #include "service/engine/round.h"
+
+#include <math.h>
 
 /* All that one step works with. */
 struct step {
@@ -19,11 +22,21 @@ static const char *message_of(struct step *step)
     return arena_copy(step->arena, step->err.text, strlen(step->err.text) + 1);
 }
 
+/* With its costs, if it holds any, in the step's arena: what the journal lends
+ * may go while the state is put again. */
 static int event_get(
         struct step *step, struct bytes event, struct event_state *state)
 {
-    return step->journal->event_get(step->journal->self,
+    int status = step->journal->event_get(step->journal->self,
             step->problem->spec->number, event, state, &step->err);
+
+    if (status != 0 || state->costs.size == 0)
+        return status;
+    state->costs.data =
+            arena_copy(step->arena, state->costs.data, state->costs.size);
+    return state->costs.data != NULL
+            ? 0
+            : err_set(&step->err, STATUS_BUSY, "the event is too large");
 }
 
 static void append(
@@ -64,6 +77,19 @@ static nanos deadline_after(const struct step *step, nanos wait)
                                                                      : deadline;
 }
 
+/* Is it a decision as the problem makes them now? */
+static int check_decided(const struct step *step,
+        const struct decision_record *decision, struct err *err)
+{
+    uint32_t form = step->problem->spec->settings.form;
+
+    if ((decision->path_count > 0) == (form == FORM_PATH) &&
+            decision->has_second == (form == FORM_DUEL) &&
+            (decision->count == 0) == (form == FORM_PREDICT))
+        return 0;
+    return err_set(err, STATUS_CORRUPT, "event: its decision has another form");
+}
+
 /* The event's Decision record, decoded into the problem's scratch. */
 static int decision_of(struct step *step, struct bytes event,
         const struct event_state *state, union any_record *record)
@@ -72,10 +98,11 @@ static int decision_of(struct step *step, struct bytes event,
     int status = step->journal->decision_get(step->journal->self,
             step->problem->spec->number, event, state, &payload, &step->err);
 
-    if (status != 0)
-        return status;
-    return record_decode(RECORD_DECISION, payload, &step->problem->scratch,
-            record, &step->err);
+    if (status == 0)
+        status = record_decode(RECORD_DECISION, payload,
+                &step->problem->scratch, record, &step->err);
+    return status == 0 ? check_decided(step, &record->decision, &step->err)
+                       : status;
 }
 
 /* Was the event decided when the problem had other columns, actions or groups?
@@ -83,6 +110,84 @@ static int decision_of(struct step *step, struct bytes event,
 static bool is_foreign(const struct step *step, const struct event_state *state)
 {
     return state->decision != 0 && state->decision < step->problem->spec->since;
+}
+
+/* Does held feedback name actions or edges by places of that time? */
+static bool is_held_foreign(
+        const struct step *step, const struct event_state *state)
+{
+    bool names_places = state->shown.has_place || state->costs.size > 0;
+
+    return names_places && state->last != 0 &&
+            state->last < step->problem->spec->since;
+}
+
+/* ---- held costs ---- */
+
+static int costs_of_state(
+        struct step *step, const struct event_state *state, struct costs *costs)
+{
+    struct reader reader = reader_of(state->costs);
+    size_t count = state->costs.size / sizeof(double);
+    double *values = arena_array(step->arena, double, count);
+
+    if (values == NULL)
+        return err_set(&step->err, STATUS_BUSY, "the event is too large");
+    read_f64s(&reader, values, count);
+    *costs = (struct costs){(uint32_t)count, state->costs_full, values};
+    return 0;
+}
+
+static int costs_to_state(
+        struct step *step, const struct costs *costs, struct event_state *state)
+{
+    size_t size = costs->count * sizeof(double);
+    uint8_t *data = arena_alloc(step->arena, size);
+    struct writer writer;
+
+    if (data == NULL)
+        return err_set(&step->err, STATUS_BUSY, "the event is too large");
+    writer = writer_over(data, size);
+    write_f64s(&writer, costs->values, costs->count);
+    state->costs = writer_bytes(&writer);
+    state->costs_full = costs->full;
+    return 0;
+}
+
+/* A record holds no larger value. */
+static int check_sum(struct step *step, double value)
+{
+    if (fabs(value) <= VALUE_MAX)
+        return 0;
+    return err_set(&step->err, STATUS_INVALID,
+            "costs: their sum, %g, is not within +-%g", value, VALUE_MAX);
+}
+
+/* What feedback that is held means for this decision: the action it is about,
+ * its costs and its value. INVALID if it does not fit. */
+static int held_outcome(struct step *step,
+        const struct decision_record *decision, const struct event_state *state,
+        struct subject *subject, struct costs *costs, double *value)
+{
+    const struct problem_spec *spec = step->problem->spec;
+    bool path = spec->settings.form == FORM_PATH;
+    int status = 0;
+
+    *value = state->reward;
+    if (shown_given(&state->shown) && spec->settings.form != FORM_DECIDE)
+        return err_set(&step->err, STATUS_INVALID, "shown: not in this form");
+    if ((state->costs.size > 0) != path)
+        return err_set(&step->err, STATUS_INVALID, "costs: of another form");
+    if (path) {
+        status = costs_of_state(step, state, costs);
+        if (status == 0)
+            status = outcome_fit_costs(spec, decision, costs, &step->err);
+        if (status == 0)
+            *value = outcome_path_value(decision, costs);
+        return status == 0 ? check_sum(step, *value) : status;
+    }
+    return outcome_subject(
+            decision, &state->shown, step->arena, subject, &step->err);
 }
 
 /* ---- decide ---- */
@@ -101,7 +206,11 @@ static int answer_ranking(struct step *step,
     if (order == NULL || ranking == NULL || probability == NULL ||
             action == NULL)
         return err_set(&step->err, STATUS_BUSY, "the answer is too large");
-    pmf_rank(record->probability, record->count, record->chosen, order);
+    if (record->has_second)
+        pmf_rank_pair(record->probability, record->count, record->chosen,
+                record->second, order);
+    else
+        pmf_rank(record->probability, record->count, record->chosen, order);
     for (uint32_t i = 0; i < record->count; i++) {
         ranking[i] = record->eligible[order[i]];
         probability[i] = record->probability[order[i]];
@@ -111,6 +220,27 @@ static int answer_ranking(struct step *step,
     decision->ranking = ranking;
     decision->probability = probability;
     decision->action = action;
+    return 0;
+}
+
+static int answer_path(struct step *step, const struct decision_record *record,
+        struct decision *decision)
+{
+    uint32_t count = record->path_count;
+    uint32_t *path = arena_array(step->arena, uint32_t, count);
+    struct bytes *edge = arena_array(step->arena, struct bytes, count);
+
+    if (path == NULL || edge == NULL)
+        return err_set(&step->err, STATUS_BUSY, "the answer is too large");
+    for (uint32_t i = 0; i < count; i++) {
+        path[i] = record->eligible[record->path[i]];
+        edge[i] = round_action_id(
+                step->problem->spec, &record->question, path[i]);
+    }
+    decision->path_count = count;
+    decision->path = path;
+    decision->edge = edge;
+    decision->path_probability = record->path_probability;
     return 0;
 }
 
@@ -130,9 +260,13 @@ static int answer_decision(struct step *step,
             .policy_version = record->policy_version,
             .expert = record->expert,
             .expert_count = experts ? record->expert_count : 0,
+            .pair_probability =
+                    record->has_second ? record->pair_probability : 0.0,
     };
     if (record->count == 0)
         return 0;
+    if (record->path_count > 0)
+        return answer_path(step, record, decision);
     return answer_ranking(step, record, decision);
 }
 
@@ -193,7 +327,43 @@ static int record_experts(struct step *step, const struct round_view *round,
     return 0;
 }
 
-/* Chooses an action or predicts a number, and notes it in the record. */
+/* All candidates together are much larger than the one that is kept. */
+static int decide_path(struct step *step, const struct round_view *round,
+        struct decision_record *record)
+{
+    const struct problem *problem = step->problem;
+    uint32_t count = round->actions.count;
+    uint32_t *path = arena_array(step->arena, uint32_t, count);
+    double *marginal = arena_array(step->arena, double, count);
+    size_t mark = step->arena->used;
+    struct path_choice choice;
+    const uint32_t *start;
+    int status;
+
+    if (path == NULL || marginal == NULL)
+        return err_set(&step->err, STATUS_BUSY, "the request is too large");
+    status = policy_propose(problem->policy, &round->context, &round->actions,
+            problem->spec->settings.seed, hash_bytes(record->head.event, 0),
+            step->arena, &choice, &step->err);
+
+    if (status != 0)
+        return status;
+    start = choice.routes.start + choice.chosen;
+    record->path_count = start[1] - start[0];
+    memcpy(path, choice.routes.edges + start[0],
+            record->path_count * sizeof(*path));
+    memcpy(marginal, choice.marginal, count * sizeof(*marginal));
+    arena_release(step->arena, mark);
+    record->count = count;
+    record->eligible = round->eligible;
+    record->marginal = marginal;
+    record->path = path;
+    record->path_probability = choice.propensity;
+    return 0;
+}
+
+/* Chooses an action, two, a path, or predicts a number, and notes it in the
+ * record. */
 static int decide_policy(struct step *step, const struct round_view *round,
         struct decision_record *record)
 {
@@ -206,6 +376,8 @@ static int decide_policy(struct step *step, const struct round_view *round,
         return policy_predict(problem->policy, &round->context, step->arena,
                 &record->prediction, &step->err);
     }
+    if (problem->spec->settings.form == FORM_PATH)
+        return decide_path(step, round, record);
     status = policy_decide(problem->policy, &round->context, &round->actions,
             problem->spec->settings.seed, hash_bytes(record->head.event, 0),
             step->arena, &drawn, &step->err);
@@ -215,11 +387,44 @@ static int decide_policy(struct step *step, const struct round_view *round,
     record->eligible = round->eligible;
     record->probability = drawn.pmf;
     record->chosen = drawn.chosen;
+    record->has_second = problem->spec->settings.form == FORM_DUEL;
+    record->second = drawn.second;
+    record->pair_probability = drawn.pair;
+    return 0;
+}
+
+/* Feedback that came before the decision: its outcome goes into the record. If
+ * it does not fit, that is noted instead, and the event waits for other. */
+static int decide_held(struct step *step, struct decision_record *record,
+        struct event_state *state)
+{
+    int status;
+
+    if (!state->has_reward)
+        return 0;
+    status = is_held_foreign(step, state)
+            ? STATUS_INVALID
+            : held_outcome(step, record, state, &record->held_subject,
+                      &record->held_costs, &state->reward);
+    if (status == 0) {
+        record->has_held = true;
+        record->held = state->reward;
+        return 0;
+    }
+    if (status != STATUS_INVALID)
+        return status;
+    memset(&record->held_subject, 0, sizeof(record->held_subject));
+    memset(&record->held_costs, 0, sizeof(record->held_costs));
+    record->held_misfit = true;
+    state->has_reward = false;
+    state->reward = 0.0;
+    memset(&state->shown, 0, sizeof(state->shown));
+    state->costs = bytes_of(NULL, 0);
     return 0;
 }
 
 static int decide_record(struct step *step, const struct question *question,
-        struct bytes event, const struct event_state *state,
+        struct bytes event, struct event_state *state,
         struct decision_record *record)
 {
     struct problem *problem = step->problem;
@@ -237,9 +442,9 @@ static int decide_record(struct step *step, const struct question *question,
     record->group_count = round.context.group_count;
     record->policy_version = policy_learned(problem->policy);
     record->generation = problem->generation;
-    record->has_held = state->has_reward;
-    record->held = state->reward;
     status = decide_policy(step, &round, record);
+    if (status == 0)
+        status = decide_held(step, record, state);
     if (status == 0 &&
             (question->experts || problem->spec->settings.log_experts))
         status = record_experts(step, &round, record->chosen, record);
@@ -255,6 +460,8 @@ static void decide_state(const struct step *step,
     state->deferred = question->deferred;
     state->learned = state->has_reward && !question->deferred;
     state->taught = state->reward;
+    if (!question->deferred)
+        state->costs = bytes_of(NULL, 0);
     state->deadline = question->deferred || state->has_reward
             ? 0
             : deadline_after(step, step->problem->spec->settings.reward_wait);
@@ -325,12 +532,29 @@ double engine_aggregate(
     CHECK_UNREACHABLE();
 }
 
+static uint64_t hash_shown(uint64_t digest, const struct shown *shown)
+{
+    digest = hash_mix(digest, shown->position);
+    digest =
+            hash_mix(digest, shown->has_place ? 1 + (uint64_t)shown->place : 0);
+    return hash_mix(digest,
+            hash_bytes(bytes_of(&shown->propensity, sizeof(shown->propensity)),
+                    0));
+}
+
 struct feedback_mark engine_feedback_mark(const struct feedback *feedback)
 {
     struct feedback_mark mark;
 
     mark.content =
             hash_bytes(bytes_of(&feedback->value, sizeof(feedback->value)), 1);
+    if (shown_given(&feedback->shown))
+        mark.content = hash_shown(mark.content, &feedback->shown);
+    if (feedback->costs.count > 0)
+        mark.content = hash_mix(mark.content,
+                hash_bytes(bytes_of(feedback->costs.values,
+                                   feedback->costs.count * sizeof(double)),
+                        feedback->costs.full));
     mark.id =
             feedback->id.size > 0 ? hash_bytes(feedback->id, 2) : mark.content;
     return mark;
@@ -357,7 +581,77 @@ static int feedback_again(struct step *step, const struct event_state *state,
     return 0;
 }
 
-static int feedback_check(struct step *step, double after)
+/* ---- what a feedback is about ---- */
+
+/* Position 1 is the chosen action, which is what saying nothing means. */
+static struct shown plainly(struct shown shown)
+{
+    if (shown.position == 1)
+        shown.position = 0;
+    return shown;
+}
+
+static bool shown_equal(struct shown a, struct shown b)
+{
+    a = plainly(a);
+    b = plainly(b);
+    return a.position == b.position && a.has_place == b.has_place &&
+            a.place == b.place && a.propensity == b.propensity;
+}
+
+static int another_action(struct step *step)
+{
+    return err_set(&step->err, STATUS_INVALID,
+            "shown: the event has the outcome of another action (or of "
+            "another propensity) already, and an event has one");
+}
+
+/* Before there is a decision only what clients said can be compared. */
+static int shown_undecided(struct step *step, const struct event_state *state,
+        const struct shown *shown)
+{
+    uint32_t most = step->problem->spec->policy.shape.actions_max;
+
+    if (shown->position > most)
+        return err_set(&step->err, STATUS_INVALID,
+                "shown.position: %u, there are at most %u actions",
+                shown->position, most);
+    if (shown->place >= most)
+        return err_set(&step->err, STATUS_INVALID,
+                "shown.place: %u, there are at most %u actions", shown->place,
+                most);
+    if (state->has_reward && !shown_equal(*shown, state->shown))
+        return another_action(step);
+    return 0;
+}
+
+/* Fills in the record's subject. An event has one outcome, of one action: the
+ * first feedback, or the default, settled of which. */
+static int shown_decided(struct step *step,
+        const struct decision_record *decision, const struct event_state *state,
+        struct feedback_record *record)
+{
+    struct subject first;
+    int status = outcome_subject(decision, &record->shown, step->arena,
+            &record->subject, &step->err);
+
+    if (status != 0 || (!state->has_reward && !state->learned))
+        return status;
+    status = outcome_subject(
+            decision, &state->shown, step->arena, &first, &step->err);
+    if (status != 0)
+        return status;
+    if (outcome_index(decision, &first) !=
+                    outcome_index(decision, &record->subject) ||
+            outcome_propensity(decision, &first) !=
+                    outcome_propensity(decision, &record->subject))
+        return another_action(step);
+    return 0;
+}
+
+/* ---- what a feedback amounts to ---- */
+
+static int check_range(struct step *step, double after)
 {
     const struct problem_settings *settings = &step->problem->spec->settings;
 
@@ -368,10 +662,69 @@ static int feedback_check(struct step *step, double after)
     return 0;
 }
 
-/* What this feedback does to the event, before anything is changed. */
+/* Each form takes its own kind of outcome and refuses the others'. */
+static int check_kind(struct step *step, const struct feedback_record *record)
+{
+    uint32_t form = step->problem->spec->settings.form;
+
+    if (form != FORM_DECIDE && shown_given(&record->shown))
+        return err_set(&step->err, STATUS_INVALID,
+                "shown: only where the decision is one action");
+    if (form != FORM_PATH && record->costs.count > 0)
+        return err_set(&step->err, STATUS_INVALID,
+                "costs: only where the decision is a path");
+    return 0;
+}
+
+/* The value of a path's costs. */
+static int path_outcome(struct step *step,
+        const struct decision_record *decision, bool foreign,
+        struct feedback_record *record)
+{
+    const struct problem_spec *spec = step->problem->spec;
+    int status = outcome_check_costs(spec, &record->costs, &step->err);
+
+    if (status == 0 && !foreign)
+        status = outcome_fit_costs(spec, decision, &record->costs, &step->err);
+    if (status != 0)
+        return status;
+    record->value = outcome_path_value(decision, &record->costs);
+    return check_sum(step, record->value);
+}
+
+/* Checks the outcome against the problem and the decision and fills in the
+ * record's value, subject and aggregate. The decision is NULL before there is
+ * one; if it is foreign, what the places mean is not known and not checked. */
+static int feedback_outcome(struct step *step,
+        const struct decision_record *decision, const struct event_state *state,
+        struct feedback_record *record)
+{
+    const struct problem_spec *spec = step->problem->spec;
+    bool path = spec->settings.form == FORM_PATH;
+    bool foreign = is_foreign(step, state);
+    int status = check_kind(step, record);
+
+    if (status == 0 && path)
+        status = path_outcome(step, decision, foreign, record);
+    if (status == 0 && spec->settings.form == FORM_DECIDE && !foreign)
+        status = decision == NULL
+                ? shown_undecided(step, state, &record->shown)
+                : shown_decided(step, decision, state, record);
+    if (status != 0)
+        return status;
+    record->after = engine_aggregate(spec->settings.aggregate,
+            state->has_reward, state->reward, record->value);
+    return path ? 0 : check_range(step, record->after);
+}
+
+/* What this feedback does to the event, before anything is changed. Costs that
+ * replace others may have the same sum. */
 static void feedback_effect(const struct step *step,
         const struct event_state *state, struct feedback_record *record)
 {
+    bool replaces = record->costs.count > 0 &&
+            step->problem->spec->settings.aggregate == AGGREGATE_LAST;
+
     record->effect = EFFECT_NONE;
     if (is_foreign(step, state))
         return;
@@ -379,25 +732,27 @@ static void feedback_effect(const struct step *step,
         record->effect = EFFECT_HOLD;
     } else if (!state->learned) {
         record->effect = EFFECT_LEARN;
-    } else if (record->after != state->taught) {
+    } else if (replaces || record->after != state->taught) {
         record->effect = EFFECT_CORRECT;
         record->before = state->taught;
     }
 }
 
-/* Learns from the record if it teaches something. */
-static int feedback_fold(struct step *step, const struct event_state *state,
-        const struct feedback_record *record)
+static bool teaches(const struct feedback_record *record)
 {
-    union any_record decision;
-    int status;
+    return record->effect == EFFECT_LEARN || record->effect == EFFECT_CORRECT;
+}
 
-    if (record->effect == EFFECT_NONE || record->effect == EFFECT_HOLD)
-        return fold_feedback(step->problem, record, NULL, &step->err);
-    status = decision_of(step, record->head.event, state, &decision);
-    if (status != 0)
-        return status;
-    return fold_feedback(step->problem, record, &decision.decision, &step->err);
+/* The costs of a feedback that is held, unless those of an earlier one hold. */
+static int hold_costs(struct step *step, const struct feedback_record *record,
+        struct event_state *state)
+{
+    bool first = step->problem->spec->settings.aggregate == AGGREGATE_FIRST;
+
+    if (record->costs.count == 0 || record->effect != EFFECT_HOLD ||
+            (first && state->has_reward))
+        return 0;
+    return costs_to_state(step, &record->costs, state);
 }
 
 static void feedback_state(const struct step *step,
@@ -405,9 +760,11 @@ static void feedback_state(const struct step *step,
         bool orphan, struct event_state *state)
 {
     state->marks[state->mark_count++] = mark;
+    if (!state->has_reward && !state->learned)
+        state->shown = plainly(record->shown);
     state->has_reward = true;
     state->reward = record->after;
-    if (record->effect == EFFECT_LEARN || record->effect == EFFECT_CORRECT) {
+    if (teaches(record)) {
         state->learned = true;
         state->taught = record->after;
     }
@@ -424,19 +781,32 @@ static int feedback_new(struct step *step, const struct feedback *feedback,
             .head = head_of(step, RECORD_FEEDBACK, feedback->event),
             .value = feedback->value,
             .id = feedback->id,
-            .after = engine_aggregate(step->problem->spec->settings.aggregate,
-                    state->has_reward, state->reward, feedback->value),
+            .shown = feedback->shown,
+            .costs = feedback->costs,
     };
+    union any_record decided;
+    const struct decision_record *decision = NULL;
     struct bytes payload;
-    int status = feedback_check(step, record.after);
+    int status = 0;
 
+    if (state->content != 0 && !is_foreign(step, state)) {
+        status = decision_of(step, feedback->event, state, &decided);
+        decision = &decided.decision;
+    }
+    if (status == 0)
+        status = feedback_outcome(step, decision, state, &record);
     if (status != 0)
         return status;
     feedback_effect(step, state, &record);
+    if (!teaches(&record))
+        memset(&record.subject, 0, sizeof(record.subject));
+    status = hold_costs(step, &record, state);
+    if (status != 0)
+        return status;
     payload = record_encode_feedback(&record, step->arena);
     if (payload.data == NULL)
         return err_set(&step->err, STATUS_BUSY, "the record is too large");
-    status = feedback_fold(step, state, &record);
+    status = fold_feedback(step->problem, &record, decision, &step->err);
     if (status != 0)
         return status;
     feedback_state(step, &record, mark, first_of_orphan, state);
@@ -476,24 +846,29 @@ static int activate_new(
     struct activation_record record = {
             .head = head_of(step, RECORD_ACTIVATION, event),
             .has_held = state->has_reward && !is_foreign(step, state),
-            .held = state->reward,
     };
-    struct bytes payload = record_encode_activation(&record, step->arena);
+    struct bytes payload;
     union any_record decision;
     int status = 0;
 
-    if (payload.data == NULL)
-        return err_set(&step->err, STATUS_BUSY, "the record is too large");
     if (record.has_held)
         status = decision_of(step, event, state, &decision);
-    if (status == 0)
-        status = fold_activation(
-                step->problem, &record, &decision.decision, &step->err);
+    if (status == 0 && record.has_held)
+        status = held_outcome(step, &decision.decision, state,
+                &record.held_subject, &record.held_costs, &record.held);
+    if (status != 0)
+        return status;
+    payload = record_encode_activation(&record, step->arena);
+    if (payload.data == NULL)
+        return err_set(&step->err, STATUS_BUSY, "the record is too large");
+    status = fold_activation(
+            step->problem, &record, &decision.decision, &step->err);
     if (status != 0)
         return status;
     state->deferred = false;
     state->learned = record.has_held;
     state->taught = state->reward;
+    state->costs = bytes_of(NULL, 0);
     state->deadline = state->has_reward
             ? 0
             : deadline_after(step, step->problem->spec->settings.reward_wait);
@@ -524,27 +899,43 @@ static int activate(struct step *step, struct receipt *receipt)
 
 /* ---- deadlines ---- */
 
+/* The default as an outcome; of a path, of each edge. */
+static int default_outcome(struct step *step,
+        const struct decision_record *decision, struct expiry_record *record)
+{
+    const struct problem_settings *settings = &step->problem->spec->settings;
+
+    record->after = settings->reward_default;
+    if (settings->form != FORM_PATH)
+        return 0;
+    record->costs = outcome_equal_costs(
+            decision, settings->reward_default, step->arena);
+    if (record->costs.values == NULL)
+        return err_set(&step->err, STATUS_BUSY, "the record is too large");
+    record->after = outcome_path_value(decision, &record->costs);
+    return check_sum(step, record->after);
+}
+
 static int expire_with(struct step *step, struct bytes event,
         enum effect effect, struct event_state *state)
 {
     struct expiry_record record = {
-            .head = head_of(step, RECORD_EXPIRY, event),
-            .effect = effect,
-            .after = effect == EFFECT_LEARN
-                    ? step->problem->spec->settings.reward_default
-                    : 0.0,
-    };
-    struct bytes payload = record_encode_expiry(&record, step->arena);
+            .head = head_of(step, RECORD_EXPIRY, event), .effect = effect};
+    struct bytes payload;
     union any_record decision;
     int status = 0;
 
-    if (payload.data == NULL)
-        return err_set(&step->err, STATUS_BUSY, "the record is too large");
     if (effect == EFFECT_LEARN)
         status = decision_of(step, event, state, &decision);
-    if (status == 0)
-        status = fold_expiry(
-                step->problem, &record, &decision.decision, &step->err);
+    if (status == 0 && effect == EFFECT_LEARN)
+        status = default_outcome(step, &decision.decision, &record);
+    if (status != 0)
+        return status;
+    payload = record_encode_expiry(&record, step->arena);
+    if (payload.data == NULL)
+        return err_set(&step->err, STATUS_BUSY, "the record is too large");
+    status =
+            fold_expiry(step->problem, &record, &decision.decision, &step->err);
     if (status != 0)
         return status;
     state->expired = true;
@@ -560,9 +951,10 @@ static int expire_event(
 {
     if (step->problem->spec->settings.has_default && !is_foreign(step, state)) {
         int status = expire_with(step, event, EFFECT_LEARN, state);
-        if (status != STATUS_CORRUPT)
+        if (status != STATUS_CORRUPT && status != STATUS_INVALID)
             return status;
-        /* A decision that cannot be read teaches nothing; its wait ends. */
+        /* A decision that cannot be read, or whose default cannot be written,
+         * teaches nothing; its wait ends. */
     }
     return expire_with(step, event, EFFECT_NONE, state);
 }

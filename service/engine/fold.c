@@ -1,10 +1,31 @@
 #include "service/engine/fold.h"
 
+#include "policies/pmf.h"
+#include "service/engine/outcome.h"
 #include "service/engine/round.h"
 
 #include <math.h>
 
 static const double certain[1] = {1.0};
+
+/* An outcome as a record teaches it. */
+struct outcome {
+    double value;
+    nanos time; /* of the record that teaches it */
+    const struct subject *subject; /* decide form */
+    const struct costs *costs; /* path form */
+};
+
+static int misfit(struct err *err, const char *what)
+{
+    return err_set(err, STATUS_CORRUPT,
+            "record does not fit the event's decision: %s", what);
+}
+
+static int out_of_scratch(struct err *err)
+{
+    return err_set(err, STATUS_BUSY, "the record is too large");
+}
 
 /* The loss of a value. The range may have changed since the value was taken,
  * but a loss must stay a number that can be learned. */
@@ -19,9 +40,42 @@ static int scaled(const struct problem *problem, double value, double *loss,
                       value);
 }
 
-/* The lesson that a recorded decision and an outcome make. */
+/* A policy that runs out of scratch would learn a part. */
+static int room_to_learn(const struct problem *problem, struct err *err)
+{
+    return arena_left(&problem->scratch) >= problem->learn_scratch
+            ? 0
+            : err_set(err, STATUS_BUSY, "the record is too large to learn");
+}
+
+/* ---- lessons: what a recorded decision and an outcome make ---- */
+
+/* The distribution that the action of the lesson was drawn from: that of the
+ * place which was shown. */
+static int lesson_pmf(struct problem *problem,
+        const struct decision_record *decision, const struct subject *subject,
+        struct lesson *lesson, struct err *err)
+{
+    uint32_t count = decision->count;
+    uint32_t *order;
+    double *at;
+
+    lesson->pmf = decision->probability;
+    if (!subject->given || subject->position < 2)
+        return 0;
+    if (subject->position > count)
+        return misfit(err, "position");
+    order = arena_array(&problem->scratch, uint32_t, count);
+    at = arena_array(&problem->scratch, double, count);
+    if (order == NULL || at == NULL)
+        return out_of_scratch(err);
+    pmf_position(decision->probability, count, subject->position, order, at);
+    lesson->pmf = at;
+    return 0;
+}
+
 static int lesson_of(struct problem *problem,
-        const struct decision_record *decision, double value, nanos now,
+        const struct decision_record *decision, const struct outcome *outcome,
         struct round_view *round, struct lesson *lesson, struct err *err)
 {
     int status = round_of_record(
@@ -29,24 +83,121 @@ static int lesson_of(struct problem *problem,
     double loss = 0.0;
 
     if (status == 0)
-        status = scaled(problem, value, &loss, err);
+        status = scaled(problem, outcome->value, &loss, err);
     if (status != 0)
         return status;
-    if (arena_left(&problem->scratch) <
-            policy_learn_scratch(&problem->spec->policy))
-        return err_set(err, STATUS_BUSY, "the record is too large to learn");
     *lesson = (struct lesson){
             .context = &round->context,
             .actions = &round->actions,
-            .chosen = decision->count == 0 ? 0 : decision->chosen,
-            .pmf = decision->count == 0 ? certain : decision->probability,
+            .pmf = certain,
+            .propensity = 1.0,
             .loss = loss,
             .weight = 1.0,
-            .time = now,
-            .propensity = decision->count == 0
-                    ? 1.0
-                    : decision->probability[decision->chosen],
+            .time = outcome->time,
     };
+    if (decision->count == 0)
+        return outcome->subject->given ? misfit(err, "subject")
+                                       : room_to_learn(problem, err);
+    lesson->chosen = outcome_index(decision, outcome->subject);
+    if (lesson->chosen >= decision->count)
+        return misfit(err, "subject");
+    lesson->propensity = outcome_propensity(decision, outcome->subject);
+    status = lesson_pmf(problem, decision, outcome->subject, lesson, err);
+    return status == 0 ? room_to_learn(problem, err) : status;
+}
+
+static int learn_action(struct problem *problem,
+        const struct decision_record *decision, const struct outcome *outcome,
+        struct err *err)
+{
+    struct round_view round;
+    struct lesson lesson;
+    int status = lesson_of(problem, decision, outcome, &round, &lesson, err);
+
+    if (status != 0)
+        return status;
+    policy_learn(problem->policy, &lesson, &problem->scratch);
+    problem->counters.propensity_unknown += lesson.propensity == 0.0;
+    return 0;
+}
+
+static int learn_duel(struct problem *problem,
+        const struct decision_record *decision, const struct outcome *outcome,
+        struct err *err)
+{
+    struct round_view round;
+    struct duel duel;
+    int status = round_of_record(
+            problem->spec, decision, &problem->scratch, &round, err);
+
+    if (status == 0)
+        status = room_to_learn(problem, err);
+    if (status != 0)
+        return status;
+    if (!(outcome->value >= 0.0 && outcome->value <= 1.0))
+        return misfit(err, "preference");
+    duel = (struct duel){
+            .context = &round.context,
+            .actions = &round.actions,
+            .first = decision->chosen,
+            .second = decision->second,
+            .preference = outcome->value,
+            .weight = 1.0,
+            .time = outcome->time,
+    };
+    policy_prefer(problem->policy, &duel, &problem->scratch);
+    return 0;
+}
+
+/* The costs as losses, in the order of the path or of the eligible edges. */
+static int losses_of_costs(struct problem *problem,
+        const struct decision_record *decision, const struct costs *costs,
+        const double **out, struct err *err)
+{
+    uint32_t count = costs->full ? decision->count : decision->path_count;
+    double *losses = arena_array(&problem->scratch, double, count);
+    int status = losses == NULL ? out_of_scratch(err) : 0;
+
+    if (costs->count !=
+            (costs->full ? problem->spec->slots : decision->path_count))
+        return misfit(err, "number of costs");
+    for (uint32_t i = 0; status == 0 && i < count; i++) {
+        uint32_t at = costs->full ? decision->eligible[i] : i;
+        status = scaled(problem, costs->values[at], &losses[i], err);
+    }
+    *out = losses;
+    return status;
+}
+
+static int learn_path(struct problem *problem,
+        const struct decision_record *decision, const struct outcome *outcome,
+        struct err *err)
+{
+    struct round_view round;
+    struct path_lesson lesson;
+    const double *losses = NULL;
+    int status = round_of_record(
+            problem->spec, decision, &problem->scratch, &round, err);
+
+    if (status == 0)
+        status = losses_of_costs(
+                problem, decision, outcome->costs, &losses, err);
+    if (status == 0)
+        status = room_to_learn(problem, err);
+    if (status != 0)
+        return status;
+    lesson = (struct path_lesson){
+            .context = &round.context,
+            .actions = &round.actions,
+            .marginal = decision->marginal,
+            .path = decision->path,
+            .path_count = decision->path_count,
+            .losses = losses,
+            .full = outcome->costs->full,
+            .weight = 1.0,
+            .time = outcome->time,
+    };
+    policy_learn_path(problem->policy, &lesson, &problem->scratch);
     return 0;
 }
 
@@ -57,50 +208,76 @@ static bool is_too_wide(
     return decision->count > problem->spec->policy.shape.actions_max;
 }
 
-/* `now` is the time of the record that teaches it. */
 static int learn(struct problem *problem,
-        const struct decision_record *decision, double value, nanos now,
+        const struct decision_record *decision, const struct outcome *outcome,
         struct err *err)
 {
-    struct round_view round;
-    struct lesson lesson;
-    int status;
+    int status = 0;
 
     if (is_too_wide(problem, decision))
         return 0;
-    status = lesson_of(problem, decision, value, now, &round, &lesson, err);
+    switch ((enum problem_form)problem->spec->settings.form) {
+    case FORM_DECIDE:
+    case FORM_PREDICT:
+        status = learn_action(problem, decision, outcome, err);
+        break;
+    case FORM_DUEL:
+        status = learn_duel(problem, decision, outcome, err);
+        break;
+    case FORM_PATH:
+        status = learn_path(problem, decision, outcome, err);
+        break;
+    }
     if (status != 0)
         return status;
-    policy_learn(problem->policy, &lesson, &problem->scratch);
     problem->counters.learned++;
-    problem->counters.value_sum += value;
+    problem->counters.value_sum += outcome->value;
     return 0;
 }
 
-static int correct(struct problem *problem,
-        const struct decision_record *decision, double before, double after,
-        nanos now, struct err *err)
+/* Preferences and paths cannot be taken back: their corrections wait. */
+static int correct_policy(struct problem *problem,
+        const struct decision_record *decision, double before,
+        const struct outcome *outcome, bool *done, struct err *err)
 {
+    uint32_t form = problem->spec->settings.form;
     struct round_view round;
     struct lesson lesson;
     double loss_before = 0.0;
     int status;
 
-    if (is_too_wide(problem, decision))
+    if (form != FORM_DECIDE && form != FORM_PREDICT)
         return 0;
-    status = lesson_of(problem, decision, after, now, &round, &lesson, err);
+    status = lesson_of(problem, decision, outcome, &round, &lesson, err);
     if (status == 0)
         status = scaled(problem, before, &loss_before, err);
+    if (status == 0)
+        *done = policy_correct(
+                problem->policy, &lesson, loss_before, &problem->scratch);
+    return status;
+}
+
+static int correct(struct problem *problem,
+        const struct decision_record *decision, double before,
+        const struct outcome *outcome, struct err *err)
+{
+    bool done = false;
+    int status;
+
+    if (is_too_wide(problem, decision))
+        return 0;
+    status = correct_policy(problem, decision, before, outcome, &done, err);
     if (status != 0)
         return status;
-    if (policy_correct(
-                problem->policy, &lesson, loss_before, &problem->scratch))
+    if (done)
         problem->counters.corrected++;
     else
         problem->counters.corrections_deferred++;
-    problem->counters.value_sum += after - before;
+    problem->counters.value_sum += outcome->value - before;
     return 0;
 }
+
+/* ---- records ---- */
 
 /* `value` of an event that has a decision, or a defect of the log. */
 static int need_decision(const struct decision_record *decision,
@@ -120,11 +297,13 @@ int fold_decision(struct problem *problem, const struct decision_record *record,
         struct err *err)
 {
     if (record->has_held && !record->question.deferred) {
-        int status =
-                learn(problem, record, record->held, record->head.time, err);
+        struct outcome outcome = {record->held, record->head.time,
+                &record->held_subject, &record->held_costs};
+        int status = learn(problem, record, &outcome, err);
         if (status != 0)
             return status;
     }
+    problem->counters.held_misfits += record->held_misfit;
     problem->counters.decisions++;
     return 0;
 }
@@ -132,6 +311,8 @@ int fold_decision(struct problem *problem, const struct decision_record *record,
 int fold_feedback(struct problem *problem, const struct feedback_record *record,
         const struct decision_record *decision, struct err *err)
 {
+    struct outcome outcome = {
+            record->after, record->head.time, &record->subject, &record->costs};
     int status = 0;
 
     switch (record->effect) {
@@ -143,14 +324,12 @@ int fold_feedback(struct problem *problem, const struct feedback_record *record,
     case EFFECT_LEARN:
         status = need_decision(decision, &record->head, err);
         if (status == 0)
-            status = learn(
-                    problem, decision, record->after, record->head.time, err);
+            status = learn(problem, decision, &outcome, err);
         break;
     case EFFECT_CORRECT:
         status = need_decision(decision, &record->head, err);
         if (status == 0)
-            status = correct(problem, decision, record->before, record->after,
-                    record->head.time, err);
+            status = correct(problem, decision, record->before, &outcome, err);
         break;
     }
     if (status == 0)
@@ -161,11 +340,14 @@ int fold_feedback(struct problem *problem, const struct feedback_record *record,
 int fold_expiry(struct problem *problem, const struct expiry_record *record,
         const struct decision_record *decision, struct err *err)
 {
+    static const struct subject chosen;
+
     if (record->effect == EFFECT_LEARN) {
+        struct outcome outcome = {
+                record->after, record->head.time, &chosen, &record->costs};
         int status = need_decision(decision, &record->head, err);
         if (status == 0)
-            status = learn(
-                    problem, decision, record->after, record->head.time, err);
+            status = learn(problem, decision, &outcome, err);
         if (status != 0)
             return status;
     }
@@ -180,12 +362,14 @@ int fold_activation(struct problem *problem,
         const struct activation_record *record,
         const struct decision_record *decision, struct err *err)
 {
+    struct outcome outcome = {record->held, record->head.time,
+            &record->held_subject, &record->held_costs};
     int status = 0;
 
     if (record->has_held)
         status = need_decision(decision, &record->head, err);
     if (status == 0 && record->has_held)
-        status = learn(problem, decision, record->held, record->head.time, err);
+        status = learn(problem, decision, &outcome, err);
     if (status == 0)
         problem->counters.activations++;
     return status;

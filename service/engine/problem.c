@@ -11,8 +11,11 @@
 #include <stdlib.h>
 
 #define PROBLEM_MAGIC         UINT32_C(0x70726f62)
-#define PROBLEM_STATE_VERSION 1u
+#define PROBLEM_STATE_VERSION 2u
 #define PROBLEM_STATE_TAG     UINT32_C(0x50455552) /* "RUEP" */
+
+/* Version 1 had the first counters only. */
+#define PROBLEM_COUNTERS_V1 9u
 
 /* Room for the views of the largest record: the request that it came from, its
  * matrices widened, and 256 bytes for each named feature. */
@@ -162,6 +165,64 @@ static int parse_groups(const struct parse *parse)
     return 0;
 }
 
+static struct keyvalue *find_setting(const struct parse *parse, const char *key)
+{
+    for (size_t i = 0; i < parse->count; i++)
+        if (key_is(&parse->values[i], key))
+            return &parse->values[i];
+    return NULL;
+}
+
+/* The costs of a whole path are one value, which has its limit. */
+static int check_path_range(const struct parse *parse)
+{
+    const struct problem_settings *settings = &parse->spec->settings;
+    double most = fmax(fabs(settings->reward_min), fabs(settings->reward_max));
+
+    if (most * parse->spec->slots <= VALUE_MAX)
+        return 0;
+    return err_set(parse->err, STATUS_INVALID,
+            "reward: the costs of %u edges must sum up to %g at most",
+            parse->spec->slots, VALUE_MAX);
+}
+
+/* What the forms ask of the settings. */
+static int check_form(const struct parse *parse)
+{
+    struct problem_settings *settings = &parse->spec->settings;
+
+    switch ((enum problem_form)settings->form) {
+    case FORM_DECIDE:
+        return 0;
+    case FORM_PREDICT:
+        if (parse->spec->slots == 0)
+            return 0;
+        return err_set(parse->err, STATUS_INVALID,
+                "actions: a problem that predicts has none");
+    case FORM_DUEL:
+        if (settings->reward_min != 0.0 || settings->reward_max != 1.0 ||
+                settings->objective != OBJECTIVE_MAXIMISE)
+            return err_set(parse->err, STATUS_INVALID,
+                    "reward: the feedback of a duel is a preference, 0 to 1; "
+                    "leave out min, max and objective");
+        if (find_setting(parse, "reward.default") == NULL)
+            settings->reward_default = 0.5;
+        return 0;
+    case FORM_PATH:
+        if (parse->spec->slots == 0)
+            return err_set(parse->err, STATUS_INVALID,
+                    "actions: a problem of paths needs the catalogue of its "
+                    "edges");
+        if (settings->aggregate != AGGREGATE_LAST &&
+                settings->aggregate != AGGREGATE_FIRST)
+            return err_set(parse->err, STATUS_INVALID,
+                    "reward.aggregate: of the costs of a path it is last or "
+                    "first");
+        return check_path_range(parse);
+    }
+    CHECK_UNREACHABLE();
+}
+
 static int parse_rows(const struct parse *parse)
 {
     struct problem_settings *settings = &parse->spec->settings;
@@ -178,10 +239,7 @@ static int parse_rows(const struct parse *parse)
         return err_set(parse->err, STATUS_INVALID,
                 "reward.default: %g is outside min..max",
                 settings->reward_default);
-    if (settings->form == FORM_PREDICT && parse->spec->slots > 0)
-        return err_set(parse->err, STATUS_INVALID,
-                "actions: a problem that predicts has none");
-    return 0;
+    return check_form(parse);
 }
 
 static struct shape shape_of(const struct problem_spec *spec)
@@ -198,15 +256,9 @@ static struct shape shape_of(const struct problem_spec *spec)
                                       : spec->settings.actions_max,
             .groups = spec->group_count,
             .predict = predict,
+            .duel = spec->settings.form == FORM_DUEL,
+            .path = spec->settings.form == FORM_PATH,
     };
-}
-
-static struct keyvalue *find_setting(const struct parse *parse, const char *key)
-{
-    for (size_t i = 0; i < parse->count; i++)
-        if (key_is(&parse->values[i], key))
-            return &parse->values[i];
-    return NULL;
 }
 
 /* Is a share of every decision drawn uniformly? A value that is no number is
@@ -273,7 +325,7 @@ static int parse_policy(const struct parse *parse)
     struct problem_spec *spec = parse->spec;
     const struct problem_settings *settings = &spec->settings;
     struct value_range range = {settings->reward_min, settings->reward_max,
-            settings->form == FORM_PREDICT ||
+            settings->form == FORM_PREDICT || settings->form == FORM_PATH ||
                     settings->objective == OBJECTIVE_MINIMISE};
     struct shape shape = shape_of(spec);
     struct keyvalue *values =
@@ -300,10 +352,6 @@ static int parse_policy(const struct parse *parse)
             parse->arena, parse->err_line, parse->err);
     if (status != 0)
         return err_prefix(parse->err, "policy");
-    if (policy_spec_proposes(&spec->policy))
-        return err_set(parse->err, STATUS_INVALID,
-                "policy: learner %s chooses paths, not actions",
-                spec->policy.learner->name);
     policy_spec_name(
             &spec->policy, spec->policy_name, sizeof(spec->policy_name));
     return 0;
@@ -474,7 +522,8 @@ int problem_spec_parse_text(struct problem_spec *spec, struct bytes name,
 
 struct problem *problem_open(const struct problem_spec *spec, struct err *err)
 {
-    size_t scratch = SCRATCH_BYTES + policy_learn_scratch(&spec->policy);
+    size_t learn_scratch = policy_learn_scratch(&spec->policy);
+    size_t scratch = SCRATCH_BYTES + learn_scratch;
     struct problem *problem = calloc(1, sizeof(*problem));
     void *block =
             aligned_alloc(64, (policy_footprint(&spec->policy) + 63) / 64 * 64);
@@ -492,6 +541,8 @@ struct problem *problem_open(const struct problem_spec *spec, struct err *err)
     MAGIC_SET(problem, PROBLEM_MAGIC);
     problem->spec = spec;
     problem->policy = policy_init(block, &spec->policy);
+    problem->decide_scratch = policy_scratch(&spec->policy);
+    problem->learn_scratch = learn_scratch;
     problem->scratch = arena_over(scratch_block, scratch);
     return problem;
 }
@@ -542,16 +593,19 @@ int problem_load(struct problem *problem, struct bytes state, struct err *err)
     struct reader reader = reader_of(state);
     uint32_t tag = read_u32(&reader);
     uint32_t version = read_u32(&reader);
+    uint32_t counter = 0;
 
     if (reader.failed || tag != PROBLEM_STATE_TAG)
         return err_set(err, STATUS_CORRUPT, "not the state of a problem");
-    if (version != PROBLEM_STATE_VERSION)
+    if (version != PROBLEM_STATE_VERSION && version != 1)
         return err_set(
                 err, STATUS_CORRUPT, "problem state of version %u", version);
     if (read_u64(&reader) != problem->spec->state_digest)
         return err_set(err, STATUS_CORRUPT, "problem state of other settings");
     problem->generation = read_u64(&reader);
-#define X(name, sentence) problem->counters.name = read_u64(&reader);
+#define X(name, sentence)                                                      \
+    if (version > 1 || counter++ < PROBLEM_COUNTERS_V1)                        \
+        problem->counters.name = read_u64(&reader);
     PROBLEM_COUNTERS(X)
 #undef X
     problem->counters.value_sum = read_f64(&reader);
@@ -564,6 +618,14 @@ int problem_load(struct problem *problem, struct bytes state, struct err *err)
     if (!reader_done(&reader))
         return err_set(err, STATUS_CORRUPT, "problem state is too long");
     return 0;
+}
+
+bool problem_state_is_current(struct bytes state)
+{
+    struct reader reader = reader_of(state);
+
+    return read_u32(&reader) == PROBLEM_STATE_TAG &&
+            read_u32(&reader) == PROBLEM_STATE_VERSION && !reader.failed;
 }
 
 bool problem_state_hash(const struct problem *problem, uint64_t *hash)

@@ -63,7 +63,11 @@ int problem_spec_parse_text(struct problem_spec *spec, struct bytes name,
     X(held, "feedbacks kept for an event not decided or not activated yet")    \
     X(expired, "events whose wait ended without feedback")                     \
     X(orphans_expired, "orphaned feedbacks given up")                          \
-    X(activations, "activations")
+    X(activations, "activations")                                              \
+    X(propensity_unknown,                                                      \
+            "outcomes of actions that clients showed on their own account "    \
+            "without saying how likely")                                       \
+    X(held_misfits, "held feedbacks that did not fit the decision when it came")
 
 struct problem_counters {
 #define X(name, sentence) uint64_t name;
@@ -78,6 +82,7 @@ struct problem {
     struct policy *policy;
     struct problem_counters counters;
     struct arena scratch; /* for one input at a time */
+    size_t decide_scratch, learn_scratch; /* what the policy needs of one */
     uint64_t generation;
 };
 
@@ -96,6 +101,9 @@ size_t problem_save_size(const struct problem *problem);
  * state_digest; the problem is then only fit for closing. */
 int problem_load(
         struct problem *problem, struct bytes state, struct err *err) MUST_USE;
+/* Are these bytes of the version that problem_save writes? An older one can be
+ * loaded but not compared. */
+bool problem_state_is_current(struct bytes state);
 /* XXH3 of the state's bytes; false if there is no memory for them. */
 bool problem_state_hash(const struct problem *problem, uint64_t *hash);
 

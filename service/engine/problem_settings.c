@@ -2,7 +2,7 @@
 
 #include "base/limits.h"
 
-static const char *const forms[] = {"decide", "predict", NULL};
+static const char *const forms[] = {"decide", "predict", "duel", "path", NULL};
 static const char *const objectives[] = {"maximise", "minimise", NULL};
 static const char *const aggregates[] = {"last", "first", "sum", "max", NULL};
 static const char *const durabilities[] = {"commit", "relaxed", NULL};
@@ -16,7 +16,10 @@ static const struct option_row rows[] = {
                 .choices = forms,
                 .sentence = "decide: the answer is one of the actions; "
                             "predict: it is a number and the feedback its "
-                            "label"},
+                            "label; duel: it is two actions to show and the "
+                            "feedback says which was better; path: it is a "
+                            "path, the actions are edges and the feedback is "
+                            "what they cost"},
         {.name = "action_features",
                 .type = OPTION_COUNT,
                 .offset = AT(action_features),
@@ -62,7 +65,8 @@ static const struct option_row rows[] = {
                 .min = -VALUE_MAX,
                 .max = VALUE_MAX,
                 .fallback = 0,
-                .sentence = "smallest value that feedback may have"},
+                .sentence = "smallest value that feedback may have; of a path, "
+                            "of each edge"},
         {.name = "reward.max",
                 .type = OPTION_DOUBLE,
                 .offset = AT(reward_max),
@@ -74,7 +78,8 @@ static const struct option_row rows[] = {
                 .type = OPTION_CHOICE,
                 .offset = AT(objective),
                 .choices = objectives,
-                .sentence = "maximise: values are rewards; minimise: costs"},
+                .sentence = "maximise: values are rewards; minimise: costs, "
+                            "as those of paths always are"},
         {.name = "reward.wait",
                 .type = OPTION_DURATION,
                 .offset = AT(reward_wait),
@@ -95,7 +100,8 @@ static const struct option_row rows[] = {
                 .max = VALUE_MAX,
                 .fallback = 0,
                 .sentence = "value that holds when no feedback came in time; "
-                            "a later feedback corrects it"},
+                            "a later feedback corrects it; of a duel 0.5, "
+                            "unless set; of a path, of each edge"},
         {.name = "reward.aggregate",
                 .type = OPTION_CHOICE,
                 .offset = AT(aggregate),

@@ -8,7 +8,7 @@
 #include "base/options.h"
 #include "base/time.h"
 
-enum problem_form { FORM_DECIDE, FORM_PREDICT };
+enum problem_form { FORM_DECIDE, FORM_PREDICT, FORM_DUEL, FORM_PATH };
 enum problem_objective { OBJECTIVE_MAXIMISE, OBJECTIVE_MINIMISE };
 enum problem_aggregate {
     AGGREGATE_LAST,

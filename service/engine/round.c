@@ -284,6 +284,31 @@ static int eligible_places(const struct problem_spec *spec,
     return 0;
 }
 
+/* What a form asks of the question, beside its actions. */
+static int check_form(const struct problem_spec *spec,
+        const struct question *question, struct err *err)
+{
+    if (spec->settings.form != FORM_PATH)
+        return 0;
+    if (question->action_count > 0)
+        return err_set(err, STATUS_INVALID,
+                "action: the edges of paths are the catalogue's; exclude what "
+                "cannot be used");
+    if (question->has_baseline)
+        return err_set(
+                err, STATUS_INVALID, "baseline: a path is not one action");
+    return 0;
+}
+
+static int check_count(
+        const struct problem_spec *spec, uint32_t count, struct err *err)
+{
+    if (spec->settings.form == FORM_DUEL && count < 2)
+        return err_set(err, STATUS_INVALID,
+                "action: %u that may be shown, a duel needs 2 at least", count);
+    return 0;
+}
+
 static void predict_round(struct round_view *round)
 {
     memset(&round->actions, 0, sizeof(round->actions));
@@ -318,9 +343,11 @@ int round_of_question(const struct problem_spec *spec,
         predict_round(round);
         return predict_check(question, err);
     }
-    if ((status = check_actions(spec, question, arena, err)) != 0 ||
+    if ((status = check_form(spec, question, err)) != 0 ||
+            (status = check_actions(spec, question, arena, err)) != 0 ||
             (status = eligible_places(
-                     spec, question, arena, &eligible, &count, err)) != 0)
+                     spec, question, arena, &eligible, &count, err)) != 0 ||
+            (status = check_count(spec, count, err)) != 0)
         return status;
     return choose_places(spec, question, eligible, count, arena, round, err);
 }
@@ -344,6 +371,10 @@ static int actions_of_record(const struct problem_spec *spec,
     }
     if (record->count == 0 || record->count > spec->policy.shape.actions_max)
         return misfit(err, "number of actions");
+    if ((spec->settings.form == FORM_PATH) != (record->path_count > 0))
+        return misfit(err, "whether it is a path");
+    if ((spec->settings.form == FORM_DUEL) != record->has_second)
+        return misfit(err, "whether it is a pair");
     if (question->action_features.columns != spec->settings.action_features ||
             (question->action_features.columns > 0 &&
                     question->action_features.rows != places))

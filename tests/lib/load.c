@@ -141,6 +141,7 @@ static size_t feedback_frame(
         rue__feedback__init(&feedbacks[i]);
         event.in = slot->events[i];
         feedbacks[i].event = (ProtobufCBinaryData){EVENT_ID_SIZE, event.out};
+        feedbacks[i].has_value = true;
         feedbacks[i].value = (double)(load->turn++ % 5) / 4.0;
         feedbacks[i].has_id = true;
         feedbacks[i].id = (ProtobufCBinaryData){4, once};

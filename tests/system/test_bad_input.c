@@ -695,11 +695,16 @@ static void bad_feedback(void)
     request.n_feedback = 1;
     request.feedback = feedbacks;
     feedback.event = text_data("first");
+    feedback.has_value = true;
     for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
         feedback.value = bad[i];
         ask(&request, "a bad value", RUE__STATUS__INVALID,
                 "feedback 0: value: not a number within +-1e+15");
     }
+    feedback.has_value = false;
+    ask(&request, "no value", RUE__STATUS__INVALID,
+            "feedback 0: value: is missing");
+    feedback.has_value = true;
     feedback.value = 1.5;
     ask(&request, "a value out of its range", RUE__STATUS__INVALID,
             "value: 1.5 is outside reward.min 0 .. reward.max 1");
@@ -754,6 +759,7 @@ static void decide_first(void)
     request.n_feedback = 1;
     request.feedback = feedbacks;
     feedback.event = text_data("first");
+    feedback.has_value = true;
     feedback.has_id = true;
     feedback.id = text_data("one");
     feedback.value = 0.5;
@@ -781,6 +787,7 @@ static void duplicates(void)
     request.n_feedback = 1;
     request.feedback = feedbacks;
     feedback.event = text_data("first");
+    feedback.has_value = true;
     feedback.has_id = true;
     feedback.id = text_data("one");
     feedback.value = 0.75;

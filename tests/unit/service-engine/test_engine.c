@@ -166,7 +166,9 @@ static struct decision decide(const char *event)
 
 static struct receipt report(const char *event, double value, const char *id)
 {
-    struct feedback feedback = {bytes_of_text(event), value, bytes_of_text(id)};
+    struct feedback feedback = {.event = bytes_of_text(event),
+            .value = value,
+            .id = bytes_of_text(id)};
     struct input input = {.kind = INPUT_FEEDBACK, .now = now};
 
     input.as.feedback = &feedback;

@@ -190,6 +190,7 @@ static void report_later(const char *problem, const char *event, double value)
     Rue__Feedback feedback = RUE__FEEDBACK__INIT, *feedbacks[] = {&feedback};
 
     feedback.event = data_of(event);
+    feedback.has_value = true;
     feedback.value = value;
     message->n_feedback = 1;
     message->feedback = feedbacks;

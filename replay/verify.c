@@ -1,10 +1,13 @@
 #include "replay/verify.h"
 
 #include "base/hash.h"
+#include "policies/pmf.h"
 #include "replay/rebuild.h"
 #include "service/engine/engine.h"
+#include "service/engine/outcome.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +15,12 @@
 #define RECORD_ARENA_BYTES ((size_t)16 << 20)
 #define SPEC_ARENA_BYTES   ((size_t)64 << 20)
 #define PROGRESS_EVERY     UINT64_C(65536)
+
+/* Probabilities are computed again by the same sums in the same order; the rest
+ * is for another compiler's idea of them. */
+#define PROBABILITY_TOLERANCE 1e-12
+/* Of sums over routes against each other. */
+#define SUM_TOLERANCE 1e-9
 
 struct verify {
     struct ledger *ledger;
@@ -68,12 +77,81 @@ static int state_of(struct verify *verify, const struct record *head,
             verify->reader.txn, head->problem, head->event, state, verify->err);
 }
 
+/* ---- what a decision chose ---- */
+
+static bool is_excluded(const struct question *question, uint32_t place)
+{
+    for (uint32_t i = 0; i < question->excluded_count; i++)
+        if (question->excluded[i] == place)
+            return true;
+    return false;
+}
+
+static void check_eligible(struct verify *verify, uint64_t sequence,
+        const struct decision_record *record)
+{
+    for (uint32_t i = 0; i < record->count; i++)
+        if (is_excluded(&record->question, record->eligible[i]) ||
+                (i > 0 && record->eligible[i] <= record->eligible[i - 1])) {
+            finding(verify,
+                    "record %" PRIu64 ": place %u is not one that could be "
+                    "chosen",
+                    sequence, record->eligible[i]);
+            return;
+        }
+}
+
+static void check_pair(struct verify *verify, uint64_t sequence,
+        const struct decision_record *record)
+{
+    double pair = record->probability[record->chosen] *
+            pmf_second(record->probability, record->count, record->chosen,
+                    record->second);
+
+    if (!(fabs(pair - record->pair_probability) <= PROBABILITY_TOLERANCE))
+        finding(verify,
+                "record %" PRIu64 ": pair_probability is %.17g, its "
+                "probabilities make it %.17g",
+                sequence, record->pair_probability, pair);
+}
+
+/* A path has an edge once, and every edge of it is at least as likely to be on
+ * the path drawn as the path itself. */
+static void check_path(struct verify *verify, uint64_t sequence,
+        const struct decision_record *record)
+{
+    bool *seen = arena_zalloc(&verify->arena, record->count, sizeof(*seen));
+
+    for (uint32_t i = 0; seen != NULL && i < record->path_count; i++) {
+        uint32_t edge = record->path[i];
+        if (seen[edge])
+            finding(verify, "record %" PRIu64 ": its path has edge %u twice",
+                    sequence, record->eligible[edge]);
+        if (record->marginal[edge] < record->path_probability - SUM_TOLERANCE)
+            finding(verify,
+                    "record %" PRIu64 ": edge %u is less likely than its path",
+                    sequence, record->eligible[edge]);
+        seen[edge] = true;
+    }
+}
+
+static void check_choice(struct verify *verify, uint64_t sequence,
+        const struct decision_record *record)
+{
+    check_eligible(verify, sequence, record);
+    if (record->has_second)
+        check_pair(verify, sequence, record);
+    if (record->path_count > 0)
+        check_path(verify, sequence, record);
+}
+
 static int check_decision(struct verify *verify, uint64_t sequence,
         const struct decision_record *record)
 {
     struct event_state state;
     int status = state_of(verify, &record->head, &state);
 
+    check_choice(verify, sequence, record);
     if (status == STATUS_NOT_FOUND) {
         finding(verify, "record %" PRIu64 ": its event '%s' is not known",
                 sequence, text_of(record->head.event).text);
@@ -109,10 +187,93 @@ static bool may_be_gone(
     return record->effect == EFFECT_HOLD || verify->report->first_sequence > 1;
 }
 
+/* ---- what a feedback is about ---- */
+
+/* As the client sent it: the value of a path follows from its costs. */
+static struct feedback feedback_of(const struct feedback_record *record)
+{
+    return (struct feedback){
+            .event = record->head.event,
+            .value = record->costs.count > 0 ? 0.0 : record->value,
+            .id = record->id,
+            .shown = record->shown,
+            .costs = record->costs,
+    };
+}
+
+static void check_subject(struct verify *verify, uint64_t sequence,
+        const struct feedback_record *record,
+        const struct decision_record *decision)
+{
+    struct subject subject;
+    int status = decision->probability == NULL
+            ? STATUS_INVALID
+            : outcome_subject(decision, &record->shown, &verify->arena,
+                      &subject, verify->err);
+
+    if (status != 0 || !record->subject.given ||
+            subject.index != record->subject.index ||
+            subject.position != record->subject.position ||
+            !(fabs(subject.propensity - record->subject.propensity) <=
+                    PROBABILITY_TOLERANCE))
+        finding(verify,
+                "record %" PRIu64 ": its subject does not follow from its "
+                "event's decision",
+                sequence);
+}
+
+static void check_costs(struct verify *verify, uint64_t sequence,
+        const struct feedback_record *record,
+        const struct decision_record *decision)
+{
+    uint32_t places = record->costs.full ? record->costs.count : UINT32_MAX;
+    bool fits = decision->path_count > 0 &&
+            (record->costs.full || record->costs.count == decision->path_count);
+
+    for (uint32_t i = 0; fits && i < decision->path_count; i++)
+        fits = decision->eligible[decision->path[i]] < places;
+    if (!fits)
+        finding(verify,
+                "record %" PRIu64 ": its costs are not those of its event's "
+                "path",
+                sequence);
+    else if (outcome_path_value(decision, &record->costs) != record->value)
+        finding(verify,
+                "record %" PRIu64 ": its value is not the sum of its costs",
+                sequence);
+}
+
+/* A feedback that taught something, against the decision that it is about. */
+static int check_taught(struct verify *verify, uint64_t sequence,
+        const struct feedback_record *record, const struct event_state *state)
+{
+    union any_record decision;
+    struct log_entry entry;
+    int status;
+
+    if (record->effect != EFFECT_LEARN && record->effect != EFFECT_CORRECT)
+        return 0;
+    if (!shown_given(&record->shown) && record->costs.count == 0)
+        return 0;
+    status = log_get(verify->reader.txn, state->decision, &entry, verify->err);
+    if (status == 0)
+        status = record_decode(entry.kind, entry.payload, &verify->arena,
+                &decision, verify->err);
+    if (status == STATUS_NOT_FOUND || status == STATUS_CORRUPT)
+        return 0; /* found elsewhere */
+    if (status != 0 || entry.kind != RECORD_DECISION)
+        return status;
+    if (shown_given(&record->shown))
+        check_subject(verify, sequence, record, &decision.decision);
+    if (record->costs.count > 0)
+        check_costs(verify, sequence, record, &decision.decision);
+    return 0;
+}
+
 static int check_feedback(struct verify *verify, uint64_t sequence,
         const struct feedback_record *record)
 {
-    struct feedback feedback = {record->head.event, record->value, record->id};
+    struct feedback feedback = feedback_of(record);
     struct event_state state;
     int status = state_of(verify, &record->head, &state);
     bool known =
@@ -120,9 +281,11 @@ static int check_feedback(struct verify *verify, uint64_t sequence,
 
     if (status != 0 && status != STATUS_NOT_FOUND)
         return status;
-    if (known)
+    if (known) {
         verify->feedbacks++;
-    else if (may_be_gone(verify, record))
+        return check_taught(verify, sequence, record, &state);
+    }
+    if (may_be_gone(verify, record))
         verify->report->orphans++;
     else
         finding(verify, "record %" PRIu64 ": its event '%s' %s", sequence,
@@ -260,7 +423,8 @@ static int compare_snapshot(struct verify *verify, struct problem *problem,
     if (status != 0)
         return status;
     result->snapshot_sequence = snapshot.sequence;
-    if (snapshot.digest != problem->spec->state_digest)
+    if (snapshot.digest != problem->spec->state_digest ||
+            !problem_state_is_current(snapshot.state))
         return 0;
     status = fold_to(verify, problem, true, snapshot.sequence, &folded);
     if (status != 0)

@@ -1,7 +1,9 @@
 /* Checks a store against itself: does it say what was written, and does
  * everything derived from the log follow from the log?
  *
- * 1. Every record: no gap, its checksum, its message, its distribution.
+ * 1. Every record: no gap, its checksum, its message, its distribution; what
+ *    was chosen could be chosen, and the probabilities of pairs, paths and of
+ *    what was shown follow from what was recorded beside them.
  * 2. The join: every Decision is its event's only one, every Feedback is
  *    marked in its event exactly once, and no event knows of more.
  * 3. The state: the fold of the whole log gives, byte for byte, each problem's

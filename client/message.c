@@ -269,6 +269,72 @@ static bool pack_decides(
     return true;
 }
 
+static bool pack_shown(
+        struct pack *pack, const rue_report *report, Rue__Feedback *feedback)
+{
+    Rue__Shown *shown;
+
+    if (report->position == 0 && !report->has_shown)
+        return report->propensity == 0.0 ||
+                refuse(pack, "propensity: only with shown");
+    if (report->position > 0 && report->has_shown)
+        return refuse(pack, "shown: either position or shown");
+    if (report->position > ACTIONS_MAX ||
+            (report->has_shown && report->shown >= ACTIONS_MAX))
+        return refuse(pack, "shown: there are at most %u actions", ACTIONS_MAX);
+    if (report->propensity != 0.0 &&
+            !(report->has_shown && report->propensity >= PROBABILITY_MIN &&
+                    report->propensity <= 1.0))
+        return refuse(pack, "propensity: %g to 1, and only with shown",
+                PROBABILITY_MIN);
+    shown = arena_alloc(pack->arena, sizeof(*shown));
+    if (shown == NULL)
+        return too_large(pack);
+    rue__shown__init(shown);
+    shown->has_position = report->position > 0;
+    shown->position = report->position;
+    shown->has_place = report->has_shown != 0;
+    shown->place = report->shown;
+    shown->has_propensity = report->propensity > 0.0;
+    shown->propensity = report->propensity;
+    feedback->shown = shown;
+    return true;
+}
+
+static bool pack_costs(
+        struct pack *pack, const rue_report *report, Rue__Feedback *feedback)
+{
+    Rue__Costs *costs;
+
+    if (report->cost_count > ACTIONS_MAX || report->costs == NULL)
+        return refuse(pack, "costs: at most %u", ACTIONS_MAX);
+    if (report->value != 0.0)
+        return refuse(pack, "value: it follows from costs; leave it 0");
+    for (size_t i = 0; i < report->cost_count; i++)
+        if (!check_value(pack, "costs", report->costs[i]))
+            return false;
+    costs = arena_alloc(pack->arena, sizeof(*costs));
+    if (costs == NULL)
+        return too_large(pack);
+    rue__costs__init(costs);
+    costs->n_value = report->cost_count;
+    costs->value = UNCONST(double, report->costs);
+    costs->has_full = report->costs_full != 0;
+    costs->full = report->costs_full != 0;
+    feedback->costs = costs;
+    return true;
+}
+
+static bool pack_outcome(
+        struct pack *pack, const rue_report *report, Rue__Feedback *feedback)
+{
+    if (report->cost_count > 0)
+        return pack_costs(pack, report, feedback);
+    feedback->has_value = true;
+    feedback->value = report->value;
+    return check_value(pack, "value", report->value);
+}
+
 static bool pack_feedbacks(
         struct pack *pack, const rue_request *request, Rue__Request *message)
 {
@@ -282,11 +348,10 @@ static bool pack_feedbacks(
         const rue_report *report = &request->reports[i];
         Rue__Feedback *feedback = &feedbacks[i];
         rue__feedback__init(feedback);
-        feedback->has_value = true;
-        feedback->value = report->value;
         feedback->has_id = true;
         if (!pack_text(pack, "event", report->event, &feedback->event) ||
-                !check_value(pack, "value", report->value) ||
+                !pack_outcome(pack, report, feedback) ||
+                !pack_shown(pack, report, feedback) ||
                 !pack_id(pack, "id", report->id, &feedback->id))
             return false;
         list[i] = feedback;
@@ -422,7 +487,7 @@ static const rue_expert *experts_of(
     return experts;
 }
 
-/* A decision without a ranking of one length is not one of ours. */
+/* A decision whose lists differ in length is not one of ours. */
 static bool answer_of(
         const Rue__Decision *decision, struct arena *arena, rue_answer *answer)
 {
@@ -440,8 +505,14 @@ static bool answer_of(
     answer->expert_count = decision->n_expert;
     answer->experts = experts_of(decision, arena);
     if (decision->n_ranking != decision->n_probability ||
-            decision->n_ranking != decision->n_action)
+            decision->n_ranking != decision->n_action ||
+            decision->n_path != decision->n_edge)
         return false;
+    answer->pair_probability = decision->pair_probability;
+    answer->path_count = decision->n_path;
+    answer->path = decision->path;
+    answer->edges = texts_of(decision->edge, decision->n_edge, arena);
+    answer->path_probability = decision->path_probability;
     answer->count = decision->n_ranking;
     answer->ranking = decision->ranking;
     answer->probability = decision->probability;

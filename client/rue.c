@@ -634,9 +634,16 @@ static rue_status one_receipt(rue_client *client, rue_status status,
 rue_status rue_feedback(rue_client *client, const char *problem,
         const char *event, double value, const char *id, rue_receipt *receipt)
 {
-    rue_report report = {event, value, id};
+    rue_report report = {.event = event, .value = value, .id = id};
+
+    return rue_tell(client, problem, &report, receipt);
+}
+
+rue_status rue_tell(rue_client *client, const char *problem,
+        const rue_report *report, rue_receipt *receipt)
+{
     rue_request request = {
-            .problem = problem, .reports = &report, .report_count = 1};
+            .problem = problem, .reports = report, .report_count = 1};
     rue_reply reply;
     rue_status status = rue_call(client, &request, &reply);
 

@@ -31,6 +31,29 @@
  * with its first answer. A request that timed out may have been recorded all
  * the same; asking again with the same event id tells.
  *
+ * FORMS. What a problem's configuration says its decisions are, shows in what
+ * an answer holds and a report has to say:
+ *
+ *   form     the answer                            the report
+ *   decide   ranking: the chosen action first      value; which action it is
+ *                                                  about, if not the chosen one
+ *   predict  prediction                            value: the label
+ *   duel     ranking: show the first two;          value: 1 the first was
+ *            pair_probability                      better, 0 the second, 0.5
+ *                                                  neither
+ *   path     path, edges, path_probability         costs, edge by edge
+ *
+ * SHOWN ACTIONS. An outcome is of the chosen action unless the report says
+ * otherwise. Where you used the action at another `position` of the ranking,
+ * say so: its probability is exact and everything learns from it. Where you
+ * showed an action on your own account, give its place as `shown`, and if you
+ * drew it, the `propensity` with which you did. Without a propensity only
+ * models of the reward learn from it, and the problem's counter
+ * `propensity_unknown` tells how often. `shown` with the chosen action is the
+ * chosen action. An event has one outcome, of one action: after the first
+ * report, or after the default reward, which is the chosen action's, a report
+ * about another one is INVALID.
+ *
  * PIPELINING. rue_send() queues a request and returns; rue_poll() receives
  * replies and calls you back. rue_call() and the functions named after items
  * do both for one request; requests that are in flight go on meanwhile. */
@@ -68,8 +91,9 @@ const char *rue_status_name(rue_status status);
 
 /* What a decide answers when the service does not in time (status TIMEOUT or
  * AWAY, or the BUSY or STORAGE_FULL that it went on saying; `fallback` is set).
- * Such an answer has no event id: the service may have
- * recorded another action under it, so there is nothing to report. */
+ * Such an answer has no event id: the service may have recorded another action
+ * under it, so there is nothing to report. It is always one action, so clients
+ * of duels and paths have their own. */
 typedef enum rue_fallback {
     RUE_FALLBACK_NONE = 0,
     RUE_FALLBACK_BASELINE = 1, /* the question's baseline, if it has one */
@@ -156,7 +180,7 @@ typedef struct rue_answer {
     rue_status status;
     const char *message; /* why not, "" if OK */
     const char *event; /* id to report under; "" where there is none */
-    size_t count; /* of the ranking; 0 in the predict form */
+    size_t count; /* of the ranking; 0 in the predict and path forms */
     const uint32_t *ranking; /* places, the chosen one first */
     const double *probability; /* in ranking's order */
     const char *const *actions; /* ids, in ranking's order */
@@ -172,12 +196,32 @@ typedef struct rue_answer {
     int fallback; /* not from the service: see rue_fallback */
     size_t expert_count;
     const rue_expert *experts;
+    double pair_probability; /* duel form: of ranking[0] and ranking[1] in this
+                                order; 0 in the others */
+    size_t path_count; /* path form; 0 in the others */
+    const uint32_t *path; /* places in the catalogue, in walking order */
+    const char *const *edges; /* ids, in the same order */
+    double path_probability;
 } rue_answer;
 
+/* What happened. Leave zero what you have nothing to say about. INVALID if both
+ * or neither of value's and costs' forms fit the problem, if `position` or
+ * `shown` is none of the event's actions or another than the first report's,
+ * if a number is outside the declared range. */
 typedef struct rue_report {
     const char *event;
-    double value; /* reward, cost or label */
+    double value; /* reward, cost, label or preference; not with costs */
     const char *id; /* of this feedback; NULL: one is made */
+    uint32_t position; /* in the ranking, 1 is the chosen action; 0: that or
+                          what `shown` says */
+    int has_shown;
+    uint32_t shown; /* place of the action shown on your own account */
+    double propensity; /* with shown: above 0, at most 1; 0: not known */
+    const double *costs; /* [cost_count] path form, instead of value: of the
+                            path's edges, in its order */
+    size_t cost_count;
+    int costs_full; /* of all edges of the catalogue instead, by place; those
+                       of edges you excluded are not used */
 } rue_report;
 
 typedef struct rue_receipt {
@@ -199,6 +243,10 @@ rue_status rue_decide(rue_client *client, const char *problem,
  * its own, also across retries. `receipt` may be NULL. */
 rue_status rue_feedback(rue_client *client, const char *problem,
         const char *event, double value, const char *id, rue_receipt *receipt);
+
+/* The same for a report that says more than a value. */
+rue_status rue_tell(rue_client *client, const char *problem,
+        const rue_report *report, rue_receipt *receipt);
 
 rue_status rue_activate(rue_client *client, const char *problem,
         const char *event, rue_receipt *receipt);

@@ -66,7 +66,7 @@ static void feedback_done(void *self, const rue_reply *reply)
 
 static void send_feedback(struct play *play, struct round *round)
 {
-    rue_report report = {round->event, round->outcome, NULL};
+    rue_report report = {.event = round->event, .value = round->outcome};
     rue_request request = {.problem = play->settings->problem,
             .reports = &report,
             .report_count = 1};

@@ -87,7 +87,7 @@ static Rue__Subject *subject_to_message(
     if (message == NULL)
         return NULL;
     rue__subject__init(message);
-    message->index = subject->index;
+    message->place = subject->place;
     message->has_position = subject->position > 0;
     message->position = subject->position;
     message->has_propensity = subject->propensity > 0.0;
@@ -101,13 +101,13 @@ static int subject_from_message(const Rue__Subject *message,
     memset(subject, 0, sizeof(*subject));
     if (message == NULL)
         return 0;
-    if (message->index >= ACTIONS_MAX ||
+    if (message->place >= ACTIONS_MAX ||
             (message->has_position &&
                     (message->position < 1 || message->position > ACTIONS_MAX)))
         return corrupt(err, kind, "subject is out of range");
     if (message->has_propensity && !is_probability(message->propensity))
         return corrupt(err, kind, "propensity is out of range");
-    *subject = (struct subject){true, message->index,
+    *subject = (struct subject){true, message->place,
             message->has_position ? message->position : 0,
             message->has_propensity ? message->propensity : 0.0};
     return 0;

@@ -31,7 +31,7 @@ struct record {
 /* What an outcome that teaches is about. */
 struct subject {
     bool given; /* otherwise the chosen action, with its own probability */
-    uint32_t index; /* into eligible */
+    uint32_t place; /* one of eligible */
     uint32_t position; /* of the ranking, where that was shown; else 0 */
     double propensity; /* 0 = unknown */
 };

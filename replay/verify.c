@@ -212,7 +212,7 @@ static void check_subject(struct verify *verify, uint64_t sequence,
                       &subject, verify->err);
 
     if (status != 0 || !record->subject.given ||
-            subject.index != record->subject.index ||
+            subject.place != record->subject.place ||
             subject.position != record->subject.position ||
             !(fabs(subject.propensity - record->subject.propensity) <=
                     PROBABILITY_TOLERANCE))

@@ -20,26 +20,35 @@ static int subject_of_position(const struct decision_record *decision,
         return err_set(err, STATUS_BUSY, "the request is too large");
     pmf_position(decision->probability, count, position, order, at);
     pmf_rank(decision->probability, count, decision->chosen, order);
-    subject->index = order[position - 1];
+    subject->place = decision->eligible[order[position - 1]];
     subject->position = position;
-    subject->propensity = at[subject->index];
+    subject->propensity = at[order[position - 1]];
     arena_release(arena, mark);
     return 0;
+}
+
+/* decision->count if it is not eligible. */
+static uint32_t index_of_place(
+        const struct decision_record *decision, uint32_t place)
+{
+    uint32_t index = 0;
+
+    while (index < decision->count && decision->eligible[index] != place)
+        index++;
+    return index;
 }
 
 static int subject_of_place(const struct decision_record *decision,
         const struct shown *shown, struct subject *subject, struct err *err)
 {
-    uint32_t index = 0;
+    uint32_t index = index_of_place(decision, shown->place);
 
-    while (index < decision->count && decision->eligible[index] != shown->place)
-        index++;
     if (index == decision->count)
         return err_set(err, STATUS_INVALID,
                 "shown.place: %u is none of the %u actions that could be "
                 "chosen",
                 shown->place, decision->count);
-    subject->index = index;
+    subject->place = shown->place;
     subject->propensity = shown->propensity;
     if (shown->propensity == 0.0 && index == decision->chosen)
         subject->propensity = decision->probability[index];
@@ -62,7 +71,8 @@ int outcome_subject(const struct decision_record *decision,
 uint32_t outcome_index(
         const struct decision_record *decision, const struct subject *subject)
 {
-    return subject->given ? subject->index : decision->chosen;
+    return subject->given ? index_of_place(decision, subject->place)
+                          : decision->chosen;
 }
 
 double outcome_propensity(

@@ -16,8 +16,9 @@ int outcome_subject(const struct decision_record *decision,
         const struct shown *shown, struct arena *arena, struct subject *subject,
         struct err *err) MUST_USE;
 
-/* Index into the eligible actions, and probability (0 = unknown), of a subject
- * or, where none is given, of the chosen action. */
+/* Index into the eligible actions (their count if it is none of them), and
+ * probability (0 = unknown), of a subject or, where none is given, of the
+ * chosen action. */
 uint32_t outcome_index(
         const struct decision_record *decision, const struct subject *subject);
 double outcome_propensity(

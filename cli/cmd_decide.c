@@ -16,7 +16,8 @@ static const char help[] =
         "                  [--experts] [--connect ENDPOINT] [--timeout MS]\n"
         "                  [--json]\n"
         "\n"
-        "Asks a running service for one decision (or prediction).\n"
+        "Asks a running service for one decision: an action, two to show, a\n"
+        "path or a prediction, as the problem is configured.\n"
         "\n"
         "  --context X,Y,...   dense columns of the context\n"
         "  --actions A,B,...   ids of the actions; without it the catalogue\n"
@@ -32,8 +33,9 @@ static const char help[] =
         "  --timeout MS        default 2000\n"
         "  --json              one JSON object\n"
         "\n"
-        "Example:\n"
-        "  rue decide demo --context 0.3,0.7\n";
+        "Examples:\n"
+        "  rue decide demo --context 0.3,0.7\n"
+        "  rue decide commute --exclude 4     a path without the edge 4\n";
 
 #define NUMBERS_MAX 65536u
 
@@ -154,21 +156,54 @@ static bool take_named(struct decide_command *command, char *text)
 
 /* ---- printing ---- */
 
+/* The word before an action of the ranking: a duel shows two. */
+static const char *word_of(const rue_answer *answer, size_t i)
+{
+    if (answer->pair_probability > 0.0)
+        return i < 2 ? "show" : "    ";
+    return i == 0 ? "take" : "    ";
+}
+
+static void print_path(const rue_answer *answer)
+{
+    if (answer->path_count == 0)
+        return;
+    for (size_t i = 0; i < answer->path_count; i++)
+        printf("walk %-4u %s\n", answer->path[i], answer->edges[i]);
+    printf("path of probability %.6f\n", answer->path_probability);
+}
+
 static void print_text(const rue_answer *answer)
 {
     printf("event %s%s\n", answer->event,
             answer->repeated ? " (decided before)" : "");
+    print_path(answer);
     if (answer->has_prediction)
         printf("prediction %.10g\n", answer->prediction);
     for (size_t i = 0; i < answer->count; i++)
-        printf("%s %-4u %-24s %.6f\n", i == 0 ? "take" : "    ",
-                answer->ranking[i], answer->actions[i], answer->probability[i]);
+        printf("%s %-4u %-24s %.6f\n", word_of(answer, i), answer->ranking[i],
+                answer->actions[i], answer->probability[i]);
+    if (answer->pair_probability > 0.0)
+        printf("pair of probability %.6f\n", answer->pair_probability);
     for (size_t i = 0; i < answer->expert_count; i++)
         printf("expert %-24s weight %.6f  predicts %.6g\n",
                 answer->experts[i].group, answer->experts[i].weight,
                 answer->experts[i].prediction);
     printf("by %s, generation %" PRIu64 ", version %" PRIu64 "\n",
             answer->policy, answer->generation, answer->policy_version);
+}
+
+static void json_add_path(json_t *all, const rue_answer *answer)
+{
+    json_t *path = json_array();
+
+    for (size_t i = 0; i < answer->path_count; i++)
+        (void)json_array_append_new(path,
+                json_pack("{s:i, s:s}", "place", (int)answer->path[i], "edge",
+                        answer->edges[i]));
+    (void)json_object_set_new(all, "path", path);
+    (void)json_object_set_new(
+            all, "path_probability", json_real(answer->path_probability));
 }
 
 static void print_json(const rue_answer *answer)
@@ -194,6 +229,11 @@ static void print_json(const rue_answer *answer)
     if (answer->has_prediction)
         (void)json_object_set_new(
                 all, "prediction", json_real(answer->prediction));
+    if (answer->pair_probability > 0.0)
+        (void)json_object_set_new(
+                all, "pair_probability", json_real(answer->pair_probability));
+    if (answer->path_count > 0)
+        json_add_path(all, answer);
     cli_print_json(all);
 }
 

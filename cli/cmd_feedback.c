@@ -1,30 +1,49 @@
 #include "cli/connect.h"
 
+#include "base/limits.h"
+
 #include <getopt.h>
 #include <stdio.h>
+#include <string.h>
 
 static const char help[] =
         "usage: rue feedback PROBLEM EVENT VALUE [--id ID] [--activate]\n"
+        "                    [--position K | --shown PLACE [--propensity P]]\n"
         "                    [--connect ENDPOINT] [--timeout MS] [--json]\n"
+        "       rue feedback PROBLEM EVENT --costs C,C,... [--full] ...\n"
         "\n"
-        "Reports what happened to an event: its reward, cost or label. With\n"
-        "--activate the event is activated first (a deferred decision).\n"
+        "Reports what happened to an event: its reward, cost or label; of a\n"
+        "duel 1 if the first action was better, 0 if the second, 0.5 if\n"
+        "neither. With --activate the event is activated first (a deferred\n"
+        "decision).\n"
         "\n"
         "  --id ID             idempotency key of this feedback; without one,\n"
         "                      every call counts\n"
         "  --activate          VALUE may then be left out\n"
+        "  --position K        it is about the action at position K of the\n"
+        "                      ranking; 1 is the chosen one\n"
+        "  --shown PLACE       it is about this action, shown on your own\n"
+        "                      account; its place in the list\n"
+        "  --propensity P      how likely you were to show it; without it\n"
+        "                      only models of the reward learn from it\n"
+        "  --costs C,C,...     of a path: what each of its edges cost\n"
+        "  --full              the costs are of all edges of the catalogue\n"
         "  --connect ENDPOINT  default " CONNECT_ENDPOINT "\n"
         "  --timeout MS        default 2000\n"
         "  --json              one JSON object\n"
         "\n"
-        "Example:\n"
-        "  rue feedback checkout 01JDF8M1X7Q9Z2 1 --id payment-4711\n";
+        "Examples:\n"
+        "  rue feedback checkout 01JDF8M1X7Q9Z2 1 --id payment-4711\n"
+        "  rue feedback results 01JDF8M1X7Q9Z2 1 --position 3\n"
+        "  rue feedback results 01JDF8M1X7Q9Z2 0 --shown 5 --propensity 0.1\n"
+        "  rue feedback commute 01JDF8M1X7Q9Z2 --costs 0.1,0.2,0.4\n";
 
 struct feedback_command {
-    const char *problem, *event, *value_text, *id, *endpoint;
+    const char *problem, *event, *endpoint;
     uint64_t timeout_ms;
-    double value;
-    bool activate, json;
+    rue_report report;
+    double costs[ACTIONS_MAX];
+    bool has_value, activate, json;
 };
 
 static void print_receipt(const char *what, const rue_receipt *receipt,
@@ -55,9 +74,9 @@ static int run(const struct feedback_command *command)
         if (status == RUE_OK)
             print_receipt("activate", &receipt, command);
     }
-    if (status == RUE_OK && command->value_text != NULL) {
-        status = rue_feedback(client, command->problem, command->event,
-                command->value, command->id, &receipt);
+    if (status == RUE_OK &&
+            (command->has_value || command->report.cost_count > 0)) {
+        status = rue_tell(client, command->problem, &command->report, &receipt);
         if (status == RUE_OK)
             print_receipt("feedback", &receipt, command);
     }
@@ -67,55 +86,129 @@ static int run(const struct feedback_command *command)
     return 0;
 }
 
+/* A number of an option that is counted from `least`. */
+static bool take_count(const char *option, uint64_t least, uint32_t *out)
+{
+    uint64_t count;
+
+    if (!cli_count("feedback", option, optarg, &count))
+        return false;
+    if (count < least || count > ACTIONS_MAX) {
+        (void)cli_usage("feedback", "%s: %u to %u", option, (unsigned)least,
+                ACTIONS_MAX);
+        return false;
+    }
+    *out = (uint32_t)count;
+    return true;
+}
+
+static bool take_costs(struct feedback_command *command, char *text)
+{
+    rue_report *report = &command->report;
+    char *rest = text, *word;
+
+    report->costs = command->costs;
+    report->cost_count = 0;
+    while ((word = strsep(&rest, ",")) != NULL) {
+        if (report->cost_count == ACTIONS_MAX) {
+            (void)cli_usage("feedback", "--costs: at most %u", ACTIONS_MAX);
+            return false;
+        }
+        if (!cli_number("feedback", "--costs", word,
+                    &command->costs[report->cost_count]))
+            return false;
+        report->cost_count++;
+    }
+    return true;
+}
+
+static bool take_option(struct feedback_command *command, int letter)
+{
+    rue_report *report = &command->report;
+
+    switch (letter) {
+    case 'i':
+        report->id = optarg;
+        return true;
+    case 'a':
+        command->activate = true;
+        return true;
+    case 'k':
+        return take_count("--position", 1, &report->position);
+    case 's':
+        report->has_shown = 1;
+        return take_count("--shown", 0, &report->shown);
+    case 'p':
+        return cli_number(
+                "feedback", "--propensity", optarg, &report->propensity);
+    case 'C':
+        return take_costs(command, optarg);
+    case 'f':
+        report->costs_full = 1;
+        return true;
+    case 'c':
+        command->endpoint = optarg;
+        return true;
+    case 't':
+        return cli_timeout("feedback", optarg, &command->timeout_ms);
+    case 'j':
+        command->json = true;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static int take_words(struct feedback_command *command, char **words, int count)
+{
+    bool costs = command->report.cost_count > 0;
+
+    if (count == 3 && costs)
+        return cli_usage("feedback", "either VALUE or --costs");
+    if (command->report.costs_full && !costs)
+        return cli_usage("feedback", "--full: only with --costs");
+    if (count != 3 && !(count == 2 && (command->activate || costs)))
+        return cli_usage("feedback", "give PROBLEM EVENT VALUE");
+    command->problem = words[0];
+    command->event = words[1];
+    command->report.event = words[1];
+    command->has_value = count == 3;
+    if (count == 3 &&
+            !cli_number("feedback", "VALUE", words[2], &command->report.value))
+        return EXIT_USAGE;
+    return 0;
+}
+
 int cmd_feedback(int argc, char **argv)
 {
     static const struct option options[] = {
             {"id", required_argument, NULL, 'i'},
             {"activate", no_argument, NULL, 'a'},
+            {"position", required_argument, NULL, 'k'},
+            {"shown", required_argument, NULL, 's'},
+            {"propensity", required_argument, NULL, 'p'},
+            {"costs", required_argument, NULL, 'C'},
+            {"full", no_argument, NULL, 'f'},
             {"connect", required_argument, NULL, 'c'},
             {"timeout", required_argument, NULL, 't'},
             {"json", no_argument, NULL, 'j'},
             {"help", no_argument, NULL, 'h'},
             {NULL, 0, NULL, 0},
     };
-    struct feedback_command command = {
-            .endpoint = CONNECT_ENDPOINT, .timeout_ms = 2000};
-    int letter, words;
+    static struct feedback_command command;
+    int letter, status;
 
-    while ((letter = getopt_long(argc, argv, "h", options, NULL)) != -1)
-        switch (letter) {
-        case 'i':
-            command.id = optarg;
-            break;
-        case 'a':
-            command.activate = true;
-            break;
-        case 'c':
-            command.endpoint = optarg;
-            break;
-        case 't':
-            if (!cli_timeout("feedback", optarg, &command.timeout_ms))
-                return EXIT_USAGE;
-            break;
-        case 'j':
-            command.json = true;
-            break;
-        case 'h':
+    memset(&command, 0, sizeof(command));
+    command.endpoint = CONNECT_ENDPOINT;
+    command.timeout_ms = 2000;
+    while ((letter = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+        if (letter == 'h') {
             fputs(help, stdout);
             return 0;
-        default:
-            return EXIT_USAGE;
         }
-    words = argc - optind;
-    if (words != 3 && !(words == 2 && command.activate))
-        return cli_usage("feedback", "give PROBLEM EVENT VALUE");
-    command.problem = argv[optind];
-    command.event = argv[optind + 1];
-    if (words == 3) {
-        command.value_text = argv[optind + 2];
-        if (!cli_number(
-                    "feedback", "VALUE", command.value_text, &command.value))
+        if (!take_option(&command, letter))
             return EXIT_USAGE;
     }
-    return run(&command);
+    status = take_words(&command, argv + optind, argc - optind);
+    return status != 0 ? status : run(&command);
 }

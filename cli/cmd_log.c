@@ -47,26 +47,77 @@ static void print_time(nanos time)
     printf("%s.%06" PRId64 "Z", text, time % NANOS_PER_SECOND / 1000);
 }
 
-static void print_decision(const struct decision_record *record)
+/* The costs of a path: name=0.1,0.2 */
+static void print_costs(const char *name, const struct costs *costs)
 {
+    for (uint32_t i = 0; i < costs->count; i++)
+        printf("%s%s%s%.10g", i == 0 ? " " : ",", i == 0 ? name : "",
+                i == 0 ? "=" : "", costs->values[i]);
+    if (costs->full)
+        printf(" full");
+}
+
+static void print_subject(const struct subject *subject)
+{
+    if (!subject->given)
+        return;
+    printf(" about=%u", subject->place);
+    if (subject->propensity > 0.0)
+        printf(" p=%.6g", subject->propensity);
+    else
+        printf(" p=unknown");
+}
+
+static void print_path(const struct decision_record *record)
+{
+    printf(" path=");
+    for (uint32_t i = 0; i < record->path_count; i++)
+        printf("%s%u", i > 0 ? "," : "", record->eligible[record->path[i]]);
+    printf(" p=%.6g of=%u", record->path_probability, record->count);
+}
+
+static void print_action(const struct decision_record *record)
+{
+    uint32_t place = record->eligible[record->chosen];
     char id[ID_BYTES_MAX + 1];
 
-    if (record->has_prediction) {
+    printf(" place=%u", place);
+    if (place < record->question.action_count)
+        printf(" action=%s",
+                bytes_text(record->question.action[place], id, sizeof(id)));
+    printf(" p=%.6g of=%u", record->probability[record->chosen], record->count);
+    if (record->has_second)
+        printf(" second=%u pair=%.6g", record->eligible[record->second],
+                record->pair_probability);
+}
+
+static void print_decision(const struct decision_record *record)
+{
+    if (record->has_prediction)
         printf(" prediction=%.10g", record->prediction);
-    } else {
-        uint32_t place = record->eligible[record->chosen];
-        printf(" place=%u", place);
-        if (place < record->question.action_count)
-            printf(" action=%s",
-                    bytes_text(record->question.action[place], id, sizeof(id)));
-        printf(" p=%.6g of=%u", record->probability[record->chosen],
-                record->count);
-    }
+    else if (record->path_count > 0)
+        print_path(record);
+    else
+        print_action(record);
     printf(" version=%" PRIu64, record->policy_version);
     if (record->question.deferred)
         printf(" deferred");
     if (record->has_held)
         printf(" held=%.10g", record->held);
+    print_subject(&record->held_subject);
+    print_costs("held_costs", &record->held_costs);
+    if (record->held_misfit)
+        printf(" held_misfit");
+}
+
+static void print_shown(const struct shown *shown)
+{
+    if (shown->position > 0)
+        printf(" position=%u", shown->position);
+    if (shown->has_place)
+        printf(" shown=%u", shown->place);
+    if (shown->propensity > 0.0)
+        printf(" propensity=%.6g", shown->propensity);
 }
 
 static void print_feedback(const struct feedback_record *record)
@@ -81,6 +132,9 @@ static void print_feedback(const struct feedback_record *record)
         printf(" after=%.10g", record->after);
     if (record->id.size > 0)
         printf(" id=%s", bytes_text(record->id, id, sizeof(id)));
+    print_shown(&record->shown);
+    print_subject(&record->subject);
+    print_costs("costs", &record->costs);
 }
 
 static void print_text(
@@ -106,10 +160,13 @@ static void print_text(
                 record->expiry.orphan ? " orphan" : "");
         if (record->expiry.effect == EFFECT_LEARN)
             printf(" after=%.10g", record->expiry.after);
+        print_costs("costs", &record->expiry.costs);
         break;
     case RECORD_ACTIVATION:
         if (record->activation.has_held)
             printf(" held=%.10g", record->activation.held);
+        print_subject(&record->activation.held_subject);
+        print_costs("held_costs", &record->activation.held_costs);
         break;
     case RECORD_PROMOTION:
         printf(" generation=%" PRIu64, record->promotion.generation);
@@ -192,18 +249,116 @@ static json_t *json_question(const struct question *question)
     return value;
 }
 
+static void json_add_costs(
+        json_t *line, const char *name, const struct costs *costs)
+{
+    json_t *values = json_array();
+
+    for (uint32_t i = 0; i < costs->count; i++)
+        (void)json_array_append_new(values, json_real(costs->values[i]));
+    if (costs->count > 0)
+        (void)json_object_set_new(line, name,
+                json_pack("{s:o, s:b}", "value", values, "full", costs->full));
+    else
+        json_decref(values);
+}
+
+static void json_add_subject(
+        json_t *line, const char *name, const struct subject *subject)
+{
+    json_t *value;
+
+    if (!subject->given)
+        return;
+    value = json_pack("{s:i}", "place", (int)subject->place);
+    if (subject->position > 0)
+        (void)json_object_set_new(
+                value, "position", json_integer(subject->position));
+    (void)json_object_set_new(value, "propensity",
+            subject->propensity > 0.0 ? json_real(subject->propensity)
+                                      : json_null());
+    (void)json_object_set_new(line, name, value);
+}
+
+static void json_add_shown(json_t *line, const struct shown *shown)
+{
+    json_t *value;
+
+    if (!shown_given(shown))
+        return;
+    value = json_object();
+    if (shown->position > 0)
+        (void)json_object_set_new(
+                value, "position", json_integer(shown->position));
+    if (shown->has_place)
+        (void)json_object_set_new(value, "place", json_integer(shown->place));
+    if (shown->propensity > 0.0)
+        (void)json_object_set_new(
+                value, "propensity", json_real(shown->propensity));
+    (void)json_object_set_new(line, "shown", value);
+}
+
+static void json_add_prediction(
+        json_t *line, const struct decision_record *record)
+{
+    (void)json_object_set_new(
+            line, "prediction", json_real(record->prediction));
+    (void)json_object_set_new(line, "probability", json_array());
+}
+
+static void json_add_path(json_t *line, const struct decision_record *record)
+{
+    json_t *path = json_array(), *marginal = json_array();
+
+    for (uint32_t i = 0; i < record->path_count; i++)
+        (void)json_array_append_new(
+                path, json_integer(record->eligible[record->path[i]]));
+    for (uint32_t i = 0; i < record->count; i++)
+        (void)json_array_append_new(marginal, json_real(record->marginal[i]));
+    (void)json_object_set_new(line, "path", path);
+    (void)json_object_set_new(line, "marginal", marginal);
+    (void)json_object_set_new(
+            line, "propensity", json_real(record->path_probability));
+}
+
+static void json_add_action(json_t *line, const struct decision_record *record)
+{
+    json_t *probability = json_array();
+
+    for (uint32_t i = 0; i < record->count; i++)
+        (void)json_array_append_new(
+                probability, json_real(record->probability[i]));
+    (void)json_object_set_new(
+            line, "chosen", json_integer(record->eligible[record->chosen]));
+    (void)json_object_set_new(
+            line, "propensity", json_real(record->probability[record->chosen]));
+    (void)json_object_set_new(line, "probability", probability);
+    if (!record->has_second)
+        return;
+    (void)json_object_set_new(
+            line, "second", json_integer(record->eligible[record->second]));
+    (void)json_object_set_new(
+            line, "pair_probability", json_real(record->pair_probability));
+}
+
+/* Feedback that came before, and what it meant. */
+static void json_add_held(json_t *line, double held,
+        const struct subject *subject, const struct costs *costs)
+{
+    (void)json_object_set_new(line, "held", json_real(held));
+    json_add_subject(line, "held_subject", subject);
+    json_add_costs(line, "held_costs", costs);
+}
+
 static void json_add_decision(
         json_t *line, const struct decision_record *record)
 {
-    json_t *eligible = json_array(), *probability = json_array();
+    json_t *eligible = json_array();
     json_t *groups = json_array(), *experts = json_array();
 
-    for (uint32_t i = 0; i < record->count; i++) {
+    for (uint32_t i = 0; i < record->count; i++)
         (void)json_array_append_new(
                 eligible, json_integer(record->eligible[i]));
-        (void)json_array_append_new(
-                probability, json_real(record->probability[i]));
-    }
     for (uint32_t i = 0; i < record->group_count; i++)
         (void)json_array_append_new(groups, json_integer(record->groups[i]));
     for (uint32_t i = 0; i < record->expert_count; i++)
@@ -214,17 +369,13 @@ static void json_add_decision(
                         record->expert[i].prediction));
     (void)json_object_set_new(
             line, "question", json_question(&record->question));
-    if (record->has_prediction) {
-        (void)json_object_set_new(
-                line, "prediction", json_real(record->prediction));
-    } else {
-        (void)json_object_set_new(
-                line, "chosen", json_integer(record->eligible[record->chosen]));
-        (void)json_object_set_new(line, "propensity",
-                json_real(record->probability[record->chosen]));
-    }
+    if (record->has_prediction)
+        json_add_prediction(line, record);
+    else if (record->path_count > 0)
+        json_add_path(line, record);
+    else
+        json_add_action(line, record);
     (void)json_object_set_new(line, "eligible", eligible);
-    (void)json_object_set_new(line, "probability", probability);
     (void)json_object_set_new(line, "groups", groups);
     (void)json_object_set_new(line, "experts", experts);
     (void)json_object_set_new(line, "policy_version",
@@ -232,7 +383,10 @@ static void json_add_decision(
     (void)json_object_set_new(
             line, "generation", json_integer((json_int_t)record->generation));
     if (record->has_held)
-        (void)json_object_set_new(line, "held", json_real(record->held));
+        json_add_held(
+                line, record->held, &record->held_subject, &record->held_costs);
+    if (record->held_misfit)
+        (void)json_object_set_new(line, "held_misfit", json_true());
 }
 
 static void json_add_feedback(
@@ -247,6 +401,9 @@ static void json_add_feedback(
         (void)json_object_set_new(line, "before", json_real(record->before));
     if (record->effect != EFFECT_NONE)
         (void)json_object_set_new(line, "after", json_real(record->after));
+    json_add_shown(line, &record->shown);
+    json_add_subject(line, "subject", &record->subject);
+    json_add_costs(line, "costs", &record->costs);
 }
 
 static void json_add_expiry(json_t *line, const struct expiry_record *record)
@@ -256,6 +413,7 @@ static void json_add_expiry(json_t *line, const struct expiry_record *record)
     if (record->effect == EFFECT_LEARN)
         (void)json_object_set_new(line, "after", json_real(record->after));
     (void)json_object_set_new(line, "orphan", json_boolean(record->orphan));
+    json_add_costs(line, "costs", &record->costs);
 }
 
 static void print_json(
@@ -281,8 +439,9 @@ static void print_json(
         break;
     case RECORD_ACTIVATION:
         if (record->activation.has_held)
-            (void)json_object_set_new(
-                    line, "held", json_real(record->activation.held));
+            json_add_held(line, record->activation.held,
+                    &record->activation.held_subject,
+                    &record->activation.held_costs);
         break;
     case RECORD_PROMOTION:
         (void)json_object_set_new(line, "generation",

@@ -104,6 +104,22 @@ static void check_question(const rue_question *question)
     check_named(question);
 }
 
+static void check_feedback(
+        const struct feedback *feedback, const rue_report *report)
+{
+    const struct shown *shown = &feedback->shown;
+
+    CHECK(feedback->value == report->value);
+    CHECK(shown->position == report->position);
+    CHECK(shown->has_place == (report->has_shown != 0));
+    CHECK(shown->place == report->shown);
+    CHECK(shown->propensity == report->propensity);
+    CHECK(feedback->costs.count == report->cost_count);
+    for (uint32_t i = 0; i < feedback->costs.count; i++)
+        CHECK(feedback->costs.values[i] == report->costs[i]);
+    CHECK(feedback->costs.full == (report->costs_full != 0));
+}
+
 /* What the client packs the service reads; it may find that a word is not
  * UTF-8, which clients leave to it. */
 static void check_packed(const rue_request *request)
@@ -128,7 +144,7 @@ static void check_packed(const rue_request *request)
     CHECK(read.feedback_count == request->report_count);
     CHECK(read.activate_count == request->activate_count);
     for (uint32_t i = 0; i < read.feedback_count; i++)
-        CHECK(read.feedback[i].value == request->reports[i].value);
+        check_feedback(&read.feedback[i], &request->reports[i]);
 }
 
 /* ---- the client ---- */
@@ -186,14 +202,23 @@ rue_status rue_decide(rue_client *client, const char *problem,
     return RUE_AWAY;
 }
 
-rue_status rue_feedback(rue_client *client, const char *problem,
-        const char *event, double value, const char *id, rue_receipt *receipt)
+/* The costs of the last --costs, and no others. */
+static void check_report(const rue_report *report)
 {
-    rue_report report = {event, value, id};
+    const char *costs = last_value("--costs");
+
+    if (word_count == 5 && costs != NULL && strcmp(kept[3], "--costs") == 0)
+        CHECK(report->cost_count == count_of(costs, ','));
+}
+
+rue_status rue_tell(rue_client *client, const char *problem,
+        const rue_report *report, rue_receipt *receipt)
+{
     rue_request request = {
-            .problem = problem, .reports = &report, .report_count = 1};
+            .problem = problem, .reports = report, .report_count = 1};
 
     (void)client;
+    check_report(report);
     check_call(&request);
     *receipt = (rue_receipt){.status = RUE_OK, .message = ""};
     return RUE_OK;

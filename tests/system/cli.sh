@@ -78,7 +78,7 @@ for command in decide feedback status sim log verify config; do
     call 0 "$command" --help
     silent err
     said out "usage: rue $command"
-    said out "Example:"
+    said out "Example"
     grep -q '^[A-Z].*[a-z]' "$dir/out" || broken "$command --help: no sentence"
     usage "$command" --bogus
     said err "rue $command: "

@@ -236,10 +236,17 @@ UNIT_TESTS := $(patsubst tests/unit/%.c,$(B)/tests/unit/%, \
 	$(wildcard tests/unit/*/test_*.c))
 unit_folder = $(subst -,/,$(word 3,$(subst /, ,$(patsubst $(B)/%,%,$(1)))))
 
+# Tests of duels and paths have parts of their own in the registry's stead.
+PARTS := $(B)/tests/parts/parts.o
+WITH_PARTS := $(B)/tests/unit/service-engine/test_duels \
+	$(B)/tests/unit/service-engine/test_paths $(B)/tests/system/test_forms
+$(WITH_PARTS): INSTEAD := $(PARTS)
+$(WITH_PARTS): $(PARTS)
+
 .SECONDEXPANSION:
 $(UNIT_TESTS): $(B)/%: $(B)/%.o $$(link_$$(call unit_folder,$$@))
 	@echo "  LINK  $@"
-	$(Q)$(CC) -pthread $(LINK) $< -Wl,--start-group \
+	$(Q)$(CC) -pthread $(LINK) $< $(INSTEAD) -Wl,--start-group \
 		$(link_$(call unit_folder,$@)) -Wl,--end-group \
 		$(libs_$(call unit_folder,$@)) -lcheck -lsubunit -lrt -lm -o $@
 
@@ -252,8 +259,15 @@ SYSTEM_TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/system/test_*.c))
 SYSTEM_LIBS  := $(patsubst %.c,$(B)/%.o,$(wildcard tests/lib/*.c))
 $(SYSTEM_TESTS): $(B)/%: $(B)/%.o $(SYSTEM_LIBS) $(link_cli)
 	@echo "  LINK  $@"
-	$(Q)$(CC) -pthread $(LINK) $< $(SYSTEM_LIBS) -Wl,--start-group \
-		$(link_cli) -Wl,--end-group $(libs_cli) -lcheck -lsubunit -lrt -lm -o $@
+	$(Q)$(CC) -pthread $(LINK) $< $(INSTEAD) $(SYSTEM_LIBS) \
+		-Wl,--start-group $(link_cli) -Wl,--end-group $(libs_cli) \
+		-lcheck -lsubunit -lrt -lm -o $@
+
+# The service with those parts, for tests/system/test_forms.
+$(B)/tests/rued: $(B)/service/main.o $(PARTS) $(link_service)
+	@echo "  LINK  $@"
+	$(Q)$(CC) -pthread $(LINK) $< $(PARTS) -Wl,--start-group \
+		$(link_service) -Wl,--end-group $(libs_service) -o $@
 
 # tests/fuzz/fuzz_x.c: a target for each parser of what comes from outside. As
 # a test it runs over its corpus; `make fuzz` links libFuzzer in its place.
@@ -273,7 +287,7 @@ TEST_PROGRAMS = $(UNIT_TESTS) $(FUZZERS) $(SYSTEM_TESTS) \
 .PHONY: test check-all
 test: deps-test
 	@$(MAKE) --no-print-directory check-all
-check-all: all $(UNIT_TESTS) $(FUZZERS) $(SYSTEM_TESTS)
+check-all: all $(UNIT_TESTS) $(FUZZERS) $(SYSTEM_TESTS) $(B)/tests/rued
 	@B=$(B) CC=$(CC) sh tests/run.sh $(LINTS) $(TEST_PROGRAMS)
 
 ## demo     the service on a new store, three worlds, and a crash in the middle

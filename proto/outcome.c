@@ -19,7 +19,7 @@ int shown_from_message(
     if (message->has_position &&
             (message->position < 1 || message->position > ACTIONS_MAX))
         return err_set(err, STATUS_INVALID,
-                "shown.position: %u, it is 1 to at most %u", message->position,
+                "shown.position: %u, from 1 to at most %u", message->position,
                 ACTIONS_MAX);
     if (message->has_place && message->place >= ACTIONS_MAX)
         return err_set(err, STATUS_INVALID, "shown.place: %u, it is below %u",
@@ -32,8 +32,8 @@ int shown_from_message(
             !(message->propensity >= PROBABILITY_MIN &&
                     message->propensity <= 1.0))
         return err_set(err, STATUS_INVALID,
-                "shown.propensity: %g, it is from %g to 1", message->propensity,
-                PROBABILITY_MIN);
+                "shown.propensity: %g, it is at least %g and at most 1",
+                message->propensity, PROBABILITY_MIN);
     shown->position = message->has_position ? message->position : 0;
     shown->has_place = message->has_place;
     shown->place = message->has_place ? message->place : 0;
@@ -70,8 +70,8 @@ int costs_from_message(
         return STATUS_INVALID;
     if (message->n_value < 1 || message->n_value > ACTIONS_MAX)
         return err_set(err, STATUS_INVALID,
-                "costs: %zu values, it is 1 to at most %u", message->n_value,
-                ACTIONS_MAX);
+                "costs: %zu values, at least 1 and at most %u",
+                message->n_value, ACTIONS_MAX);
     for (size_t i = 0; i < message->n_value; i++)
         if (!isfinite(message->value[i]) || fabs(message->value[i]) > VALUE_MAX)
             return err_set(err, STATUS_INVALID,

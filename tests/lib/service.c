@@ -88,6 +88,7 @@ void service_make(struct service *service, const char *text)
 
 static pid_t spawn(const struct service *service)
 {
+    const char *program = service->program != NULL ? service->program : "rued";
     pid_t pid = fork();
     int fd;
 
@@ -98,7 +99,7 @@ static pid_t spawn(const struct service *service)
     fd = open(service->diag, O_WRONLY | O_CREAT | O_APPEND, 0600);
     if (fd < 0 || dup2(fd, STDERR_FILENO) < 0)
         _exit(127);
-    (void)execl(service_program("rued"), "rued", "--config", service->config,
+    (void)execl(service_program(program), "rued", "--config", service->config,
             (char *)NULL);
     _exit(127);
 }

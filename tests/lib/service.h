@@ -18,6 +18,7 @@ struct service {
     char data[300];
     char diag[300]; /* its diagnostic lines, of all starts */
     pid_t pid; /* 0 = not running */
+    const char *program; /* NULL: rued */
 };
 
 /* A directory with the configuration: `text` is what follows `listen` and

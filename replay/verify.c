@@ -1,13 +1,11 @@
 #include "replay/verify.h"
 
 #include "base/hash.h"
-#include "policies/pmf.h"
 #include "replay/rebuild.h"
+#include "replay/sound.h"
 #include "service/engine/engine.h"
-#include "service/engine/outcome.h"
 
 #include <inttypes.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,12 +13,6 @@
 #define RECORD_ARENA_BYTES ((size_t)16 << 20)
 #define SPEC_ARENA_BYTES   ((size_t)64 << 20)
 #define PROGRESS_EVERY     UINT64_C(65536)
-
-/* Probabilities are computed again by the same sums in the same order; the rest
- * is for another compiler's idea of them. */
-#define PROBABILITY_TOLERANCE 1e-12
-/* Of sums over routes against each other. */
-#define SUM_TOLERANCE 1e-9
 
 struct verify {
     struct ledger *ledger;
@@ -77,81 +69,58 @@ static int state_of(struct verify *verify, const struct record *head,
             verify->reader.txn, head->problem, head->event, state, verify->err);
 }
 
-/* ---- what a decision chose ---- */
-
-static bool is_excluded(const struct question *question, uint32_t place)
+/* A check that found something: CORRUPT, with what, is a finding. */
+static int judged(struct verify *verify, uint64_t sequence, int status)
 {
-    for (uint32_t i = 0; i < question->excluded_count; i++)
-        if (question->excluded[i] == place)
-            return true;
-    return false;
+    if (status != STATUS_CORRUPT)
+        return status;
+    finding(verify, "record %" PRIu64 ": %s", sequence, verify->err->text);
+    return 0;
 }
 
-static void check_eligible(struct verify *verify, uint64_t sequence,
-        const struct decision_record *record)
+/* What a record of the event says was learned, against the event's decision. */
+static int check_claim(struct verify *verify, uint64_t sequence,
+        const struct event_state *state, const struct claim *claim)
 {
-    for (uint32_t i = 0; i < record->count; i++)
-        if (is_excluded(&record->question, record->eligible[i]) ||
-                (i > 0 && record->eligible[i] <= record->eligible[i - 1])) {
-            finding(verify,
-                    "record %" PRIu64 ": place %u is not one that could be "
-                    "chosen",
-                    sequence, record->eligible[i]);
-            return;
-        }
+    union any_record decision;
+    struct log_entry entry;
+    int status;
+
+    if (!claim_given(claim))
+        return 0;
+    status = log_get(verify->reader.txn, state->decision, &entry, verify->err);
+    if (status == 0)
+        status = record_decode(entry.kind, entry.payload, &verify->arena,
+                &decision, verify->err);
+    if (status == STATUS_NOT_FOUND || status == STATUS_CORRUPT)
+        return 0; /* is found where that record is checked */
+    if (status != 0 || entry.kind != RECORD_DECISION)
+        return status;
+    return judged(verify, sequence,
+            sound_claim(
+                    claim, &decision.decision, &verify->arena, verify->err));
 }
 
-static void check_pair(struct verify *verify, uint64_t sequence,
+static int check_choice(struct verify *verify, uint64_t sequence,
         const struct decision_record *record)
 {
-    double pair = record->probability[record->chosen] *
-            pmf_second(record->probability, record->count, record->chosen,
-                    record->second);
+    struct claim claim = {
+            NULL, &record->held_subject, &record->held_costs, record->held};
+    int status = sound_decision(record, &verify->arena, verify->err);
 
-    if (!(fabs(pair - record->pair_probability) <= PROBABILITY_TOLERANCE))
-        finding(verify,
-                "record %" PRIu64 ": pair_probability is %.17g, its "
-                "probabilities make it %.17g",
-                sequence, record->pair_probability, pair);
-}
-
-/* A path has an edge once, and every edge of it is at least as likely to be on
- * the path drawn as the path itself. */
-static void check_path(struct verify *verify, uint64_t sequence,
-        const struct decision_record *record)
-{
-    bool *seen = arena_zalloc(&verify->arena, record->count, sizeof(*seen));
-
-    for (uint32_t i = 0; seen != NULL && i < record->path_count; i++) {
-        uint32_t edge = record->path[i];
-        if (seen[edge])
-            finding(verify, "record %" PRIu64 ": its path has edge %u twice",
-                    sequence, record->eligible[edge]);
-        if (record->marginal[edge] < record->path_probability - SUM_TOLERANCE)
-            finding(verify,
-                    "record %" PRIu64 ": edge %u is less likely than its path",
-                    sequence, record->eligible[edge]);
-        seen[edge] = true;
-    }
-}
-
-static void check_choice(struct verify *verify, uint64_t sequence,
-        const struct decision_record *record)
-{
-    check_eligible(verify, sequence, record);
-    if (record->has_second)
-        check_pair(verify, sequence, record);
-    if (record->path_count > 0)
-        check_path(verify, sequence, record);
+    if (status == 0)
+        status = sound_claim(&claim, record, &verify->arena, verify->err);
+    return judged(verify, sequence, status);
 }
 
 static int check_decision(struct verify *verify, uint64_t sequence,
         const struct decision_record *record)
 {
     struct event_state state;
-    int status = state_of(verify, &record->head, &state);
+    int status = check_choice(verify, sequence, record);
 
-    check_choice(verify, sequence, record);
+    if (status == 0)
+        status = state_of(verify, &record->head, &state);
     if (status == STATUS_NOT_FOUND) {
         finding(verify, "record %" PRIu64 ": its event '%s' is not known",
                 sequence, text_of(record->head.event).text);
@@ -187,8 +156,6 @@ static bool may_be_gone(
     return record->effect == EFFECT_HOLD || verify->report->first_sequence > 1;
 }
 
-/* ---- what a feedback is about ---- */
-
 /* As the client sent it: the value of a path follows from its costs. */
 static struct feedback feedback_of(const struct feedback_record *record)
 {
@@ -201,78 +168,16 @@ static struct feedback feedback_of(const struct feedback_record *record)
     };
 }
 
-static void check_subject(struct verify *verify, uint64_t sequence,
-        const struct feedback_record *record,
-        const struct decision_record *decision)
+static bool teaches(enum effect effect)
 {
-    struct subject subject;
-    int status = decision->probability == NULL
-            ? STATUS_INVALID
-            : outcome_subject(decision, &record->shown, &verify->arena,
-                      &subject, verify->err);
-
-    if (status != 0 || !record->subject.given ||
-            subject.place != record->subject.place ||
-            subject.position != record->subject.position ||
-            !(fabs(subject.propensity - record->subject.propensity) <=
-                    PROBABILITY_TOLERANCE))
-        finding(verify,
-                "record %" PRIu64 ": its subject does not follow from its "
-                "event's decision",
-                sequence);
-}
-
-static void check_costs(struct verify *verify, uint64_t sequence,
-        const struct feedback_record *record,
-        const struct decision_record *decision)
-{
-    uint32_t places = record->costs.full ? record->costs.count : UINT32_MAX;
-    bool fits = decision->path_count > 0 &&
-            (record->costs.full || record->costs.count == decision->path_count);
-
-    for (uint32_t i = 0; fits && i < decision->path_count; i++)
-        fits = decision->eligible[decision->path[i]] < places;
-    if (!fits)
-        finding(verify,
-                "record %" PRIu64 ": its costs are not those of its event's "
-                "path",
-                sequence);
-    else if (outcome_path_value(decision, &record->costs) != record->value)
-        finding(verify,
-                "record %" PRIu64 ": its value is not the sum of its costs",
-                sequence);
-}
-
-/* A feedback that taught something, against the decision that it is about. */
-static int check_taught(struct verify *verify, uint64_t sequence,
-        const struct feedback_record *record, const struct event_state *state)
-{
-    union any_record decision;
-    struct log_entry entry;
-    int status;
-
-    if (record->effect != EFFECT_LEARN && record->effect != EFFECT_CORRECT)
-        return 0;
-    if (!shown_given(&record->shown) && record->costs.count == 0)
-        return 0;
-    status = log_get(verify->reader.txn, state->decision, &entry, verify->err);
-    if (status == 0)
-        status = record_decode(entry.kind, entry.payload, &verify->arena,
-                &decision, verify->err);
-    if (status == STATUS_NOT_FOUND || status == STATUS_CORRUPT)
-        return 0; /* found elsewhere */
-    if (status != 0 || entry.kind != RECORD_DECISION)
-        return status;
-    if (shown_given(&record->shown))
-        check_subject(verify, sequence, record, &decision.decision);
-    if (record->costs.count > 0)
-        check_costs(verify, sequence, record, &decision.decision);
-    return 0;
+    return effect == EFFECT_LEARN || effect == EFFECT_CORRECT;
 }
 
 static int check_feedback(struct verify *verify, uint64_t sequence,
         const struct feedback_record *record)
 {
+    struct claim claim = {
+            &record->shown, &record->subject, &record->costs, record->value};
     struct feedback feedback = feedback_of(record);
     struct event_state state;
     int status = state_of(verify, &record->head, &state);
@@ -283,7 +188,9 @@ static int check_feedback(struct verify *verify, uint64_t sequence,
         return status;
     if (known) {
         verify->feedbacks++;
-        return check_taught(verify, sequence, record, &state);
+        return teaches(record->effect)
+                ? check_claim(verify, sequence, &state, &claim)
+                : 0;
     }
     if (may_be_gone(verify, record))
         verify->report->orphans++;
@@ -292,6 +199,39 @@ static int check_feedback(struct verify *verify, uint64_t sequence,
                 text_of(record->head.event).text,
                 status == 0 ? "does not know of it" : "is not known");
     return 0;
+}
+
+/* An expiry or activation that taught something. */
+static int check_taught(struct verify *verify, uint64_t sequence,
+        const struct record *head, const struct claim *claim)
+{
+    struct event_state state;
+    int status;
+
+    if (!claim_given(claim))
+        return 0;
+    status = state_of(verify, head, &state);
+    if (status == STATUS_NOT_FOUND)
+        return 0;
+    return status == 0 ? check_claim(verify, sequence, &state, claim) : status;
+}
+
+static int check_expiry(struct verify *verify, uint64_t sequence,
+        const struct expiry_record *record)
+{
+    static const struct subject chosen;
+    struct claim claim = {NULL, &chosen, &record->costs, record->after};
+
+    return check_taught(verify, sequence, &record->head, &claim);
+}
+
+static int check_activation(struct verify *verify, uint64_t sequence,
+        const struct activation_record *record)
+{
+    struct claim claim = {
+            NULL, &record->held_subject, &record->held_costs, record->held};
+
+    return check_taught(verify, sequence, &record->head, &claim);
 }
 
 static int check_record(struct verify *verify, const struct log_entry *entry)
@@ -310,10 +250,19 @@ static int check_record(struct verify *verify, const struct log_entry *entry)
     if (status != 0)
         return status;
     verify->report->records[entry->kind]++;
-    if (entry->kind == RECORD_DECISION)
+    switch (entry->kind) {
+    case RECORD_DECISION:
         return check_decision(verify, entry->sequence, &record.decision);
-    if (entry->kind == RECORD_FEEDBACK)
+    case RECORD_FEEDBACK:
         return check_feedback(verify, entry->sequence, &record.feedback);
+    case RECORD_EXPIRY:
+        return check_expiry(verify, entry->sequence, &record.expiry);
+    case RECORD_ACTIVATION:
+        return check_activation(verify, entry->sequence, &record.activation);
+    case RECORD_PROMOTION:
+    case RECORD_CONFIG:
+        return 0;
+    }
     return 0;
 }
 

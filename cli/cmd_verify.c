@@ -9,6 +9,8 @@ static const char help[] =
         "usage: rue verify DIR [--json]\n"
         "\n"
         "Checks a store against itself: every record's checksum and content,\n"
+        "that what was chosen could be chosen and the probabilities of pairs,\n"
+        "paths and positions follow from the records beside them,\n"
         "that every event was decided once and every feedback applied once,\n"
         "and that the fold of the whole log gives each problem's snapshot and\n"
         "the state that a restart would have, byte for byte. The service may\n"

@@ -307,7 +307,7 @@ static bool pack_costs(
     Rue__Costs *costs;
 
     if (report->cost_count > ACTIONS_MAX || report->costs == NULL)
-        return refuse(pack, "costs: at most %u", ACTIONS_MAX);
+        return refuse(pack, "costs: 1 to %u values", ACTIONS_MAX);
     if (report->value != 0.0)
         return refuse(pack, "value: it follows from costs; leave it 0");
     for (size_t i = 0; i < report->cost_count; i++)

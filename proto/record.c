@@ -294,6 +294,8 @@ static int distribution_from_message(const Rue__DecisionRecord *message,
     if (message->n_eligible != message->n_probability ||
             message->n_eligible > ACTIONS_MAX)
         return corrupt(err, RECORD_DECISION, "counts of actions differ");
+    if (message->n_eligible == 0 && message->has_second)
+        return corrupt(err, RECORD_DECISION, "half a pair");
     if (message->n_eligible == 0)
         return message->has_prediction
                 ? 0
@@ -439,6 +441,10 @@ static int decode_feedback(const Rue__FeedbackRecord *message,
         return corrupt(err, RECORD_FEEDBACK, "value is out of range");
     if (message->has_id && wire_check_id(record->id, "id", NULL) != 0)
         return corrupt(err, RECORD_FEEDBACK, "id is not an id");
+    if (message->subject != NULL && record->effect != EFFECT_LEARN &&
+            record->effect != EFFECT_CORRECT)
+        return corrupt(
+                err, RECORD_FEEDBACK, "a subject where nothing is taught");
     if (record_shown(message->shown, RECORD_FEEDBACK, &record->shown, err) !=
                     0 ||
             subject_from_message(message->subject, RECORD_FEEDBACK,

@@ -532,6 +532,14 @@ double engine_aggregate(
     CHECK_UNREACHABLE();
 }
 
+/* Position 1 is the chosen action, which is what saying nothing means. */
+static struct shown plainly(struct shown shown)
+{
+    if (shown.position == 1)
+        shown.position = 0;
+    return shown;
+}
+
 static uint64_t hash_shown(uint64_t digest, const struct shown *shown)
 {
     digest = hash_mix(digest, shown->position);
@@ -544,12 +552,13 @@ static uint64_t hash_shown(uint64_t digest, const struct shown *shown)
 
 struct feedback_mark engine_feedback_mark(const struct feedback *feedback)
 {
+    struct shown shown = plainly(feedback->shown);
     struct feedback_mark mark;
 
     mark.content =
             hash_bytes(bytes_of(&feedback->value, sizeof(feedback->value)), 1);
-    if (shown_given(&feedback->shown))
-        mark.content = hash_shown(mark.content, &feedback->shown);
+    if (shown_given(&shown))
+        mark.content = hash_shown(mark.content, &shown);
     if (feedback->costs.count > 0)
         mark.content = hash_mix(mark.content,
                 hash_bytes(bytes_of(feedback->costs.values,
@@ -582,14 +591,6 @@ static int feedback_again(struct step *step, const struct event_state *state,
 }
 
 /* ---- what a feedback is about ---- */
-
-/* Position 1 is the chosen action, which is what saying nothing means. */
-static struct shown plainly(struct shown shown)
-{
-    if (shown.position == 1)
-        shown.position = 0;
-    return shown;
-}
 
 static bool shown_equal(struct shown a, struct shown b)
 {

@@ -18,7 +18,7 @@
  * Bytes passed to the writes lie in the step's arena and stay there until the
  * driver has committed them. */
 struct journal {
-    /* 0, NOT_FOUND, or a failure. */
+    /* 0, NOT_FOUND, or a failure. state->costs is lent until the next call. */
     int (*event_get)(void *self, uint32_t problem, struct bytes event,
             struct event_state *state, struct err *err);
     /* Payload of the event's Decision record; valid until the next step. */

@@ -149,6 +149,7 @@ START_TEST(the_first_position_is_the_chosen_action)
             stage_report(at_position("e", 0.5, "f", 1)).status, STATUS_OK);
     ck_assert_uint_eq(stage_hash(stage.problem), hash);
     /* And may be said and left out by turns. */
+    ck_assert(stage_report(plain("e", 0.5, "f")).repeated);
     ck_assert_int_eq(stage_report(plain("e", 0.6, "g")).status, STATUS_OK);
     ck_assert_str_eq(stage_trace(), "decision feedback:learn feedback:correct");
     stage_close();

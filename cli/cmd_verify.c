@@ -45,7 +45,7 @@ static void print_text(const struct verify_report *report)
                 problem->name, problem->policy, problem->state_hash,
                 problem->snapshot_compared ? "equals the fold"
                         : problem->snapshot_sequence > 0
-                        ? "is of other settings"
+                        ? "is of other settings or an older version"
                         : "none yet");
     }
     for (uint64_t i = 0; i < report->finding_count && i < VERIFY_FINDINGS_MAX;

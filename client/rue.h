@@ -204,10 +204,10 @@ typedef struct rue_answer {
     double path_probability;
 } rue_answer;
 
-/* What happened. Leave zero what you have nothing to say about. INVALID if both
- * or neither of value's and costs' forms fit the problem, if `position` or
- * `shown` is none of the event's actions or another than the first report's,
- * if a number is outside the declared range. */
+/* What happened. Leave zero what you have nothing to say about. INVALID if
+ * it says what the problem's form does not take, if `position` or `shown` is
+ * none of the event's actions or another than the first report's, if a number
+ * is outside the declared range. */
 typedef struct rue_report {
     const char *event;
     double value; /* reward, cost, label or preference; not with costs */
@@ -221,7 +221,8 @@ typedef struct rue_report {
                             path's edges, in its order */
     size_t cost_count;
     int costs_full; /* of all edges of the catalogue instead, by place; those
-                       of edges you excluded are not used */
+                       of edges you excluded must be within the range too,
+                       but are not used */
 } rue_report;
 
 typedef struct rue_receipt {

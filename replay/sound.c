@@ -88,10 +88,14 @@ bool claim_given(const struct claim *claim)
 
 static struct shown shown_of_subject(const struct subject *subject)
 {
-    return subject->position > 0 ? (struct shown){.position = subject->position}
-                                 : (struct shown){.has_place = true,
-                                           .place = subject->place,
-                                           .propensity = subject->propensity};
+    struct shown shown = {.position = subject->position};
+
+    if (subject->position == 0) {
+        shown.has_place = true;
+        shown.place = subject->place;
+        shown.propensity = subject->propensity;
+    }
+    return shown;
 }
 
 static int check_subject(const struct claim *claim,

@@ -69,8 +69,10 @@ uint32_t auto_settings(const struct shape *shape, bool floor,
     bool dense = shape->shared_dense + shape->named_columns > 0 ||
             (own && shape->action_dense > 0);
 
+    if (shape->path)
+        return 0;
     if (!shape->predict &&
-            (!dense || plain_width(shape, own) > WIDTH_MAX ||
+            (shape->duel || !dense || plain_width(shape, own) > WIDTH_MAX ||
                     (own && shape->action_dense + shape->named_columns == 0))) {
         choose(&choice, "oracle", "linear");
         choose_explorer(&choice, "explorer", "squarecb");

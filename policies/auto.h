@@ -3,6 +3,8 @@
  *
  * | the problem | oracle | explorer |
  * | --- | --- | --- |
+ * | duels | linear | squarecb |
+ * | paths | none: the learner needs to know the graph | - |
  * | predicts a number | ridge; with groups groupwise of it | - |
  * | groups | groupwise of ridge | squarecb, gamma_scale 30 |
  * | dense columns, up to 512 in phi | blend of ridge, with products of columns

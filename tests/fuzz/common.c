@@ -10,7 +10,7 @@
 #define ARENAS     4u
 
 const char *const problem_names[PROBLEMS] = {
-        "shop", "listed", "bins", "label", "groups"};
+        "shop", "listed", "bins", "label", "groups", "duel", "path"};
 
 static const char *const problem_texts[PROBLEMS] = {
         "context: x\ncontext: y\nactions: left\nactions: middle\n"
@@ -33,6 +33,12 @@ static const char *const problem_texts[PROBLEMS] = {
         "context: x\nactions: a\nactions: b\nlog_experts: true\n"
         "groups.name: some\ngroups.when: x >= 1\npolicy.oracle: groupwise\n"
         "policy.weights: exponential\npolicy.ties: split\n",
+        "form: duel\ncontext: x\nactions: a\nactions: b\nactions: c\n"
+        "policy.oracle: linear\npolicy.bits: 8\npolicy.explorer: softmax\n",
+        "form: path\nactions: st\nactions: sa\nactions: at\nactions: ab\n"
+        "actions: bt\nreward.default: 0.25\npolicy.learner: paths\n"
+        "policy.graph: s>t s>a a>t a>b b>t\npolicy.source: s\n"
+        "policy.target: t\npolicy.tables: 8\n",
 };
 
 static struct problem *open_problem(uint32_t index)

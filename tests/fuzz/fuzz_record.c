@@ -18,6 +18,33 @@ static void check_value(double value)
     CHECK(isfinite(value) && fabs(value) <= VALUE_MAX);
 }
 
+static bool is_probability(double p)
+{
+    return p >= PROBABILITY_MIN && p <= 1.0;
+}
+
+static void check_costs(const struct costs *costs)
+{
+    CHECK(costs->count <= ACTIONS_MAX);
+    for (uint32_t i = 0; i < costs->count; i++)
+        check_value(costs->values[i]);
+}
+
+static void check_subject(const struct subject *subject)
+{
+    CHECK(subject->place < ACTIONS_MAX && subject->position <= ACTIONS_MAX);
+    CHECK(subject->propensity == 0.0 || is_probability(subject->propensity));
+}
+
+static void check_path(const struct decision_record *record)
+{
+    CHECK(record->path_count <= record->count && !record->has_second);
+    CHECK(is_probability(record->path_probability));
+    for (uint32_t i = 0; i < record->path_count; i++)
+        CHECK(record->path[i] < record->count &&
+                is_probability(record->marginal[record->path[i]]));
+}
+
 static void check_decision(const struct decision_record *record)
 {
     CHECK(record->count > 0 || record->has_prediction);
@@ -26,15 +53,25 @@ static void check_decision(const struct decision_record *record)
     CHECK(record->expert_count <= GROUPS_MAX + 1);
     if (record->has_held)
         check_value(record->held);
+    check_costs(&record->held_costs);
+    check_subject(&record->held_subject);
     if (record->count == 0)
         return;
-    CHECK(pmf_valid(record->probability, record->count));
-    CHECK(record->chosen < record->count);
-    CHECK(record->probability[record->chosen] > 0.0);
     for (uint32_t i = 1; i < record->count; i++)
         CHECK(record->eligible[i - 1] < record->eligible[i]);
     for (uint32_t i = 1; i < record->group_count; i++)
         CHECK(record->groups[i - 1] < record->groups[i]);
+    if (record->path_count > 0) {
+        check_path(record);
+        return;
+    }
+    if (record->has_second)
+        CHECK(record->second < record->count &&
+                record->second != record->chosen &&
+                is_probability(record->pair_probability));
+    CHECK(pmf_valid(record->probability, record->count));
+    CHECK(record->chosen < record->count);
+    CHECK(record->probability[record->chosen] > 0.0);
 }
 
 static void check_record(const union any_record *record)
@@ -48,12 +85,17 @@ static void check_record(const union any_record *record)
         check_value(record->feedback.before);
         check_value(record->feedback.after);
         CHECK(record->feedback.id.size <= ID_BYTES_MAX);
+        check_costs(&record->feedback.costs);
+        check_subject(&record->feedback.subject);
         break;
     case RECORD_EXPIRY:
         check_value(record->expiry.after);
+        check_costs(&record->expiry.costs);
         break;
     case RECORD_ACTIVATION:
         check_value(record->activation.held);
+        check_costs(&record->activation.held_costs);
+        check_subject(&record->activation.held_subject);
         break;
     case RECORD_PROMOTION:
         break;
@@ -125,6 +167,7 @@ static struct bytes plain_decision(
             {(const uint8_t *)"p", 1}, {(const uint8_t *)"q", 1}};
     const struct problem_spec *spec = problem->spec;
     bool predict = spec->settings.form == FORM_PREDICT;
+    bool path = spec->settings.form == FORM_PATH;
     bool listed = spec->slots == 0 && !predict;
     struct decision_record record = {
             .head = {RECORD_DECISION, spec->number, 1, bytes_of_text("e")},
@@ -135,24 +178,37 @@ static struct bytes plain_decision(
             .eligible = places,
             .probability = half,
             .chosen = 1,
+            .has_second = spec->settings.form == FORM_DUEL,
+            .pair_probability = 0.25,
             .has_prediction = predict,
     };
+
+    if (path) {
+        record.path = places;
+        record.path_count = 1;
+        record.path_probability = 0.5;
+        record.marginal = half;
+    }
 
     if (listed)
         record.question.action_features = (struct matrix){2, 2, NULL, features};
     return record_encode_decision(&record, arena);
 }
 
-/* Feedback 1 for the event of the record. */
+/* Feedback 1 for the event of the record; a path's edges cost 1 together. */
 static struct bytes plain_feedback(
         const union any_record *record, struct arena *arena)
 {
+    static const double costs[ACTIONS_MAX] = {1};
     struct feedback_record feedback = {.head = record->head,
             .value = 1,
             .effect = EFFECT_LEARN,
             .after = 1};
 
     feedback.head.kind = RECORD_FEEDBACK;
+    if (record->head.kind == RECORD_DECISION)
+        feedback.costs =
+                (struct costs){record->decision.path_count, false, costs};
     return record_encode_feedback(&feedback, arena);
 }
 

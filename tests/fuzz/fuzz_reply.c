@@ -53,6 +53,11 @@ static struct decision decision_of(
             .repeated = answer->repeated,
             .expert_count = (uint32_t)answer->expert_count,
             .expert = experts_of(answer, arena),
+            .pair_probability = answer->pair_probability,
+            .path_count = (uint32_t)answer->path_count,
+            .path = answer->path,
+            .edge = texts_of(answer->edges, answer->path_count, arena),
+            .path_probability = answer->path_probability,
     };
 }
 

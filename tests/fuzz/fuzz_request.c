@@ -74,6 +74,22 @@ static void check_question(const struct question *question)
                 question->action_named[i].named_count);
 }
 
+static void check_outcome(const struct feedback *feedback)
+{
+    const struct shown *shown = &feedback->shown;
+    const struct costs *costs = &feedback->costs;
+
+    CHECK(shown->position <= ACTIONS_MAX && shown->place < ACTIONS_MAX);
+    CHECK(!shown->has_place || shown->position == 0);
+    CHECK(shown->propensity == 0.0 ||
+            (shown->has_place && shown->propensity >= PROBABILITY_MIN &&
+                    shown->propensity <= 1.0));
+    CHECK(costs->count <= ACTIONS_MAX);
+    CHECK(costs->count == 0 || feedback->value == 0.0);
+    for (uint32_t i = 0; i < costs->count; i++)
+        check_value(costs->values[i]);
+}
+
 static void check_request(const struct request *request)
 {
     uint32_t items = request->decide_count + request->feedback_count +
@@ -87,6 +103,7 @@ static void check_request(const struct request *request)
     for (uint32_t i = 0; i < request->feedback_count; i++) {
         check_id(request->feedback[i].event);
         check_value(request->feedback[i].value);
+        check_outcome(&request->feedback[i]);
     }
     for (uint32_t i = 0; i < request->activate_count; i++)
         check_id(request->activate[i]);
@@ -124,10 +141,30 @@ static void check_decision(
         CHECK(decision->has_prediction && isfinite(decision->prediction));
         return;
     }
+    if (spec->settings.form == FORM_PATH) {
+        CHECK(decision->count == 0 && decision->path_count > 0);
+        CHECK(decision->path_probability >= PROBABILITY_MIN);
+        CHECK(decision->path_probability <= 1.0);
+        for (uint32_t i = 0; i < decision->path_count; i++)
+            CHECK(decision->path[i] < spec->slots);
+        return;
+    }
     CHECK(decision->count > 0 && decision->probability[0] > 0.0);
+    CHECK((spec->settings.form == FORM_DUEL) ==
+            (decision->pair_probability >= PROBABILITY_MIN));
     CHECK(pmf_valid(decision->probability, decision->count));
     for (uint32_t i = 0; i < decision->count; i++)
         CHECK(decision->action[i].size > 0);
+}
+
+static bool same_path(const struct decision *a, const struct decision *b)
+{
+    size_t count = a->path_count;
+
+    return count == b->path_count &&
+            (count == 0 ||
+                    (memcmp(a->path, b->path, count * sizeof(*a->path)) == 0 &&
+                            a->path_probability == b->path_probability));
 }
 
 static bool same_ranking(const struct decision *a, const struct decision *b)
@@ -140,6 +177,7 @@ static bool same_ranking(const struct decision *a, const struct decision *b)
                              count * sizeof(*a->ranking)) == 0 &&
                             memcmp(a->probability, b->probability,
                                     count * sizeof(*a->probability)) == 0)) &&
+            same_path(a, b) && a->pair_probability == b->pair_probability &&
             a->has_prediction == b->has_prediction &&
             (!a->has_prediction || a->prediction == b->prediction);
 }
@@ -218,6 +256,8 @@ static void check_reply(const struct reply *reply, struct arena *arena)
         CHECK(read.answers[i].count == decision->count);
         CHECK(decision->count == 0 ||
                 read.answers[i].propensity == decision->probability[0]);
+        CHECK(read.answers[i].path_count == decision->path_count);
+        CHECK(read.answers[i].pair_probability == decision->pair_probability);
     }
 }
 

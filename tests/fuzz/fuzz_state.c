@@ -32,10 +32,12 @@ static void live_on(struct problem *problem, struct arena *arena)
 {
     /* The group `low` of label is awake beside its always-on expert. */
     static const double x[2] = {-2, 0.75}, features[4] = {1, 2, 3, 4};
+    static const double costs[5] = {0.5, 0.25, 1, 0, 0.75};
     static const struct bytes actions[2] = {
             {(const uint8_t *)"p", 1}, {(const uint8_t *)"q", 1}};
     const struct problem_spec *spec = problem->spec;
     bool listed = spec->slots == 0 && spec->settings.form == FORM_DECIDE;
+    bool path = spec->settings.form == FORM_PATH;
     struct question question = {
             .event = bytes_of_text("e"),
             .shared = {1, spec->column_count, NULL, x},
@@ -43,7 +45,7 @@ static void live_on(struct problem *problem, struct arena *arena)
             .action_count = listed ? 2 : 0,
             .experts = true,
     };
-    struct feedback feedback = {bytes_of_text("e"), 0.5, bytes_of(NULL, 0)};
+    struct feedback feedback = {.event = bytes_of_text("e"), .value = 0.5};
     struct journal journal = memory_journal(&memory);
     struct input input = {.kind = INPUT_DECIDE, .now = NANOS_PER_SECOND};
     struct answer answer;
@@ -59,10 +61,15 @@ static void live_on(struct problem *problem, struct arena *arena)
         CHECK(memory.effects == 0);
         return;
     }
+    CHECK(path == (answer.decision.path_count > 0));
     CHECK(answer.decision.count == 0 ||
             pmf_valid(answer.decision.probability, answer.decision.count));
     CHECK(!answer.decision.has_prediction ||
             isfinite(answer.decision.prediction));
+    if (path) {
+        feedback.value = 0.0;
+        feedback.costs = (struct costs){spec->slots, true, costs};
+    }
     input.kind = INPUT_FEEDBACK;
     input.as.feedback = &feedback;
     engine_step(problem, &input, &journal, arena, &answer);
@@ -89,7 +96,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (problem_load(problem, bytes_of(state, size - 1), &err) == 0) {
         CHECK(policy_check(problem->policy));
         CHECK(isfinite(problem->counters.value_sum));
-        check_saved(problem, bytes_of(state, size - 1));
+        if (problem_state_is_current(bytes_of(state, size - 1)))
+            check_saved(problem, bytes_of(state, size - 1));
         live_on(problem, arena_fresh(0));
     } else {
         CHECK(err.status == STATUS_CORRUPT && err.text[0] != '\0');

@@ -36,9 +36,11 @@ static void play_history(struct problem *problem, struct arena *arena)
 {
     static const double x[2] = {0.25, 0.5};
     static const struct feedback reports[3] = {
-            {{(const uint8_t *)"e1", 2}, 1, {NULL, 0}},
-            {{(const uint8_t *)"e1", 2}, 0.5, {(const uint8_t *)"f", 1}},
-            {{(const uint8_t *)"orphan", 6}, 1, {NULL, 0}}};
+            {.event = {(const uint8_t *)"e1", 2}, .value = 1},
+            {.event = {(const uint8_t *)"e1", 2},
+                    .value = 0.5,
+                    .id = {(const uint8_t *)"f", 1}},
+            {.event = {(const uint8_t *)"orphan", 6}, .value = 1}};
     static struct question questions[3];
     struct journal journal = memory_journal(&memory);
     struct answer answer;

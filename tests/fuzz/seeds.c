@@ -47,6 +47,7 @@ static const rue_named user[2] = {
         {.space = "user", .name = "kind", .text = "new"},
         {.name = "amount", .value = 1.5}};
 static const uint32_t second[1] = {1};
+static const double edge_costs[5] = {0.5, 0.25, 1, 0, 0.75};
 
 /* As many questions as there are, then feedback and activation of the first. */
 static void seed_request(
@@ -54,8 +55,10 @@ static void seed_request(
 {
     struct event_id_source ids = {1, 0};
     const char *events[2] = {questions[0].event, "never"};
-    rue_report reports[4] = {{events[0], 1, "f"}, {events[0], 0.5, "g"},
-            {"orphan", 1, "f"}, {"e2", 0.25, "f"}};
+    rue_report reports[4] = {{.event = events[0], .value = 1, .id = "f"},
+            {.event = events[0], .value = 0.5, .id = "g"},
+            {.event = "orphan", .value = 1, .id = "f"},
+            {.event = "e2", .value = 0.25, .id = "f"}};
     rue_request request = {
             .problem = problem,
             .questions = questions,
@@ -68,6 +71,19 @@ static void seed_request(
     struct bytes packed;
     char error[CLIENT_ERROR_SIZE];
 
+    if (strcmp(problem, "path") == 0)
+        for (int i = 0; i < 4; i++) {
+            reports[i].value = 0;
+            reports[i].costs = edge_costs;
+            reports[i].cost_count = 5;
+            reports[i].costs_full = 1;
+        }
+    if (strcmp(problem, "shop") == 0) {
+        reports[2].position = 2;
+        reports[3].has_shown = 1;
+        reports[3].shown = 2;
+        reports[3].propensity = 0.5;
+    }
     CHECK(message_pack(
             &request, 9, false, &ids, 1000, arena_fresh(0), &packed, error));
     seed("request", problem, packed);
@@ -108,6 +124,8 @@ static void seed_requests(void)
             .groups = by_name,
             .group_count = 1,
             .experts = 1};
+    rue_question path = {
+            .event = "e1", .excluded = second, .excluded_count = 1};
     rue_question groups[2] = {bins, bins};
 
     groups[1].event = "e2";
@@ -117,6 +135,8 @@ static void seed_requests(void)
     seed_request("bins", &bins, 1);
     seed_request("label", &label, 1);
     seed_request("groups", groups, 2);
+    seed_request("duel", groups, 2);
+    seed_request("path", &path, 1);
     CHECK(message_pack(
             &nothing, 1, true, &ids, 1000, arena_fresh(0), &packed, error));
     seed("request", "status", packed);
@@ -141,6 +161,21 @@ static void seed_replies(void)
             .repeated = true,
             .expert_count = 1,
             .expert = &expert};
+    const struct decision forms[2] = {
+            {.status = STATUS_OK,
+                    .event = bytes_of_text("e1"),
+                    .count = 2,
+                    .ranking = ranking,
+                    .probability = probability,
+                    .action = ids,
+                    .pair_probability = 0.75},
+            {.status = STATUS_OK,
+                    .event = bytes_of_text("e2"),
+                    .path_count = 2,
+                    .path = ranking,
+                    .edge = ids,
+                    .path_probability = 0.5},
+    };
     const struct receipt receipts[2] = {{.status = STATUS_OK, .held = true},
             {.status = STATUS_UNKNOWN_EVENT, .message = "event: none"}};
     const struct number number = {
@@ -159,11 +194,14 @@ static void seed_replies(void)
             .feedback_count = 2,
             .activate = receipts,
             .activate_count = 1};
+    const struct reply pair_and_path = {
+            .id = 7, .decision = forms, .decision_count = 2};
     const struct reply status = {.id = 8, .answer = &answer};
     const struct reply refused = {
             .id = 9, .status = STATUS_INVALID, .message = "request: no"};
 
     seed("reply", "items", wire_reply_encode(&reply, arena_fresh(0)));
+    seed("reply", "forms", wire_reply_encode(&pair_and_path, arena_fresh(0)));
     seed("reply", "status", wire_reply_encode(&status, arena_fresh(0)));
     seed("reply", "refused", wire_reply_encode(&refused, arena_fresh(0)));
 }
@@ -211,9 +249,11 @@ static void play(struct problem *problem, struct arena *arena)
             .action = ids,
             .action_count = listed ? 2 : 0,
     };
-    const struct feedback reports[3] = {{bytes_of_text("e0"), 1, {NULL, 0}},
-            {bytes_of_text("e0"), 0.5, bytes_of_text("f")},
-            {bytes_of_text("orphan"), 0, {NULL, 0}}};
+    struct feedback reports[3] = {{.event = bytes_of_text("e0"), .value = 1},
+            {.event = bytes_of_text("e0"),
+                    .value = 0.5,
+                    .id = bytes_of_text("f")},
+            {.event = bytes_of_text("orphan"), .value = 0}};
     struct journal journal = memory_journal(&memory);
     struct answer answer;
     struct input input;
@@ -230,6 +270,12 @@ static void play(struct problem *problem, struct arena *arena)
         CHECK(answer.decision.status == STATUS_OK);
     }
     for (int i = 0; i < 3; i++) {
+        if (spec->settings.form == FORM_PATH) {
+            reports[i].value = 0;
+            reports[i].costs = (struct costs){5, true, edge_costs};
+        } else if (spec->group_count > 0 && spec->slots == 3) {
+            reports[i].shown.position = i == 2 ? 3 : 2;
+        }
         input = told(&reports[i]);
         engine_step(problem, &input, &journal, arena, &answer);
         CHECK(answer.receipt.status == STATUS_OK);
@@ -284,15 +330,19 @@ static void seed_states(void)
 
 static void seed_event_states(void)
 {
+    const uint32_t problems[2] = {0, PROBLEMS - 1};
     uint8_t data[EVENT_STATE_BYTES_MAX];
+    uint32_t number = 0;
 
-    play(problem_fresh(0), arena_fresh(1));
-    for (uint32_t i = 0; i < memory.event_count; i++) {
-        struct writer writer = writer_over(data, sizeof(data));
-        char name[32];
-        event_state_write(&memory.events[i].state, &writer);
-        (void)snprintf(name, sizeof(name), "event-%u", i);
-        seed("event_state", name, writer_bytes(&writer));
+    for (int p = 0; p < 2; p++) {
+        play(problem_fresh(problems[p]), arena_fresh(1));
+        for (uint32_t i = 0; i < memory.event_count; i++) {
+            struct writer writer = writer_over(data, sizeof(data));
+            char name[32];
+            event_state_write(&memory.events[i].state, &writer);
+            (void)snprintf(name, sizeof(name), "event-%u", number++);
+            seed("event_state", name, writer_bytes(&writer));
+        }
     }
 }
 

@@ -134,7 +134,7 @@ static void blend_predict(const void *block, const struct context *context,
 {
     const struct blend *self = block;
     double *own = arena_array(scratch, double, actions->count);
-    double weight[MEMBERS_MAX];
+    double weight[MEMBERS_MAX] = {0};
 
     CHECK(own != NULL);
     specialists_weights(self->log_weight, self->members, weight);
@@ -157,7 +157,7 @@ static void blend_spread(const void *block, const struct context *context,
     const struct blend *self = block;
     double *low = arena_array(scratch, double, actions->count);
     double *high = arena_array(scratch, double, actions->count);
-    double weight[MEMBERS_MAX];
+    double weight[MEMBERS_MAX] = {0};
 
     CHECK(low != NULL && high != NULL);
     specialists_weights(self->log_weight, self->members, weight);
@@ -278,7 +278,7 @@ static void blend_visit(const void *block, const struct visitor *visitor)
             "blend_weight_0", "blend_weight_1", "blend_weight_2"};
     static const char *const losses[] = {
             "blend_loss_0", "blend_loss_1", "blend_loss_2"};
-    double weight[MEMBERS_MAX];
+    double weight[MEMBERS_MAX] = {0};
 
     specialists_weights(self->log_weight, self->members, weight);
     for (uint32_t i = 0; i < self->members; i++) {

@@ -481,12 +481,11 @@ static size_t receive(rue_client *client, uint64_t until)
 
 static double next_try(const rue_client *client, const struct pending *pending)
 {
-    unsigned doublings = pending->attempts <= RETRY_DOUBLINGS
-            ? pending->attempts - 1
-            : RETRY_DOUBLINGS;
+    double pause = client->options.retry_ms;
 
-    return pending->sent_last +
-            (double)client->options.retry_ms * (double)(1u << doublings);
+    for (unsigned i = 1; i < pending->attempts && i <= RETRY_DOUBLINGS; i++)
+        pause *= 2;
+    return pending->sent_last + pause;
 }
 
 /* Sends again what has waited long enough; gives up what waited too long.

@@ -1,7 +1,6 @@
 #include "base/rng.h"
 
 #include <math.h>
-#include <string.h>
 
 #define PHILOX_ROUNDS 10
 
@@ -26,19 +25,6 @@ void rng_philox(
     out[1] = c1;
     out[2] = c2;
     out[3] = c3;
-}
-
-struct rng rng_keyed(uint64_t seed, uint64_t event, enum rng_purpose purpose)
-{
-    struct rng rng;
-
-    memset(&rng, 0, sizeof(rng));
-    rng.key[0] = (uint32_t)seed;
-    rng.key[1] = (uint32_t)(seed >> 32);
-    rng.counter[1] = (uint32_t)purpose;
-    rng.counter[2] = (uint32_t)event;
-    rng.counter[3] = (uint32_t)(event >> 32);
-    return rng;
 }
 
 uint32_t rng_u32(struct rng *rng)

@@ -31,7 +31,13 @@ struct rng {
 };
 
 /* The generator of one (problem seed, event, purpose). */
-struct rng rng_keyed(uint64_t seed, uint64_t event, enum rng_purpose purpose);
+static inline struct rng rng_keyed(
+        uint64_t seed, uint64_t event, enum rng_purpose purpose)
+{
+    return (struct rng){.key = {(uint32_t)seed, (uint32_t)(seed >> 32)},
+            .counter = {0, (uint32_t)purpose, (uint32_t)event,
+                    (uint32_t)(event >> 32)}};
+}
 
 uint32_t rng_u32(struct rng *rng);
 /* The same words as `count` calls of rng_u32, several blocks at a time. */

@@ -75,51 +75,69 @@ uint32_t basis_columns(const struct basis_shape *shape)
 
 /* ---- phi ---- */
 
-static void scale_columns(const struct basis_shape *shape,
-        const struct column *columns, uint32_t count, double *x)
+void basis_scaling(const struct basis_shape *shape,
+        const struct column *columns, double *scaling)
 {
-    if (!shape->scale)
-        return;
-    for (uint32_t i = 0; i < count; i++)
-        x[i] = columns[i].sd > 0.0 ? (x[i] - columns[i].base) / columns[i].sd
-                                   : 0.0;
+    uint32_t count = basis_columns(shape);
+
+    for (uint32_t i = 0; i < count; i++) {
+        scaling[i] = columns[i].base;
+        scaling[count + i] = columns[i].sd > 0.0 ? columns[i].sd : HUGE_VAL;
+    }
 }
 
-void basis_common_part(const struct basis_shape *shape,
-        const struct column *columns, const struct features *context,
-        double *out)
+/* z = (x - base)/sd for columns first .. first + count - 1, and after them the
+ * named ones. */
+static void scaled_columns(const struct basis_shape *shape,
+        const double *scaling, uint32_t first, uint32_t count,
+        const struct features *features, double *restrict z)
+{
+    const double *restrict base = scaling + first;
+    const double *restrict divisor = base + basis_columns(shape);
+    const double *restrict x = features->dense;
+
+    if (!shape->scale) {
+        features_dense(features, count, shape->named, z);
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        z[i] = (x[i] - base[i]) / divisor[i];
+    features_dense(features, 0, shape->named, z + count);
+}
+
+void basis_common_part(const struct basis_shape *shape, const double *scaling,
+        const struct features *context, double *out)
 {
     double *z = out + first_of(shape);
     double *products = z + shape->shared + shape->named;
-    double shrink = context_shrink(shape);
+    double shrink;
 
     if (shape->intercept)
         out[0] = 1.0;
-    features_dense(context, shape->shared, shape->named, z);
-    scale_columns(shape, columns, shape->shared, z);
+    scaled_columns(shape, scaling, 0, shape->shared, context, z);
     if (!with_context(shape))
         return;
+    shrink = context_shrink(shape);
     for (uint32_t i = 0; i < shape->shared; i++)
         for (uint32_t j = 0; j <= i; j++)
             *products++ = shrink * z[i] * z[j];
 }
 
-void basis_own_part(const struct basis_shape *shape,
-        const struct column *columns, const double *common,
-        const struct features *action, double *out)
+void basis_own_part(const struct basis_shape *shape, const double *scaling,
+        const double *common, const struct features *action, double *out)
 {
     const double *z = common + first_of(shape);
     double *products = out + shape->action + shape->named;
-    double shrink = action_shrink(shape);
+    double shrink;
 
-    if (action == NULL) {
+    if (action == NULL)
         memset(out, 0, (shape->action + shape->named) * sizeof(*out));
-    } else {
-        features_dense(action, shape->action, shape->named, out);
-        scale_columns(shape, columns + shape->shared, shape->action, out);
-    }
+    else
+        scaled_columns(
+                shape, scaling, shape->shared, shape->action, action, out);
     if (!with_action(shape))
         return;
+    shrink = action_shrink(shape);
     for (uint32_t i = 0; i < shape->shared; i++)
         for (uint32_t j = 0; j < shape->action; j++)
             *products++ = shrink * z[i] * out[j];

@@ -54,15 +54,21 @@ uint32_t basis_width(const struct basis_shape *shape);
 /* Columns that are kept track of: shared + action. */
 uint32_t basis_columns(const struct basis_shape *shape);
 
+/* What turns columns into phi: scaling[SCALING_NUMBERS basis_columns()], all
+ * bases and then all divisors (infinity for a column that is 0), one array each
+ * so that many columns are scaled at a time. To be made anew when the basis has
+ * moved. */
+#define SCALING_NUMBERS 2u
+void basis_scaling(const struct basis_shape *shape,
+        const struct column *columns, double *scaling);
+
 /* Writes the first part of phi: out[basis_common()]. */
-void basis_common_part(const struct basis_shape *shape,
-        const struct column *columns, const struct features *context,
-        double *out);
+void basis_common_part(const struct basis_shape *shape, const double *scaling,
+        const struct features *context, double *out);
 /* Writes the action's own part, given the first: out[width - common].
  * `action` may be NULL: all its columns are 0 (and then not scaled). */
-void basis_own_part(const struct basis_shape *shape,
-        const struct column *columns, const double *common,
-        const struct features *action, double *out);
+void basis_own_part(const struct basis_shape *shape, const double *scaling,
+        const double *common, const struct features *action, double *out);
 
 /* A fresh set of columns. */
 void basis_init(const struct basis_shape *shape, struct column *columns);

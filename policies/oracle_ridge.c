@@ -53,7 +53,8 @@ struct ridge {
     double fit; /* loss of the best fixed models for all lessons, with its
                    penalty; without forgetting */
     /* columns x struct column, then models x { log_det, theta[width], P as a
-     * triangle, and with `scale` b[width], D as a triangle } */
+     * triangle, and with `scale` b[width], D as a triangle }; then, which is
+     * not saved, the scaling of the columns */
     double values[];
 };
 
@@ -197,7 +198,8 @@ static size_t ridge_footprint(const struct oracle_spec *spec,
         return 0;
     }
     return sizeof(struct ridge) +
-            ((size_t)basis_columns(&basis) * COLUMN_NUMBERS +
+            ((size_t)basis_columns(&basis) *
+                            (COLUMN_NUMBERS + SCALING_NUMBERS) +
                     (apart ? shape->slots : 1) *
                             model_numbers(width, options->scale)) *
             sizeof(double);
@@ -256,6 +258,23 @@ static double *sums_of(struct ridge *self, uint32_t model)
     return inverse_of(self, model) + triangle_count(self->width);
 }
 
+static size_t value_count(const struct ridge *self)
+{
+    return self->columns * COLUMN_NUMBERS + self->models * self->model_size;
+}
+
+static const double *scaling_of(const struct ridge *self)
+{
+    return self->values + value_count(self);
+}
+
+/* After the columns have changed. */
+static void refresh_scaling(struct ridge *self)
+{
+    basis_scaling(
+            &self->basis, columns_of(self), self->values + value_count(self));
+}
+
 static const double *const_theta(const struct ridge *self, uint32_t model)
 {
     return self->values + self->columns * COLUMN_NUMBERS +
@@ -275,6 +294,7 @@ static void ridge_init(
     self->models = per_action(self->options, shape) ? shape->slots : 1;
     self->model_size = model_numbers(self->width, self->options->scale);
     basis_init(&self->basis, columns_of(self));
+    refresh_scaling(self);
     for (uint32_t model = 0; model < self->models; model++)
         for (uint32_t i = 0; i < self->width; i++)
             inverse_of(self, model)[triangle_count(i + 1) - 1] =
@@ -297,9 +317,9 @@ static double *whole_phi(const struct ridge *self,
     double *phi = arena_array(scratch, double, self->width);
 
     CHECK(phi != NULL);
-    basis_common_part(&self->basis, const_columns(self), &context->shared, phi);
+    basis_common_part(&self->basis, scaling_of(self), &context->shared, phi);
     if (self->basis.own)
-        basis_own_part(&self->basis, const_columns(self), phi,
+        basis_own_part(&self->basis, scaling_of(self), phi,
                 features_of(actions, index), phi + self->common);
     return phi;
 }
@@ -336,7 +356,7 @@ static void predict_shared(const struct ridge *self, const double *common,
 
     CHECK(own != NULL);
     for (uint32_t i = 0; i < actions->count; i++) {
-        basis_own_part(&self->basis, const_columns(self), common,
+        basis_own_part(&self->basis, scaling_of(self), common,
                 features_of(actions, i), own);
         losses[i] =
                 clipped(self, base + dot(theta + self->common, own, columns));
@@ -350,8 +370,7 @@ static void ridge_predict(const void *block, const struct context *context,
     double *common = arena_array(scratch, double, self->common);
 
     CHECK(common != NULL);
-    basis_common_part(
-            &self->basis, const_columns(self), &context->shared, common);
+    basis_common_part(&self->basis, scaling_of(self), &context->shared, common);
     if (self->basis.own)
         predict_shared(self, common, actions, scratch, losses);
     else
@@ -496,6 +515,7 @@ static void observe(
         return;
     basis_map_make(&self->basis, columns, next, scratch, &map);
     memcpy(columns, next, size);
+    refresh_scaling(self);
     self->fit = self->squares;
     for (uint32_t model = 0; self->lessons > 0 && model < self->models;
             model++) {
@@ -623,11 +643,6 @@ static double ridge_effective(const void *block)
 
 /* ---- bytes ---- */
 
-static size_t value_count(const struct ridge *self)
-{
-    return self->columns * COLUMN_NUMBERS + self->models * self->model_size;
-}
-
 static void ridge_save(const void *block, struct writer *writer)
 {
     const struct ridge *self = block;
@@ -679,6 +694,7 @@ static int ridge_load(void *block, struct reader *reader, struct err *err)
     read_f64s(reader, self->values, value_count(self));
     if (reader->failed || !ridge_check(self))
         return err_set(err, STATUS_CORRUPT, "ridge: state is damaged");
+    refresh_scaling(self);
     return 0;
 }
 

@@ -415,6 +415,12 @@ static double effective_of(const struct policy *policy)
     return policy->effective;
 }
 
+/* fmin and fmax are calls. */
+static double clip(double loss)
+{
+    return loss < 0.0 ? 0.0 : loss > 1.0 ? 1.0 : loss;
+}
+
 /* Losses to scores: predicted reward, clipped to [0,1] for the explorer. */
 static bool scores_of_losses(
         const double *losses, uint32_t count, double *scores)
@@ -422,7 +428,7 @@ static bool scores_of_losses(
     for (uint32_t i = 0; i < count; i++) {
         if (!isfinite(losses[i]))
             return false;
-        scores[i] = 1.0 - fmin(fmax(losses[i], 0.0), 1.0);
+        scores[i] = 1.0 - clip(losses[i]);
     }
     return true;
 }

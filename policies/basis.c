@@ -1,6 +1,7 @@
 #include "policies/basis.h"
 
 #include "base/check.h"
+#include "base/limits.h"
 #include "policies/features.h"
 #include "policies/linalg.h"
 
@@ -86,6 +87,17 @@ void basis_scaling(const struct basis_shape *shape,
     }
 }
 
+/* No z is larger: a column whose first rows are of another order than its later
+ * ones (1e-100, then 1) would fill the sums, in which z stands to the fourth
+ * power, with infinities before the basis moves. */
+#define Z_MAX VALUE_MAX
+
+static inline double bounded(double z)
+{
+    z = z < Z_MAX ? z : Z_MAX;
+    return z > -Z_MAX ? z : -Z_MAX;
+}
+
 /* z = (x - base)/sd for columns first .. first + count - 1, and after them the
  * named ones. */
 static void scaled_columns(const struct basis_shape *shape,
@@ -101,7 +113,7 @@ static void scaled_columns(const struct basis_shape *shape,
         return;
     }
     for (uint32_t i = 0; i < count; i++)
-        z[i] = (x[i] - base[i]) / divisor[i];
+        z[i] = bounded((x[i] - base[i]) / divisor[i]);
     features_dense(features, 0, shape->named, z + count);
 }
 

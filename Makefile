@@ -296,11 +296,21 @@ demo: deps-build
 	@$(MAKE) --no-print-directory $(RUED) $(RUE)
 	@B=$(B) sh tests/demo.sh
 
-## soak     kill the service 1,000 times under load, then check its store
-.PHONY: soak
-soak: deps-test
+# tests/soak/soak_x.c: the long form of a test of policies.
+SOAKS := $(patsubst %.c,$(B)/%,$(wildcard tests/soak/soak_*.c))
+$(SOAKS): $(B)/%: $(B)/%.o $(link_policies)
+	@echo "  LINK  $@"
+	$(Q)$(CC) -pthread $(LINK) $< -Wl,--start-group $(link_policies) \
+		-Wl,--end-group $(libs_policies) -o $@
+
+## soak     kill the service 1,000 times under load, then check its store;
+##          and 10 million rounds of extreme numbers for every oracle (ROUNDS)
+.PHONY: soak soak-numbers
+soak: deps-test soak-numbers
 	@$(MAKE) --no-print-directory all $(SYSTEM_TESTS)
 	@B=$(B) KILLS=$${KILLS:-1000} $(B)/tests/system/test_kill
+soak-numbers: $(SOAKS)
+	@for soak in $(SOAKS); do $$soak || exit 1; done
 
 ## asan     the tests under AddressSanitizer and UBSan
 .PHONY: asan

@@ -74,28 +74,42 @@ uint32_t basis_columns(const struct basis_shape *shape)
     return shape->shared + (shape->own ? shape->action : 0);
 }
 
+size_t basis_scaling_numbers(const struct basis_shape *shape)
+{
+    return 2 * (size_t)basis_columns(shape) + 1;
+}
+
 /* ---- phi ---- */
 
 void basis_scaling(const struct basis_shape *shape,
         const struct column *columns, double *scaling)
 {
     uint32_t count = basis_columns(shape);
+    double *least = &scaling[2 * (size_t)count];
 
+    *least = HUGE_VAL;
     for (uint32_t i = 0; i < count; i++) {
         scaling[i] = columns[i].base;
         scaling[count + i] = columns[i].sd > 0.0 ? columns[i].sd : HUGE_VAL;
+        *least = fmin(*least, scaling[count + i]);
     }
 }
 
 /* No z is larger: a column whose first rows are of another order than its later
  * ones (1e-100, then 1) would fill the sums, in which z stands to the fourth
  * power, with infinities before the basis moves. */
-#define Z_MAX VALUE_MAX
+#define Z_MAX 1e22
 
-static inline double bounded(double z)
+/* Can a z be so large? Hardly ever, and looking costs more than dividing. */
+static bool may_exceed(const struct basis_shape *shape, const double *scaling)
 {
-    z = z < Z_MAX ? z : Z_MAX;
-    return z > -Z_MAX ? z : -Z_MAX;
+    return scaling[2 * (size_t)basis_columns(shape)] < 2.0 * VALUE_MAX / Z_MAX;
+}
+
+static void bound_columns(uint32_t count, double *z)
+{
+    for (uint32_t i = 0; i < count; i++)
+        z[i] = fmin(fmax(z[i], -Z_MAX), Z_MAX);
 }
 
 /* z = (x - base)/sd for columns first .. first + count - 1, and after them the
@@ -113,7 +127,9 @@ static void scaled_columns(const struct basis_shape *shape,
         return;
     }
     for (uint32_t i = 0; i < count; i++)
-        z[i] = bounded((x[i] - base[i]) / divisor[i]);
+        z[i] = (x[i] - base[i]) / divisor[i];
+    if (may_exceed(shape, scaling))
+        bound_columns(count, z);
     features_dense(features, 0, shape->named, z + count);
 }
 

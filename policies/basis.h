@@ -54,11 +54,10 @@ uint32_t basis_width(const struct basis_shape *shape);
 /* Columns that are kept track of: shared + action. */
 uint32_t basis_columns(const struct basis_shape *shape);
 
-/* What turns columns into phi: scaling[SCALING_NUMBERS basis_columns()], all
- * bases and then all divisors (infinity for a column that is 0), one array each
- * so that many columns are scaled at a time. To be made anew when the basis has
- * moved. */
-#define SCALING_NUMBERS 2u
+/* What turns columns into phi: all bases, then all divisors (infinity for a
+ * column that is 0), an array of each so that many columns are scaled at a
+ * time, and the least divisor. To be made anew when the basis has moved. */
+size_t basis_scaling_numbers(const struct basis_shape *shape);
 void basis_scaling(const struct basis_shape *shape,
         const struct column *columns, double *scaling);
 

@@ -198,10 +198,10 @@ static size_t ridge_footprint(const struct oracle_spec *spec,
         return 0;
     }
     return sizeof(struct ridge) +
-            ((size_t)basis_columns(&basis) *
-                            (COLUMN_NUMBERS + SCALING_NUMBERS) +
+            ((size_t)basis_columns(&basis) * COLUMN_NUMBERS +
                     (apart ? shape->slots : 1) *
-                            model_numbers(width, options->scale)) *
+                            model_numbers(width, options->scale) +
+                    basis_scaling_numbers(&basis)) *
             sizeof(double);
 }
 
@@ -384,19 +384,21 @@ static void ridge_spread(const void *block, const struct context *context,
         double *below, double *above)
 {
     const struct ridge *self = block;
+    double *phi = arena_array(scratch, double, self->width);
+    double *gain = arena_array(scratch, double, self->width);
 
+    CHECK(phi != NULL && gain != NULL);
+    basis_common_part(&self->basis, scaling_of(self), &context->shared, phi);
     for (uint32_t i = 0; i < actions->count; i++) {
-        size_t mark = scratch->used;
-        double *phi = whole_phi(self, context, actions, i, scratch);
-        double *gain = arena_array(scratch, double, self->width);
         uint32_t model = model_of(self, actions, i);
-        CHECK(gain != NULL);
+        if (self->basis.own)
+            basis_own_part(&self->basis, scaling_of(self), phi,
+                    features_of(actions, i), phi + self->common);
         symmetric_times(
                 const_theta(self, model) + self->width, phi, gain, self->width);
         below[i] = sqrt(budget * fmax(dot(phi, gain, self->width), 0.0));
         if (above != NULL)
             above[i] = below[i];
-        arena_release(scratch, mark);
     }
 }
 

@@ -446,7 +446,7 @@ static void print_all(int turns)
 int main(void)
 {
     const char *wanted = getenv("TURNS");
-    int turns = wanted == NULL ? 25 : atoi(wanted);
+    int turns = wanted == NULL ? 25 : (int)strtol(wanted, NULL, 10);
     size_t size = (size_t)8 << 20;
 
     if (turns < 1 || turns > TURNS_MAX)

@@ -117,7 +117,9 @@ struct oracle {
 
     /* Optional, where there is a proof: the regret, in squared loss over any
      * `rounds` lessons of weight 1, of predictions clipped to 0..1 against the
-     * best fixed model of norm 1, for phi of a squared norm of its width. */
+     * best fixed model of norm 1 (of each action, where each has its own), for
+     * phi of a squared norm of its width. NAN where the options have no
+     * proof. */
     double (*regret_bound)(const struct oracle_spec *spec,
             const struct shape *shape, double rounds);
     /* Optional. */

@@ -20,7 +20,7 @@
 /* Larger than any regret; its square is finite. */
 #define REGRET_MAX 1e100
 
-enum { WEIGHTS_ADANORMALHEDGE, WEIGHTS_EXPONENTIAL };
+enum { WEIGHTS_AUTO, WEIGHTS_ADANORMALHEDGE, WEIGHTS_EXPONENTIAL };
 enum { OVER_SCHEDULE, OVER_MIN, OVER_MAX, OVER_ALWAYS, OVER_MEAN };
 
 /* ln B of section 4 for up to 2^40 rounds. */
@@ -60,7 +60,7 @@ struct groupwise {
 };
 
 static const char *const weight_choices[] = {
-        "adanormalhedge", "exponential", NULL};
+        "auto", "adanormalhedge", "exponential", NULL};
 static const char *const over_choices[] = {
         "schedule", "min", "max", "always", "mean", NULL};
 
@@ -72,7 +72,9 @@ static const struct option_row groupwise_rows[] = {
                 .offset = AT(weights),
                 .choices = weight_choices,
                 .sentence = "how experts are weighed: adanormalhedge for any "
-                            "loss, exponential for clipped squared loss"},
+                            "loss, exponential for clipped squared loss; "
+                            "auto: exponential for actions with clip_experts, "
+                            "else adanormalhedge"},
         {.name = "gamma_over",
                 .type = OPTION_CHOICE,
                 .offset = AT(gamma_over),
@@ -106,6 +108,24 @@ static const struct groupwise_options *options_of(
         const struct oracle_spec *spec)
 {
     return spec->options;
+}
+
+/* Its bound is the better one where it has one (docs/groupwise.md); the
+ * predict form keeps to the algorithm of the theorem. */
+static bool exponential(
+        const struct oracle_spec *spec, const struct shape *shape)
+{
+    const struct groupwise_options *options = options_of(spec);
+
+    if (options->weights == WEIGHTS_AUTO)
+        return options->clip_experts && !shape->predict;
+    return options->weights == WEIGHTS_EXPONENTIAL;
+}
+
+static bool proved(const struct oracle_spec *inner, const struct shape *shape)
+{
+    return inner->oracle->regret_bound != NULL &&
+            isfinite(inner->oracle->regret_bound(inner, shape, 0.0));
 }
 
 static uint32_t expert_count(
@@ -145,10 +165,11 @@ static size_t groupwise_footprint(const struct oracle_spec *spec,
     }
     if (options_of(spec)->gamma_over == OVER_SCHEDULE)
         return inner_offset(experts) + experts * rounded(inner);
-    if (spec->inner->oracle->regret_bound == NULL || shape->predict) {
+    if (!proved(spec->inner, shape) || shape->predict) {
         (void)err_set(err, STATUS_INVALID,
                 "groupwise: gamma_over needs actions, and an inner oracle "
-                "with a proved bound; %s has none",
+                "with a proved bound; %s has none as it is set (ridge has "
+                "one with scale: false and no forgetting)",
                 spec->inner->oracle->name);
         return 0;
     }
@@ -205,7 +226,7 @@ static void groupwise_init(
     self->inner_size =
             rounded(spec->inner->oracle->footprint(spec->inner, shape, NULL));
     for (uint32_t i = 0; i < self->count; i++) {
-        if (options_of(spec)->weights == WEIGHTS_EXPONENTIAL)
+        if (exponential(spec, shape))
             self->experts[i].regret = -log(self->count);
         spec->inner->oracle->init(inner_of(self, i), spec->inner, shape);
     }
@@ -240,7 +261,7 @@ static void wake(const struct groupwise *self, const struct context *context,
     }
     if (awake->count == 0)
         return;
-    if (options_of(self->spec)->weights == WEIGHTS_EXPONENTIAL)
+    if (exponential(self->spec, self->shape))
         specialists_weights(awake->regret, awake->count, awake->weight);
     else
         anh_weights(
@@ -287,7 +308,7 @@ static double error_bound(const struct groupwise *self, double rounds)
     double alone = inner->oracle->regret_bound(inner, self->shape, rounds);
     double log_count = log(self->count);
 
-    if (options_of(self->spec)->weights == WEIGHTS_EXPONENTIAL)
+    if (exponential(self->spec, self->shape))
         return alone + 2.0 * log_count;
     return fmax(4.0 * alone,
             6.35 * cbrt((log_count + LOG_B_MOST) * (log_count + LOG_B_MOST)) *
@@ -425,7 +446,7 @@ static void groupwise_spread(const void *block, const struct context *context,
 static void learn_weights(struct groupwise *self, struct awake *awake,
         double label, double *predictions)
 {
-    bool exponential = options_of(self->spec)->weights == WEIGHTS_EXPONENTIAL;
+    bool specialists = exponential(self->spec, self->shape);
     double *losses = predictions;
     double mean = dot(awake->weight, predictions, awake->count);
     double mixed;
@@ -433,12 +454,12 @@ static void learn_weights(struct groupwise *self, struct awake *awake,
     /* The exponential rule is for losses in 0..1. A value from before the range
      * was made narrower lies outside, and exp of its square would be 0 for
      * every expert: weights that are no numbers. */
-    if (exponential)
+    if (specialists)
         label = fmin(fmax(label, 0.0), 1.0);
     mixed = (mean - label) * (mean - label);
     for (uint32_t i = 0; i < awake->count; i++)
         losses[i] = (predictions[i] - label) * (predictions[i] - label);
-    if (exponential)
+    if (specialists)
         (void)specialists_update(
                 awake->regret, awake->weight, losses, awake->count);
     else
@@ -565,7 +586,7 @@ static double meta_bound(const struct groupwise *self, uint32_t expert)
     double prior = 1.0 / (double)self->count;
     double b = 1.0;
 
-    if (options_of(self->spec)->weights == WEIGHTS_EXPONENTIAL)
+    if (exponential(self->spec, self->shape))
         return 2.0 * log(self->count);
     for (uint32_t i = 0; i < self->count; i++)
         b += 1.5 * prior * (1.0 + log1p(self->experts[i].variation));
@@ -584,9 +605,9 @@ static void visit_certificate(const struct groupwise *self, uint32_t expert,
     const struct oracle *inner = self->spec->inner->oracle;
     const struct expert *state = &self->experts[expert];
     double meta = meta_bound(self, expert);
-    double penalty = inner->regret_bound == NULL
-            ? 0.0
-            : inner->regret_bound(self->spec->inner, self->shape, 0.0);
+    double penalty = proved(self->spec->inner, self->shape)
+            ? inner->regret_bound(self->spec->inner, self->shape, 0.0)
+            : 0.0;
     struct hindsight hindsight;
 
     visitor->number(visitor->self, "meta_regret_bound", group, meta);
@@ -629,7 +650,7 @@ static void groupwise_visit(const void *block, const struct visitor *visitor)
 
 const struct oracle oracle_groupwise = {
         .name = "groupwise",
-        .state_version = 2,
+        .state_version = 3,
         .options = {groupwise_rows, ARRAY_COUNT(groupwise_rows),
                 sizeof(struct groupwise_options)},
         .has_inner = true,

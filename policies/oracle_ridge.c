@@ -603,7 +603,9 @@ static bool ridge_correct(void *block, const struct lesson *lesson,
     return true;
 }
 
-/* Section 5: lambda |u|^2 + d ln(1 + n X^2/(lambda d)), d parameters. */
+/* Section 5: lambda |u|^2 + d ln(1 + n X^2/(lambda d)), d parameters; each
+ * model of norm 1. Nothing is proved of a past that is forgotten or of a basis
+ * that moves. */
 static double ridge_regret_bound(const struct oracle_spec *spec,
         const struct shape *shape, double rounds)
 {
@@ -612,7 +614,9 @@ static double ridge_regret_bound(const struct oracle_spec *spec,
     double models = per_action(options, shape) ? shape->slots : 1;
     double parameters = models * basis_width(&basis);
 
-    return options->lambda +
+    if (options->scale || options->forgetting < 1.0)
+        return (double)NAN;
+    return models * options->lambda +
             parameters * log1p(rounds / (options->lambda * models));
 }
 

@@ -532,6 +532,44 @@ START_TEST(one_group_alone_is_the_bare_clipped_ridge)
 }
 END_TEST
 
+/* A setting that cannot be honoured is refused; the default gives way. */
+START_TEST(what_has_no_proof_is_refused)
+{
+    static const struct {
+        const char *settings[2][2];
+        bool predict;
+        int status;
+    } cases[] = {
+            {{{"gamma_over", "min"}, {"scale", "true"}}, false, STATUS_INVALID},
+            {{{"gamma_over", "min"}, {"forgetting", "0.9"}}, false,
+                    STATUS_INVALID},
+            {{{"gamma_over", "min"}, {"scale", "false"}}, false, 0},
+            {{{"gamma_over", "min"}, {"scale", "false"}}, true, STATUS_INVALID},
+            {{{"weights", "exponential"}, {"clip_experts", "false"}}, false,
+                    STATUS_INVALID},
+            {{{"weights", "auto"}, {"clip_experts", "false"}}, false, 0},
+            {{{"weights", "auto"}, {"clip_experts", "false"}}, true, 0},
+    };
+    struct shape shape = {.shared_dense = COLUMNS,
+            .slots = cases[_i].predict ? 0 : ACTIONS,
+            .actions_max = cases[_i].predict ? 1 : ACTIONS,
+            .groups = GROUPS,
+            .predict = cases[_i].predict};
+    struct value_range range = {0.0, 1.0, false};
+    struct keyvalue values[3] = {
+            {bytes_of_text("oracle"), bytes_of_text("groupwise"), 0, false}};
+    struct policy_spec spec;
+
+    for (int i = 0; i < 2; i++)
+        values[i + 1] =
+                (struct keyvalue){bytes_of_text(cases[_i].settings[i][0]),
+                        bytes_of_text(cases[_i].settings[i][1]), 0, false};
+    ck_assert_int_eq(policy_spec_parse(&spec, &shape, &range, values, 3, &arena,
+                             NULL, &err),
+            cases[_i].status);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("groupwise");
@@ -546,6 +584,7 @@ int main(void)
     tcase_add_loop_test(bounds, a_doubled_group_is_one_more_expert, 0, 10);
     tcase_add_loop_test(
             bounds, one_group_alone_is_the_bare_clipped_ridge, 0, 2);
+    tcase_add_loop_test(bounds, what_has_no_proof_is_refused, 0, 7);
     suite_add_tcase(suite, bounds);
     return run_suite(suite);
 }

@@ -280,6 +280,7 @@ static void blend_visit(const void *block, const struct visitor *visitor)
             "blend_loss_0", "blend_loss_1", "blend_loss_2"};
     double weight[MEMBERS_MAX] = {0};
 
+    CHECK(self->members <= MEMBERS_MAX);
     specialists_weights(self->log_weight, self->members, weight);
     for (uint32_t i = 0; i < self->members; i++) {
         visitor->number(visitor->self, weights[i], -1, weight[i]);

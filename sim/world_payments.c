@@ -428,7 +428,8 @@ static void payments_config(
     fprintf(out,
             "]\n    reward: {min: 0, max: 1, default: 0, wait: 3s}\n"
             "    policy: {oracle: ridge, explorer: squarecb, model: "
-            "shared, forgetting: 0.9998, gamma_scale: 30, floor: 0.01}\n");
+            "shared, scale: false, forgetting: 0.9998, gamma_scale: 30, "
+            "floor: 0.01}\n");
 }
 
 static struct world_row row(

@@ -230,7 +230,7 @@ static void sor_config(
             "    action_features: %u\n"
             "    reward: {min: 0, max: %.17g, objective: minimise, wait: 0}\n"
             "    policy: {oracle: ridge, explorer: squarecb, model: shared, "
-            "lambda: 0.01, gamma_scale: %.6g, gamma_exponent: 1}\n",
+            "scale: false, lambda: 0.01, gamma_scale: %.6g, gamma_exponent: 1}\n",
             FEATURES, log_cap, 5.0 * log_cap);
 }
 

@@ -154,6 +154,7 @@ static void measure_decision(const char *explorer)
         decide(policy, &rounds[i % ROWS], i, &out);
         lesson.chosen = out.chosen;
         lesson.pmf = out.pmf;
+        lesson.propensity = out.propensity;
         policy_learn(policy, &lesson, &scratch);
     }
     for (int turn = 0; turn < TURNS; turn++) {

@@ -167,7 +167,8 @@ static void learn(struct policy *policy, const struct round_data *round,
             .chosen = out == NULL ? (uint32_t)(index % ACTIONS) : out->chosen,
             .pmf = out == NULL ? even : out->pmf,
             .loss = round->loss,
-            .weight = 1.0};
+            .weight = 1.0,
+            .propensity = out == NULL ? even[0] : out->propensity};
 
     policy_learn(policy, &lesson, &scratch);
 }

@@ -303,7 +303,8 @@ static inline void edge_step(struct edge_life *life, uint64_t index)
             .chosen = out.chosen,
             .pmf = out.pmf,
             .loss = round.loss,
-            .weight = 1.0};
+            .weight = 1.0,
+            .propensity = out.pmf[out.chosen]};
     policy_learn(life->policy, &lesson, &life->scratch);
     if (index % EDGE_CHECK_EVERY == 0 || index < EDGE_CHECK_EVERY)
         edge_expect(life, policy_check(life->policy), "policy_check");

@@ -400,9 +400,17 @@ static uint64_t digest_options(uint64_t digest, const char *name,
 {
     digest = digest_text(digest, bytes_of_text(name));
     for (size_t i = 0; i < table->count; i++) {
+        const struct option_row *row = &table->rows[i];
         char text[64];
-        option_print(&table->rows[i], options, text, sizeof(text));
-        digest = digest_text(digest, bytes_of_text(table->rows[i].name));
+        digest = digest_text(digest, bytes_of_text(row->name));
+        if (row->type == OPTION_TEXT) {
+            /* As long as it is: a graph may have a thousand edges. */
+            struct bytes whole;
+            memcpy(&whole, (const char *)options + row->offset, sizeof(whole));
+            digest = digest_text(digest, whole);
+            continue;
+        }
+        option_print(row, options, text, sizeof(text));
         digest = digest_text(digest, bytes_of_text(text));
     }
     return digest;

@@ -247,6 +247,29 @@ START_TEST(a_service_hosts_many_problems)
 }
 END_TEST
 
+/* Long options count to their last byte in what a state depends on. */
+START_TEST(long_texts_make_other_states)
+{
+    char text[512];
+    uint64_t digest[2];
+
+    for (int i = 0; i < 2; i++) {
+        struct config *config;
+        (void)snprintf(text, sizeof(text),
+                "problems:\n  - name: a\n    context: [x]\n    actions: [l, "
+                "r]\n    policy: {oracle: linear, bits: 4, interactions: "
+                "\"%s %s\"}\n",
+                "context*action context*id context*context action*id "
+                "context*context*id",
+                i == 0 ? "context*context*action" : "context*action*id");
+        config = good(text);
+        digest[i] = config->problems[0]->state_digest;
+        config_free(config);
+    }
+    ck_assert_uint_ne(digest[0], digest[1]);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("config");
@@ -262,6 +285,7 @@ int main(void)
     tcase_add_loop_test(
             tcase, what_a_reload_may_change, 0, ARRAY_COUNT(reloads));
     tcase_add_test(tcase, the_text_of_a_problem_says_it_all);
+    tcase_add_test(tcase, long_texts_make_other_states);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

@@ -122,6 +122,23 @@ struct batch_event *batch_find(
     return row == 0 ? NULL : &batch->events[row - 1];
 }
 
+struct bytes batch_keep(struct batch *batch, struct bytes bytes)
+{
+    void *copy = arena_copy(&batch->arena, bytes.data, bytes.size);
+
+    batch->arena.overflow = false;
+    return bytes_of(copy, bytes.size);
+}
+
+/* Of a request for which there was room. */
+static struct bytes keep(struct batch *batch, struct bytes bytes)
+{
+    struct bytes kept = batch_keep(batch, bytes);
+
+    CHECK(kept.data != NULL);
+    return kept;
+}
+
 static struct batch_event *find_or_add(
         struct batch *batch, uint32_t problem, struct bytes event)
 {
@@ -130,7 +147,8 @@ static struct batch_event *find_or_add(
     if (*row == 0) {
         CHECK(batch->event_count < batch->event_max);
         batch->events[batch->event_count] =
-                (struct batch_event){.problem = problem, .event = event};
+                (struct batch_event){
+                        .problem = problem, .event = keep(batch, event)};
         *row = ++batch->event_count;
     }
     return &batch->events[*row - 1];
@@ -154,25 +172,37 @@ void batch_append(struct batch *batch, enum record_kind kind, uint32_t problem,
     effect->problem = problem;
     effect->kind = EFFECT_RECORD;
     effect->record_kind = kind;
-    effect->payload = payload;
+    effect->payload = keep(batch, payload);
+}
+
+/* Most events have few marks: only those in use are kept. */
+static const struct event_state *keep_state(
+        struct batch *batch, const struct event_state *state)
+{
+    size_t size = offsetof(struct event_state, marks) +
+            state->mark_count * sizeof(state->marks[0]);
+    struct event_state *kept = arena_copy(&batch->states, state, size);
+
+    CHECK(kept != NULL);
+    if (state->costs.size > 0)
+        kept->costs = keep(batch, state->costs);
+    return kept;
 }
 
 void batch_event_put(struct batch *batch, uint32_t problem, struct bytes event,
         const struct event_state *state, struct bytes decision,
         const struct batch_effect *earlier)
 {
-    /* Most events have few marks: keep only those in use. */
-    size_t size = offsetof(struct event_state, marks) +
-            state->mark_count * sizeof(state->marks[0]);
     struct batch_event *entry = find_or_add(batch, problem, event);
 
-    entry->state = arena_copy(&batch->states, state, size);
-    CHECK(entry->state != NULL && batch->effect_count > 0);
+    CHECK(batch->effect_count > 0);
+    entry->state = keep_state(batch, state);
     entry->last = &batch->effects[batch->effect_count - 1];
     if (earlier != NULL)
         entry->earlier = earlier;
     if (decision.size > 0) {
-        entry->decision = decision;
+        CHECK(decision.size == entry->last->payload.size);
+        entry->decision = entry->last->payload;
         entry->decision_effect = entry->last;
     }
 }
@@ -220,7 +250,7 @@ void batch_due(struct batch *batch, uint32_t problem, nanos deadline,
 {
     CHECK(batch->due_count < batch->due_max);
     batch->dues[batch->due_count++] =
-            (struct batch_due){problem, deadline, event};
+            (struct batch_due){problem, deadline, keep(batch, event)};
 }
 
 void batch_due_done(struct batch *batch, uint32_t problem, nanos deadline)

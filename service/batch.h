@@ -25,9 +25,10 @@
 /* Snapshots of one batch; the rest goes with a later one. */
 #define SNAPSHOTS_MAX 64u
 
-/* What one request may take of the arena: its views, records and reply. A
- * batch with less room than this takes no further request, and a request that
- * might need more is refused before its first step. */
+/* What one request may take while it is worked on: its views, records and
+ * reply. What the batch keeps of that, records and reply, is less. A batch with
+ * less room than this takes no further request, and a request that might need
+ * more is refused before its first step. */
 #define REQUEST_ARENA_BYTES (64 * MESSAGE_BYTES_MAX)
 
 enum batch_stage {
@@ -138,8 +139,13 @@ void batch_resolve(struct batch *batch);
 void batch_pin(struct batch *batch, uint64_t sequence);
 void batch_unpin(struct batch *batch);
 
-/* Effects. All bytes must lie in the batch's arena; `earlier` is the effect of
- * the event's Decision record in the batch before this one, or NULL. */
+/* A copy of the bytes in the batch; data is NULL if there is no room. */
+struct bytes batch_keep(struct batch *batch, struct bytes bytes);
+
+/* Effects. The batch keeps copies of all bytes but a snapshot's. `decision`,
+ * unless it is empty, is the payload that was appended last; `earlier` is the
+ * effect of the event's Decision record in the batch before this one, or NULL.
+ */
 void batch_append(struct batch *batch, enum record_kind kind, uint32_t problem,
         struct bytes payload);
 void batch_event_put(struct batch *batch, uint32_t problem, struct bytes event,

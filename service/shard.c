@@ -14,8 +14,6 @@
 #define SNAPSHOT_EVERY_FULL NANOS_PER_SECOND
 /* Deadlines handled in one tick. */
 #define DEADLINES_MAX 1024u
-/* What is read back from the store for one step. */
-#define SPARE_BYTES (2 * MESSAGE_BYTES_MAX)
 
 /* ---- the journal: what the engine reads and writes ---- */
 
@@ -204,8 +202,10 @@ static void append_config(struct shard *shard, const struct problem_spec *spec)
             .settings = spec->text,
             .shape = spec->shape_digest,
     };
-    struct bytes payload = record_encode_config(&record, &shard->open->arena);
+    struct bytes payload;
 
+    arena_reset(&shard->work);
+    payload = record_encode_config(&record, &shard->work);
     /* Settings come from a file of at most 16 MiB. */
     CHECK(payload.data != NULL);
     batch_append(shard->open, RECORD_CONFIG, spec->number, payload);
@@ -333,8 +333,7 @@ struct handling {
     struct request request;
     struct reply reply;
     struct journal journal;
-    struct arena *arena;
-    size_t mark; /* of the arena, before this request */
+    struct arena *arena; /* the shard's work arena */
 };
 
 static void count_answer(enum status status, bool repeated)
@@ -511,8 +510,7 @@ static bool request_fits(const struct handling *handling)
     const struct problem *problem = handling->hosted->problem;
     const struct problem_spec *spec = problem->spec;
     size_t places = 0;
-    size_t need = handling->arena->used - handling->mark +
-            problem->decide_scratch +
+    size_t need = handling->arena->used + problem->decide_scratch +
             (size_t)(request->feedback_count + request->activate_count) *
                     need_of_item(spec);
 
@@ -592,24 +590,31 @@ static bool add_exchange(struct batch *batch, const struct bytes *envelope,
     return true;
 }
 
+/* The reply, copied to the batch. */
+static void answer(struct handling *handling, struct exchange *exchange)
+{
+    struct bytes reply = wire_reply_encode(&handling->reply, handling->arena);
+
+    exchange->reply =
+            reply.data == NULL ? reply : batch_keep(handling->batch, reply);
+    if (exchange->reply.data != NULL)
+        return;
+    /* request_fits() does not let it come to this. What was recorded stands;
+     * the client asks again by event id. */
+    arena_reset(handling->arena);
+    refuse(handling, STATUS_BUSY, "the answer is too large to hold now");
+    reply = wire_reply_encode(&handling->reply, handling->arena);
+    CHECK(reply.data != NULL && reply.size <= sizeof(exchange->fallback));
+    exchange->reply =
+            bytes_of(memcpy(exchange->fallback, reply.data, reply.size),
+                    reply.size);
+}
+
 static void finish(struct handling *handling, struct exchange *exchange)
 {
     struct batch *batch = handling->batch;
 
-    exchange->reply = wire_reply_encode(&handling->reply, handling->arena);
-    if (exchange->reply.data == NULL) {
-        /* request_fits() does not let it come to this. What was recorded
-         * stands; the client asks again by event id. */
-        arena_reset(&handling->shard->spare);
-        refuse(handling, STATUS_BUSY, "the answer is too large to hold now");
-        exchange->reply =
-                wire_reply_encode(&handling->reply, &handling->shard->spare);
-        CHECK(exchange->reply.data != NULL);
-        exchange->reply =
-                bytes_of(memcpy(exchange->fallback, exchange->reply.data,
-                                 exchange->reply.size),
-                        exchange->reply.size);
-    }
+    answer(handling, exchange);
     if (batch != handling->shard->aside && handling->hosted != NULL &&
             handling->hosted->problem->spec->settings.durability ==
                     DURABILITY_RELAXED) {
@@ -636,14 +641,14 @@ void shard_handle(struct shard *shard, const struct bytes *envelope,
             .shard = shard,
             .batch = batch,
             .journal = journal_of(shard),
-            .arena = &batch->arena,
-            .mark = batch->arena.used,
+            .arena = &shard->work,
     };
     struct exchange *exchange;
     struct err err;
     int status;
 
     set_now(shard, now);
+    arena_reset(&shard->work);
     COUNT(requests);
     if (!add_exchange(batch, envelope, envelope_count, &exchange)) {
         COUNT(dropped);
@@ -654,14 +659,13 @@ void shard_handle(struct shard *shard, const struct bytes *envelope,
     handling.reply.id = handling.request.id;
     if (status != 0) {
         COUNT(malformed);
-        batch->arena.overflow = false;
+        shard->work.overflow = false;
         refuse(&handling, (enum status)status,
                 arena_copy(handling.arena, err.text, strlen(err.text) + 1));
     } else {
         run_request(&handling);
     }
     finish(&handling, exchange);
-    batch->arena.overflow = false;
 }
 
 /* ---- time ---- */
@@ -718,7 +722,7 @@ static void expire_listed(
             .batch = shard->open,
             .hosted = hosted,
             .journal = journal_of(shard),
-            .arena = &shard->open->arena};
+            .arena = &shard->work};
 
     for (uint32_t i = 0; i < list->count; i++) {
         struct input input = {INPUT_DEADLINE, shard->now, {{0}}};
@@ -740,7 +744,6 @@ static void expire(struct shard *shard, struct hosted *hosted)
     struct batch *batch = shard->open;
     uint32_t problem = hosted->problem->spec->number;
     struct due_list *list = shard->dues;
-    size_t mark = batch->arena.used;
     uint32_t before = batch->effect_count;
     uint64_t pinned = atomic_load(&batch->pin);
     struct err err;
@@ -748,7 +751,8 @@ static void expire(struct shard *shard, struct hosted *hosted)
 
     list->shard = shard;
     list->problem = problem;
-    list->arena = &batch->arena;
+    arena_reset(&shard->work);
+    list->arena = &shard->work;
     list->count = 0;
     list->seen = 0;
     list->done_count = 0;
@@ -769,10 +773,8 @@ static void expire(struct shard *shard, struct hosted *hosted)
     /* They count as items, so that the batch has room for their effects. */
     batch->item_count += list->done_count;
     /* A batch without effects is not submitted, so it must not fill up. */
-    if (batch->effect_count == before) {
-        arena_release(&batch->arena, mark);
+    if (batch->effect_count == before)
         atomic_store(&batch->pin, pinned);
-    }
 }
 
 /* The problem's state into the open batch. False if there is no room. */
@@ -880,9 +882,9 @@ int shard_open(struct shard *shard, const struct config *config,
     shard->early = early;
     shard->started = now;
     shard->now = now;
-    shard->spare = arena_over(malloc(SPARE_BYTES), SPARE_BYTES);
+    shard->work = arena_over(malloc(REQUEST_ARENA_BYTES), REQUEST_ARENA_BYTES);
     shard->dues = calloc(1, sizeof(*shard->dues));
-    if (shard->spare.data == NULL || shard->dues == NULL)
+    if (shard->work.data == NULL || shard->dues == NULL)
         return err_set(err, STATUS_INTERNAL, "no memory");
     if ((status = new_ids(shard, err)) != 0 ||
             (status = host(shard, problems, problem_count, err)) != 0 ||
@@ -911,7 +913,7 @@ void shard_close(struct shard *shard)
     for (uint32_t i = 0; i < shard->hosted_count; i++)
         problem_close(shard->hosted[i].problem);
     free(shard->hosted);
-    free(shard->spare.data);
+    free(shard->work.data);
     free(shard->dues);
 }
 

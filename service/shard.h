@@ -48,7 +48,9 @@ struct shard {
     struct event_id_source ids;
     nanos started;
     nanos now; /* never goes back */
-    struct arena spare; /* for what is read back from the store */
+    /* What one request works with. It is used again for the next, so it stays
+     * in the processor's cache; what outlives the request goes to the batch. */
+    struct arena work;
     struct due_list *dues; /* of one problem at a time */
 };
 

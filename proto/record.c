@@ -2,7 +2,9 @@
 
 #include "base/limits.h"
 #include "proto/outcome.h"
+#include "proto/pack.h"
 #include "proto/question.h"
+#include "proto/unpack.h"
 #include "proto/wire.h"
 
 #include <math.h>
@@ -31,30 +33,6 @@ static int corrupt(struct err *err, enum record_kind kind, const char *what)
 {
     return err_set(
             err, STATUS_CORRUPT, "%s record: %s", record_kind_name(kind), what);
-}
-
-/* The bytes of a message in the arena; empty if they do not fit. */
-static struct bytes packed(const ProtobufCMessage *message, struct arena *arena)
-{
-    size_t size;
-    uint8_t *data;
-
-    if (arena->overflow)
-        return bytes_of(NULL, 0);
-    size = protobuf_c_message_get_packed_size(message);
-    data = arena_alloc(arena, size);
-    if (data == NULL)
-        return bytes_of(NULL, 0);
-    return bytes_of(data, protobuf_c_message_pack(message, data));
-}
-
-static ProtobufCMessage *unpacked(const ProtobufCMessageDescriptor *descriptor,
-        struct bytes payload, struct arena *arena)
-{
-    ProtobufCAllocator allocator = message_allocator(arena);
-
-    return protobuf_c_message_unpack(
-            descriptor, &allocator, payload.size, payload.data);
 }
 
 /* A reward, cost or label: what the wire and the settings let through. */
@@ -228,7 +206,7 @@ struct bytes record_encode_decision(
     message.held_costs = costs_to_message(&record->held_costs, arena);
     message.has_held_misfit = record->held_misfit;
     message.held_misfit = record->held_misfit;
-    return packed(&message.base, arena);
+    return pack_message(&message.base, arena);
 }
 
 static int path_from_message(const Rue__DecisionRecord *message,
@@ -419,7 +397,7 @@ struct bytes record_encode_feedback(
     message.shown = shown_to_message(&record->shown, arena);
     message.subject = subject_to_message(&record->subject, arena);
     message.costs = costs_to_message(&record->costs, arena);
-    return packed(&message.base, arena);
+    return pack_message(&message.base, arena);
 }
 
 static int decode_feedback(const Rue__FeedbackRecord *message,
@@ -469,7 +447,7 @@ struct bytes record_encode_expiry(
     message.has_orphan = record->orphan;
     message.orphan = record->orphan;
     message.costs = costs_to_message(&record->costs, arena);
-    return packed(&message.base, arena);
+    return pack_message(&message.base, arena);
 }
 
 static int decode_expiry(const Rue__ExpiryRecord *message,
@@ -503,7 +481,7 @@ struct bytes record_encode_activation(
     message.held = record->held;
     message.held_subject = subject_to_message(&record->held_subject, arena);
     message.held_costs = costs_to_message(&record->held_costs, arena);
-    return packed(&message.base, arena);
+    return pack_message(&message.base, arena);
 }
 
 static int decode_activation(const Rue__ActivationRecord *message,
@@ -532,7 +510,7 @@ struct bytes record_encode_promotion(
     message.problem = record->head.problem;
     message.time_ns = record->head.time;
     message.generation = record->generation;
-    return packed(&message.base, arena);
+    return pack_message(&message.base, arena);
 }
 
 static int decode_promotion(
@@ -556,7 +534,7 @@ struct bytes record_encode_config(
     message.name = message_of_bytes(record->name);
     message.settings = message_of_bytes(record->settings);
     message.shape = record->shape;
-    return packed(&message.base, arena);
+    return pack_message(&message.base, arena);
 }
 
 static int decode_config(const Rue__ConfigRecord *message,
@@ -645,7 +623,7 @@ int record_decode(enum record_kind kind, struct bytes payload,
     if (descriptor == NULL)
         return err_set(
                 err, STATUS_CORRUPT, "record of unknown kind %d", (int)kind);
-    message = unpacked(descriptor, payload, arena);
+    message = unpack_message(descriptor, payload, arena);
     if (message == NULL)
         return arena->overflow
                 ? err_set(err, STATUS_BUSY, "record is too large")

@@ -2,7 +2,9 @@
 
 #include "base/limits.h"
 #include "proto/outcome.h"
+#include "proto/pack.h"
 #include "proto/question.h"
+#include "proto/unpack.h"
 
 #include <math.h>
 
@@ -314,7 +316,6 @@ static int request_check(const Rue__Request *message, struct err *err)
 int wire_request_decode(struct bytes frame, struct arena *arena,
         struct request *request, struct err *err)
 {
-    ProtobufCAllocator allocator = message_allocator(arena);
     Rue__Request *message;
     int status;
 
@@ -324,7 +325,8 @@ int wire_request_decode(struct bytes frame, struct arena *arena,
         return err_set(err, STATUS_INVALID, "request: %zu bytes, at most %zu",
                 frame.size, MESSAGE_BYTES_MAX);
     }
-    message = rue__request__unpack(&allocator, frame.size, frame.data);
+    message = (Rue__Request *)unpack_message(
+            &rue__request__descriptor, frame, arena);
     if (message == NULL) {
         request->id = peek_id(frame);
         if (arena->overflow)
@@ -512,8 +514,6 @@ static Rue__StatusAnswer *answer_to_message(
 struct bytes wire_reply_encode(const struct reply *reply, struct arena *arena)
 {
     Rue__Reply message;
-    uint8_t *packed;
-    size_t size;
 
     rue__reply__init(&message);
     message.id = reply->id;
@@ -530,11 +530,5 @@ struct bytes wire_reply_encode(const struct reply *reply, struct arena *arena)
             receipts_to_message(reply->activate, reply->activate_count, arena);
     if (reply->answer != NULL)
         message.answer = answer_to_message(reply->answer, arena);
-    if (arena->overflow)
-        return bytes_of(NULL, 0);
-    size = rue__reply__get_packed_size(&message);
-    packed = arena_alloc(arena, size);
-    if (packed == NULL)
-        return bytes_of(NULL, 0);
-    return bytes_of(packed, rue__reply__pack(&message, packed));
+    return pack_message(&message.base, arena);
 }

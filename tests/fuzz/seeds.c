@@ -38,6 +38,24 @@ static void seed_under(
     seed(target, name, bytes_of(data, rest.size + 1));
 }
 
+/* Seeds of the parsers above are those of the unpacking below, which has all
+ * kinds in one target (fuzz_unpack.c). */
+#define UNPACK_REQUEST 0
+#define UNPACK_REPLY   7
+
+static void seed_packed(
+        const char *target, const char *name, uint8_t kind, struct bytes packed)
+{
+    char under[96];
+
+    (void)snprintf(under, sizeof(under), "%s-%s", target, name);
+    seed_under("unpack", under, kind, packed);
+    if (kind == UNPACK_REQUEST || kind == UNPACK_REPLY)
+        seed(target, name, packed);
+    else
+        seed_under(target, name, kind, packed);
+}
+
 /* ---- requests ---- */
 
 static const double x[2] = {0.25, 0.5}, rows[6] = {1, 2, 3, 4, 5, 6};
@@ -86,7 +104,7 @@ static void seed_request(
     }
     CHECK(message_pack(
             &request, 9, false, &ids, 1000, arena_fresh(0), &packed, error));
-    seed("request", problem, packed);
+    seed_packed("request", problem, UNPACK_REQUEST, packed);
 }
 
 static void seed_requests(void)
@@ -139,7 +157,7 @@ static void seed_requests(void)
     seed_request("path", &path, 1);
     CHECK(message_pack(
             &nothing, 1, true, &ids, 1000, arena_fresh(0), &packed, error));
-    seed("request", "status", packed);
+    seed_packed("request", "status", UNPACK_REQUEST, packed);
 }
 
 /* ---- replies ---- */
@@ -200,10 +218,14 @@ static void seed_replies(void)
     const struct reply refused = {
             .id = 9, .status = STATUS_INVALID, .message = "request: no"};
 
-    seed("reply", "items", wire_reply_encode(&reply, arena_fresh(0)));
-    seed("reply", "forms", wire_reply_encode(&pair_and_path, arena_fresh(0)));
-    seed("reply", "status", wire_reply_encode(&status, arena_fresh(0)));
-    seed("reply", "refused", wire_reply_encode(&refused, arena_fresh(0)));
+    seed_packed("reply", "items", UNPACK_REPLY,
+            wire_reply_encode(&reply, arena_fresh(0)));
+    seed_packed("reply", "forms", UNPACK_REPLY,
+            wire_reply_encode(&pair_and_path, arena_fresh(0)));
+    seed_packed("reply", "status", UNPACK_REPLY,
+            wire_reply_encode(&status, arena_fresh(0)));
+    seed_packed("reply", "refused", UNPACK_REPLY,
+            wire_reply_encode(&refused, arena_fresh(0)));
 }
 
 /* ---- records and states ---- */
@@ -303,13 +325,13 @@ static void seed_records(void)
             char name[64];
             (void)snprintf(name, sizeof(name), "%s-%02u-%s", problem_names[i],
                     j, record_kind_name(memory.records[j].kind));
-            seed_under("record", name, (uint8_t)memory.records[j].kind,
+            seed_packed("record", name, (uint8_t)memory.records[j].kind,
                     memory.records[j].payload);
         }
     }
-    seed_under("record", "promotion", RECORD_PROMOTION,
+    seed_packed("record", "promotion", RECORD_PROMOTION,
             record_encode_promotion(&promotion, arena));
-    seed_under("record", "config", RECORD_CONFIG,
+    seed_packed("record", "config", RECORD_CONFIG,
             record_encode_config(&config, arena));
 }
 

@@ -90,7 +90,7 @@ $(if $(OPT),,$(error unknown VARIANT '$(VARIANT)'))
 
 # Same inputs, same bits: no contraction, no fast-math, anywhere.
 CFLAGS_ALL := -std=c17 -D_GNU_SOURCE -DRUE_VERSION='"$(VERSION)"' -I. -I$(B) \
-	-fPIC -fvisibility=default -ffp-contract=off -pthread $(OPT) \
+	-fPIC -fno-semantic-interposition -ffp-contract=off -pthread $(OPT) \
 	$(WARNINGS) $(CFLAGS)
 # What walks over arrays of numbers is worth vectorising: gcc 12 does it at -O3
 # only.

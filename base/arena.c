@@ -1,35 +1,6 @@
 #include "base/arena.h"
 
-#include "base/check.h"
-
 #include <string.h>
-
-#define ARENA_ALIGN ((size_t)16)
-
-void *arena_alloc(struct arena *arena, size_t size)
-{
-    size_t start;
-
-    CHECK(arena->used <= arena->capacity);
-    start = (arena->used + ARENA_ALIGN - 1) & ~(ARENA_ALIGN - 1);
-    if (start > arena->capacity || size > arena->capacity - start) {
-        arena->overflow = true;
-        return NULL;
-    }
-    arena->used = start + size;
-    return arena->data + start;
-}
-
-void *arena_alloc_array(struct arena *arena, size_t count, size_t size)
-{
-    size_t bytes;
-
-    if (__builtin_mul_overflow(count, size, &bytes)) {
-        arena->overflow = true;
-        return NULL;
-    }
-    return arena_alloc(arena, bytes);
-}
 
 void *arena_zalloc(struct arena *arena, size_t count, size_t size)
 {

@@ -23,9 +23,21 @@ static inline struct arena arena_over(void *data, size_t capacity)
     return (struct arena){data, capacity, 0, false};
 }
 
+#define ARENA_ALIGN ((size_t)16)
+
 /* `size` bytes aligned to 16, not cleared; NULL when there is no room. A
  * size of 0 gives a pointer that must not be used. */
-void *arena_alloc(struct arena *arena, size_t size);
+static inline void *arena_alloc(struct arena *arena, size_t size)
+{
+    size_t start = (arena->used + ARENA_ALIGN - 1) & ~(ARENA_ALIGN - 1);
+
+    if (start > arena->capacity || size > arena->capacity - start) {
+        arena->overflow = true;
+        return NULL;
+    }
+    arena->used = start + size;
+    return arena->data + start;
+}
 
 /* As arena_alloc for count * size, with the product checked; cleared. */
 void *arena_zalloc(struct arena *arena, size_t count, size_t size);
@@ -36,7 +48,17 @@ void *arena_copy(struct arena *arena, const void *data, size_t size);
 /* An array of `count` objects of a type, not cleared. */
 #define arena_array(arena, type, count)                                        \
     ((type *)arena_alloc_array((arena), (count), sizeof(type)))
-void *arena_alloc_array(struct arena *arena, size_t count, size_t size);
+static inline void *arena_alloc_array(
+        struct arena *arena, size_t count, size_t size)
+{
+    size_t bytes;
+
+    if (__builtin_mul_overflow(count, size, &bytes)) {
+        arena->overflow = true;
+        return NULL;
+    }
+    return arena_alloc(arena, bytes);
+}
 
 static inline size_t arena_left(const struct arena *arena)
 {

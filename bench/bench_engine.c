@@ -174,8 +174,8 @@ static void open_shape(struct bench_shape *shape)
     }
     for (uint32_t a = 0; shape->action_columns == 0 && a < ACTIONS; a++)
         values[count++] = (struct keyvalue){.key = bytes_of_text("actions"),
-                .value = bytes_of((const uint8_t *)&"a0a1a2a3a4a5a6a7a8a9"[2 * a],
-                        2)};
+                .value = bytes_of(
+                        (const uint8_t *)&"a0a1a2a3a4a5a6a7a8a9"[2 * a], 2)};
     shape->desk = desk_open(bytes_of_text("bench"), values, count, &err);
     if (shape->desk == NULL)
         give_up(err.text);
@@ -226,8 +226,7 @@ static void play(struct bench_shape *shape, double ns[STAGES])
     if (desk_feedback(shape->desk, (double)(number % 5) / 4.0, &err) != 0)
         give_up(err.text);
     at[PACK_RECEIPT] = now_ns();
-    reply = (struct reply){
-            .id = 1, .feedback = &receipt, .feedback_count = 1};
+    reply = (struct reply){.id = 1, .feedback = &receipt, .feedback_count = 1};
     pack_reply(&reply);
     at[STAGES] = now_ns();
     for (int i = 0; i < STAGES; i++)

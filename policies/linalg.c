@@ -73,8 +73,8 @@ static inline void add_times(double *y, pair factor, const double *x)
     memcpy(y, &sum, sizeof(sum));
 }
 
-void axpy(double factor, const double *restrict x, double *restrict y,
-        uint32_t count)
+__attribute__((always_inline)) static inline void add_scaled(double factor,
+        const double *restrict x, double *restrict y, uint32_t count)
 {
     pair both = {factor, factor};
 
@@ -96,6 +96,12 @@ void axpy(double factor, const double *restrict x, double *restrict y,
     }
     if (count > 0)
         y[0] += factor * x[0];
+}
+
+void axpy(double factor, const double *restrict x, double *restrict y,
+        uint32_t count)
+{
+    add_scaled(factor, x, y, count);
 }
 
 /* Two rows of a triangle, of even length `i` but for the diagonal. */
@@ -186,7 +192,7 @@ void symmetric_rank_one(double *restrict triangle, double factor,
     double *row = triangle;
 
     for (uint32_t i = 0; i < d; i++) {
-        axpy(factor * x[i], x, row, i + 1);
+        add_scaled(factor * x[i], x, row, i + 1);
         row += i + 1;
     }
 }

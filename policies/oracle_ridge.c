@@ -205,7 +205,7 @@ static size_t ridge_footprint(const struct oracle_spec *spec,
             sizeof(double);
 }
 
-/* phi of the round, of one action, and what spread adds. */
+/* phi of the round, of one action, and what spread or a lesson adds. */
 static size_t ridge_scratch(
         const struct oracle_spec *spec, const struct shape *shape)
 {
@@ -422,19 +422,23 @@ static double bound_gain(const struct ridge *self, const double *inverse,
 }
 
 /* What rounding leaves of a diagonal is at least half of what is left without
- * it: P_jj (1 - excited/denominator). */
+ * it: P_jj (1 - excited/denominator). The diagonals go after the rows: one that
+ * was just written would have to be waited for. */
 static void learn_inverse(const struct ridge *self, double *inverse,
-        const double *gain, double rest, double denominator)
+        const double *gain, double rest, double denominator,
+        struct arena *scratch)
 {
-    double factor = -1.0 / denominator;
     double kept = 0.5 * rest / denominator;
+    double *least = arena_array(scratch, double, self->width);
 
+    CHECK(least != NULL);
+    for (uint32_t i = 0; i < self->width; i++)
+        least[i] = fmax(kept * inverse[triangle_count(i + 1) - 1], DBL_MIN);
+    symmetric_rank_one(inverse, -1.0 / denominator, gain, self->width);
     for (uint32_t i = 0; i < self->width; i++) {
-        double *row = inverse + triangle_count(i);
-        double least = fmax(kept * row[i], DBL_MIN);
-        axpy(factor * gain[i], gain, row, i + 1);
-        if (row[i] < least)
-            row[i] = least;
+        double *diagonal = &inverse[triangle_count(i + 1) - 1];
+        if (*diagonal < least[i])
+            *diagonal = least[i];
     }
 }
 
@@ -565,8 +569,8 @@ static void ridge_learn(
     denominator = forgetting / lesson->weight + excited;
     residual = lesson->loss - dot(theta, phi, self->width);
     add_weights(self, residual / denominator, gain, theta);
-    learn_inverse(
-            self, inverse, gain, forgetting / lesson->weight, denominator);
+    learn_inverse(self, inverse, gain, forgetting / lesson->weight, denominator,
+            scratch);
     add_row(self, model, phi, lesson->loss, lesson->weight);
     if (forgetting < 1.0) {
         for (size_t i = 0; i < triangle_count(self->width); i++)

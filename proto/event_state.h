@@ -37,6 +37,19 @@ struct event_state {
     struct feedback_mark marks[FEEDBACKS_MAX];
 };
 
+/* Nothing is known of the event; marks beyond mark_count are never read. */
+static inline void event_state_clear(struct event_state *state)
+{
+    memset(state, 0, offsetof(struct event_state, marks));
+}
+
+/* Bytes of a state that are in use. */
+static inline size_t event_state_size(const struct event_state *state)
+{
+    return offsetof(struct event_state, marks) +
+            state->mark_count * sizeof(state->marks[0]);
+}
+
 /* Does the event still wait for this deadline? A decided one does until
  * feedback comes, an orphan until it is decided. */
 static inline bool event_waits(const struct event_state *state, nanos deadline)

@@ -146,9 +146,8 @@ static struct batch_event *find_or_add(
 
     if (*row == 0) {
         CHECK(batch->event_count < batch->event_max);
-        batch->events[batch->event_count] =
-                (struct batch_event){
-                        .problem = problem, .event = keep(batch, event)};
+        batch->events[batch->event_count] = (struct batch_event){
+                .problem = problem, .event = keep(batch, event)};
         *row = ++batch->event_count;
     }
     return &batch->events[*row - 1];
@@ -179,9 +178,8 @@ void batch_append(struct batch *batch, enum record_kind kind, uint32_t problem,
 static const struct event_state *keep_state(
         struct batch *batch, const struct event_state *state)
 {
-    size_t size = offsetof(struct event_state, marks) +
-            state->mark_count * sizeof(state->marks[0]);
-    struct event_state *kept = arena_copy(&batch->states, state, size);
+    struct event_state *kept =
+            arena_copy(&batch->states, state, event_state_size(state));
 
     CHECK(kept != NULL);
     if (state->costs.size > 0)

@@ -88,9 +88,7 @@ static int write_event(
     if (entry->state == NULL)
         return event_delete(
                 ledger_txn(ledger), entry->problem, entry->event, err);
-    memcpy(&state, entry->state,
-            offsetof(struct event_state, marks) +
-                    entry->state->mark_count * sizeof(state.marks[0]));
+    memcpy(&state, entry->state, event_state_size(entry->state));
     state.last = entry->last->sequence;
     if (entry->decision_effect != NULL)
         state.decision = entry->decision_effect->sequence;

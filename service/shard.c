@@ -68,9 +68,7 @@ static int journal_event_get(void *self, uint32_t problem, struct bytes event,
     if (pending != NULL && pending->state == NULL)
         return err_set(err, STATUS_NOT_FOUND, "event: gone");
     if (pending != NULL) {
-        memcpy(state, pending->state,
-                offsetof(struct event_state, marks) +
-                        pending->state->mark_count * sizeof(state->marks[0]));
+        memcpy(state, pending->state, event_state_size(pending->state));
         pin(shard, state);
         return 0;
     }
@@ -605,9 +603,8 @@ static void answer(struct handling *handling, struct exchange *exchange)
     refuse(handling, STATUS_BUSY, "the answer is too large to hold now");
     reply = wire_reply_encode(&handling->reply, handling->arena);
     CHECK(reply.data != NULL && reply.size <= sizeof(exchange->fallback));
-    exchange->reply =
-            bytes_of(memcpy(exchange->fallback, reply.data, reply.size),
-                    reply.size);
+    exchange->reply = bytes_of(
+            memcpy(exchange->fallback, reply.data, reply.size), reply.size);
 }
 
 static void finish(struct handling *handling, struct exchange *exchange)

@@ -33,7 +33,7 @@ static int event_get(void *self, uint32_t problem, struct bytes event,
     (void)problem;
     if (!in_hand(desk, event))
         return err_set(err, STATUS_NOT_FOUND, "no such event");
-    *state = desk->state;
+    memcpy(state, &desk->state, event_state_size(&desk->state));
     return 0;
 }
 
@@ -66,7 +66,7 @@ static void event_put(void *self, uint32_t problem, struct bytes event,
 
     (void)problem;
     (void)event;
-    desk->state = *state;
+    memcpy(&desk->state, state, event_state_size(state));
     desk->known = true;
     if (decision.size > 0)
         desk->decision = decision;

@@ -504,7 +504,7 @@ static int decide(struct step *step, struct decision *decision)
     int status = event_get(step, event, &state);
 
     if (status == STATUS_NOT_FOUND)
-        memset(&state, 0, sizeof(state));
+        event_state_clear(&state);
     else if (status != 0)
         return status;
     else if (state.content != 0)
@@ -828,7 +828,7 @@ static int feedback(struct step *step, struct receipt *receipt)
     int status = event_get(step, feedback->event, &state);
 
     if (status == STATUS_NOT_FOUND) {
-        memset(&state, 0, sizeof(state));
+        event_state_clear(&state);
         found = false;
     } else if (status != 0) {
         return status;
@@ -1019,9 +1019,13 @@ void engine_step(struct problem *problem, const struct input *input,
         const struct journal *journal, struct arena *arena,
         struct answer *answer)
 {
-    struct step step = {problem, input, journal, arena, {STATUS_OK, ""}};
+    struct step step;
     int status;
 
+    step.problem = problem;
+    step.input = input;
+    step.journal = journal;
+    step.arena = arena;
     memset(answer, 0, sizeof(*answer));
     arena_reset(&problem->scratch);
     status = step_run(&step, answer);

@@ -432,8 +432,10 @@ static void learn_inverse(const struct ridge *self, double *inverse,
     double *least = arena_array(scratch, double, self->width);
 
     CHECK(least != NULL);
-    for (uint32_t i = 0; i < self->width; i++)
-        least[i] = fmax(kept * inverse[triangle_count(i + 1) - 1], DBL_MIN);
+    for (uint32_t i = 0; i < self->width; i++) {
+        double left = kept * inverse[triangle_count(i + 1) - 1];
+        least[i] = left > DBL_MIN ? left : DBL_MIN;
+    }
     symmetric_rank_one(inverse, -1.0 / denominator, gain, self->width);
     for (uint32_t i = 0; i < self->width; i++) {
         double *diagonal = &inverse[triangle_count(i + 1) - 1];

@@ -71,8 +71,8 @@ static void put_content(struct sink *sink,
     put_content_head(sink, field, end);
 }
 
-static void put_nested(struct sink *sink,
-        const ProtobufCFieldDescriptor *field, const ProtobufCMessage *message)
+static void put_nested(struct sink *sink, const ProtobufCFieldDescriptor *field,
+        const ProtobufCMessage *message)
 {
     const uint8_t *end = sink->at;
 

@@ -133,7 +133,8 @@ union any_record {
     struct config_record config;
 };
 
-/* CORRUPT if the payload is not a record of that kind within all limits. */
+/* CORRUPT if the payload is not a record of that kind within all limits. What
+ * comes out may be views into the payload, which must live as long. */
 int record_decode(enum record_kind kind, struct bytes payload,
         struct arena *arena, union any_record *record,
         struct err *err) MUST_USE;

@@ -79,8 +79,7 @@ static ProtobufCMessage *take_message(
 
 /* ---- one value ---- */
 
-static bool take_text(
-        struct source *source, struct arena *arena, char **member)
+static bool take_text(struct source *source, struct arena *arena, char **member)
 {
     struct source text;
     char *copy;
@@ -300,8 +299,8 @@ static bool take_field(const ProtobufCFieldDescriptor *field, uint32_t wire,
             return false;
         if (field->label == PROTOBUF_C_LABEL_OPTIONAL &&
                 field->quantifier_offset != 0)
-            memcpy(start + field->quantifier_offset,
-                    &(protobuf_c_boolean){1}, sizeof(protobuf_c_boolean));
+            memcpy(start + field->quantifier_offset, &(protobuf_c_boolean){1},
+                    sizeof(protobuf_c_boolean));
         return true;
     }
     if (wire != WIRE_BYTES ||
@@ -353,9 +352,8 @@ static ProtobufCMessage *take_message(
     return none_required(field, end) ? message : NULL;
 }
 
-ProtobufCMessage *unpack_plain(
-        const ProtobufCMessageDescriptor *descriptor, struct bytes bytes,
-        struct arena *arena)
+ProtobufCMessage *unpack_plain(const ProtobufCMessageDescriptor *descriptor,
+        struct bytes bytes, struct arena *arena)
 {
     struct source source = {bytes.data, bytes.data};
 

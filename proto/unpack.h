@@ -22,8 +22,7 @@ ProtobufCMessage *unpack_message(const ProtobufCMessageDescriptor *descriptor,
         struct bytes bytes, struct arena *arena);
 
 /* The first part of it alone: NULL also for what the library must read. */
-ProtobufCMessage *unpack_plain(
-        const ProtobufCMessageDescriptor *descriptor, struct bytes bytes,
-        struct arena *arena);
+ProtobufCMessage *unpack_plain(const ProtobufCMessageDescriptor *descriptor,
+        struct bytes bytes, struct arena *arena);
 
 #endif

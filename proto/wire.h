@@ -6,10 +6,10 @@
 #include "base/arena.h"
 #include "proto/message.h"
 
-/* Parses one request frame. On success every array lies in the arena (the
- * frame may go). On failure: INVALID or UNSUPPORTED with a message that names
- * the field and the limit, and request->id is the frame's id if that much
- * could be read, else 0. BUSY if the arena was too small. */
+/* Parses one request frame. On success what it says lies in the arena or is a
+ * view into the frame. On failure: INVALID or UNSUPPORTED with a message that
+ * names the field and the limit, and request->id is the frame's id if that
+ * much could be read, else 0. BUSY if the arena was too small. */
 int wire_request_decode(struct bytes frame, struct arena *arena,
         struct request *request, struct err *err) MUST_USE;
 

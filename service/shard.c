@@ -50,12 +50,50 @@ static int fresh_reader(struct shard *shard, struct err *err)
     return ledger_reader_renew(&shard->reader, err);
 }
 
+/* The event in the batch that reached the disk last, which its memory still
+ * holds: most feedback comes soon after its decision. */
+static const struct batch_event *find_recent(
+        struct shard *shard, uint32_t problem, struct bytes event)
+{
+    return shard->recent == NULL ? NULL
+                                 : batch_find(shard->recent, problem, event);
+}
+
+/* As the store has it: with the sequences that the commit gave. */
+static void recent_state(
+        const struct batch_event *entry, struct event_state *state)
+{
+    memcpy(state, entry->state, event_state_size(entry->state));
+    state->last = entry->last->sequence;
+    if (entry->decision_effect != NULL)
+        state->decision = entry->decision_effect->sequence;
+}
+
 /* Retention must leave the event's Decision alone. One that the pending batch
  * counts on is pinned by that batch until this one has its own pin. */
 static void pin(struct shard *shard, const struct event_state *state)
 {
     if (state->decision != 0)
         batch_pin(shard->open, state->decision);
+}
+
+/* The event as it is on disk. */
+static int committed_event(struct shard *shard, uint32_t problem,
+        struct bytes event, struct event_state *state, struct err *err)
+{
+    const struct batch_event *recent = find_recent(shard, problem, event);
+    int status;
+
+    if (recent != NULL && recent->state == NULL)
+        return err_set(err, STATUS_NOT_FOUND, "event: gone");
+    if (recent != NULL) {
+        recent_state(recent, state);
+        return 0;
+    }
+    status = fresh_reader(shard, err);
+    return status != 0
+            ? status
+            : event_get(shard->reader.txn, problem, event, state, err);
 }
 
 static int journal_event_get(void *self, uint32_t problem, struct bytes event,
@@ -72,9 +110,7 @@ static int journal_event_get(void *self, uint32_t problem, struct bytes event,
         pin(shard, state);
         return 0;
     }
-    status = fresh_reader(shard, err);
-    if (status == 0)
-        status = event_get(shard->reader.txn, problem, event, state, err);
+    status = committed_event(shard, problem, event, state, err);
     if (status != 0)
         return status;
     pin(shard, state);
@@ -91,6 +127,7 @@ static int journal_decision_get(void *self, uint32_t problem,
     struct shard *shard = self;
     const struct batch_event *here = batch_find(shard->open, problem, event);
     const struct batch_event *before = find_older(shard, problem, event);
+    const struct batch_event *recent = find_recent(shard, problem, event);
     struct log_entry entry;
     int status;
 
@@ -100,6 +137,10 @@ static int journal_decision_get(void *self, uint32_t problem,
     }
     if (before != NULL && before->decision.size > 0) {
         *payload = before->decision;
+        return 0;
+    }
+    if (recent != NULL && recent->decision.size > 0) {
+        *payload = recent->decision;
         return 0;
     }
     status = fresh_reader(shard, err);
@@ -171,24 +212,36 @@ static void retire_pending(struct shard *shard)
     if (shard->open != NULL)
         batch_resolve(shard->open);
     batch_unpin(shard->pending);
+    shard->recent = shard->pending;
     shard->pending = NULL;
     shard->reader_fresh = false;
 }
 
+static bool is_free(const struct batch *batch)
+{
+    enum batch_stage stage = stage_of(batch);
+
+    return (stage == BATCH_FREE || stage == BATCH_ANSWERED) &&
+            (!batch->has_relaxed || atomic_load(&batch->early));
+}
+
+/* The recent one only if there is no other. */
 static void open_batch(struct shard *shard)
 {
+    struct batch *found = NULL;
+
     for (uint32_t i = 0; i < SHARD_BATCHES; i++) {
         struct batch *batch = shard->batches[i];
-        enum batch_stage stage = stage_of(batch);
-        if (stage != BATCH_FREE && stage != BATCH_ANSWERED)
-            continue;
-        if (batch->has_relaxed && !atomic_load(&batch->early))
-            continue;
-        batch_reset(batch);
-        atomic_store(&batch->stage, BATCH_OPEN);
-        shard->open = batch;
-        return;
+        if (is_free(batch) && (found == NULL || found == shard->recent))
+            found = batch;
     }
+    if (found == NULL)
+        return;
+    if (found == shard->recent)
+        shard->recent = NULL;
+    batch_reset(found);
+    atomic_store(&found->stage, BATCH_OPEN);
+    shard->open = found;
 }
 
 /* The problem's new settings into the open batch. */

@@ -43,6 +43,7 @@ struct shard {
     struct batch *aside;
     struct batch *taking; /* where the next request goes: open or aside */
     struct batch *pending; /* submitted and not known to be on disk, or NULL */
+    struct batch *recent; /* on disk last and not yet used again, or NULL */
     struct mailbox *early; /* batches with replies that need not wait */
     bool reader_fresh; /* the reader sees all that was committed */
     struct event_id_source ids;

@@ -118,13 +118,20 @@ static int drop(struct run *run, const struct log_entry *entry, bool *may)
     uint64_t sequence = entry->sequence;
     union any_record record;
     struct fate *fate;
+    struct bytes payload;
     bool newest_config;
     int status;
 
     *may = false;
     arena_reset(&run->arena);
-    status = record_decode(
-            entry->kind, entry->payload, &run->arena, &record, run->err);
+    /* The decoded record is a view, and the entry's page may be written to. */
+    payload = bytes_of(
+            arena_copy(&run->arena, entry->payload.data, entry->payload.size),
+            entry->payload.size);
+    if (payload.data == NULL)
+        return err_set(run->err, STATUS_INTERNAL, "no memory");
+    status =
+            record_decode(entry->kind, payload, &run->arena, &record, run->err);
     if (status != 0 || record.head.time >= run->rules->now - run->rules->keep ||
             record.head.problem >= run->fate_count)
         return status;

@@ -49,6 +49,9 @@ struct lmdb_txn {
     MDB_txn *handle;
     bool released;
     uint64_t used_bytes; /* by all tables, about; kept when writing */
+    /* Where the last put of each table went, or NULL: the next one is often
+     * near. LMDB closes them with the transaction. */
+    MDB_cursor *put_at[TABLE_COUNT];
 };
 
 struct lmdb_cursor {
@@ -227,6 +230,19 @@ static int take_room(struct lmdb_txn *self, enum store_table table,
             : failed(self->lmdb, MDB_MAP_FULL, "put", err);
 }
 
+/* From where the last put of the table went. */
+static int put_near(struct lmdb_txn *self, enum store_table table, MDB_val *key,
+        MDB_val *value, unsigned flags)
+{
+    int code = 0;
+
+    if (self->put_at[table] == NULL)
+        code = mdb_cursor_open(
+                self->handle, self->lmdb->tables[table], &self->put_at[table]);
+    return code != 0 ? code
+                     : mdb_cursor_put(self->put_at[table], key, value, flags);
+}
+
 static int lmdb_put(struct store_txn *txn, enum store_table table,
         struct bytes key, struct bytes value, bool last, struct err *err)
 {
@@ -237,9 +253,7 @@ static int lmdb_put(struct store_txn *txn, enum store_table table,
     if (status != 0)
         return status;
     return failed(self->lmdb,
-            mdb_put(self->handle, self->lmdb->tables[table], &k, &v,
-                    last ? MDB_APPEND : 0),
-            "put", err);
+            put_near(self, table, &k, &v, last ? MDB_APPEND : 0), "put", err);
 }
 
 static int lmdb_reserve(struct store_txn *txn, enum store_table table,
@@ -253,8 +267,8 @@ static int lmdb_reserve(struct store_txn *txn, enum store_table table,
     if (status != 0)
         return status;
     status = failed(self->lmdb,
-            mdb_put(self->handle, self->lmdb->tables[table], &k, &v,
-                    MDB_RESERVE | (last ? MDB_APPEND : 0)),
+            put_near(
+                    self, table, &k, &v, MDB_RESERVE | (last ? MDB_APPEND : 0)),
             "put", err);
     *room = v.mv_data;
     return status;

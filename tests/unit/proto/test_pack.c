@@ -73,8 +73,8 @@ static char *make_text(struct rng *rng)
     return text;
 }
 
-static void make_value(const ProtobufCFieldDescriptor *field, struct rng *rng,
-        void *member)
+static void make_value(
+        const ProtobufCFieldDescriptor *field, struct rng *rng, void *member)
 {
     uint64_t number = make_number(rng);
 
@@ -124,8 +124,8 @@ static size_t size_of(ProtobufCType type)
     }
 }
 
-static void make_field(const ProtobufCFieldDescriptor *field, struct rng *rng,
-        uint8_t *start)
+static void make_field(
+        const ProtobufCFieldDescriptor *field, struct rng *rng, uint8_t *start)
 {
     uint32_t which = rng_below(rng, 4);
     size_t count = which == 0 ? rng_below(rng, 20) : which - 1;
@@ -181,8 +181,8 @@ static void check_same(
 
     arena_reset(&other);
     ours = unpack_message(descriptor, bytes, &other);
-    library = protobuf_c_message_unpack(
-            descriptor, NULL, bytes.size, bytes.data);
+    library =
+            protobuf_c_message_unpack(descriptor, NULL, bytes.size, bytes.data);
     ck_assert_int_eq(ours != NULL, library != NULL);
     if (library == NULL)
         return;
@@ -253,16 +253,16 @@ START_TEST(what_is_unusual_is_left_to_the_library)
             {"a long zero", "\x10\x80\x00", 3},
             {"a field of later times", "\x10\x05\xf8\x7f\x01", 5},
             {"a list in two parts", "\x22\x00\x2a\x03\x0a\x01\x65\x22\x00", 9},
-            {"an array that is not packed",
-                    "\x22\x06\x3a\x01\x01\x38\x02\x38", 8},
+            {"an array that is not packed", "\x22\x06\x3a\x01\x01\x38\x02\x38",
+                    8},
             {"nothing", "", 0},
     };
 
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         struct bytes bytes = bytes_of(cases[i].bytes, cases[i].size);
         arena_reset(&arena);
-        ck_assert_msg(unpack_plain(&rue__request__descriptor, bytes, &arena) ==
-                        NULL,
+        ck_assert_msg(
+                unpack_plain(&rue__request__descriptor, bytes, &arena) == NULL,
                 "%s", cases[i].what);
         check_same(&rue__request__descriptor, bytes);
     }

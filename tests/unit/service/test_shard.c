@@ -372,6 +372,42 @@ static void decide_many(const char *problem, int from, int to)
     }
 }
 
+static bool is_recent(const char *event)
+{
+    return shard.recent != NULL &&
+            batch_find(shard.recent, config->problems[0]->number,
+                    bytes_of_text(event)) != NULL;
+}
+
+/* The batch that reached the disk last still knows its events; an older one
+ * does not, and the store is asked. Either way the same is learned and what is
+ * written refers to the right records. */
+START_TEST(an_event_is_the_same_from_memory_and_from_disk)
+{
+    uint64_t states[2];
+
+    for (int far = 0; far < 2; far++) {
+        setup(ONE_PROBLEM);
+        for (int i = 0; i < 3 && !far; i++)
+            report("p", "other", (double)i / 4);
+        decide("p", "e");
+        for (int i = 0; i < 3; i++) {
+            ck_assert(shard_ready(&shard) && is_recent("e"));
+            if (far)
+                report("p", "other", (double)i / 4);
+            ck_assert_int_eq(shard_ready(&shard) && is_recent("e"), !far);
+            report("p", "e", (double)i / 2);
+        }
+        ck_assert_uint_eq(counters_of("p")->learned, 1);
+        ck_assert_uint_eq(counters_of("p")->corrected, 2);
+        states[far] = state_of("p");
+        all_is_well();
+        teardown();
+    }
+    ck_assert_uint_eq(states[0], states[1]);
+}
+END_TEST
+
 /* The newest snapshot is older than the feedback, and the feedback needs the
  * Decision. */
 START_TEST(retention_keeps_the_decision_of_a_feedback_after_the_snapshot)
@@ -817,6 +853,7 @@ int main(void)
     tcase_add_test(time,
             many_deadlines_that_passed_while_it_was_down_are_taken_in_turns);
     tcase_add_test(time, deadlines_stay_apart_while_the_clock_is_behind);
+    tcase_add_test(time, an_event_is_the_same_from_memory_and_from_disk);
     suite_add_tcase(suite, time);
     tcase_add_test(limits, the_largest_decision_is_learned_and_recovered);
     tcase_add_test(limits, a_request_is_logged_as_a_whole_or_not_at_all);

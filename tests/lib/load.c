@@ -175,7 +175,8 @@ static void transmit(struct load *load, struct connection *connection,
     }
 }
 
-/* A decide with new ids, or the feedback that belongs to the last one. */
+/* A decide with new ids of its time, as clients make them, or the feedback that
+ * belongs to the last one. */
 static void send_next(struct load *load, struct connection *connection,
         uint32_t index, double due)
 {
@@ -183,8 +184,7 @@ static void send_next(struct load *load, struct connection *connection,
 
     slot->decide = !slot->decide;
     for (uint32_t i = 0; slot->decide && i < load->settings->batch; i++)
-        event_id_make(&load->ids, (uint64_t)(load->start * 1e3) + load->sent,
-                slot->events[i]);
+        event_id_make(&load->ids, (uint64_t)(due * 1e3), slot->events[i]);
     transmit(load, connection, index, due);
 }
 

@@ -47,16 +47,23 @@ static int fresh_reader(struct shard *shard, struct err *err)
     if (shard->reader_fresh)
         return 0;
     shard->reader_fresh = true;
+    shard->newest.asked = 0;
     return ledger_reader_renew(&shard->reader, err);
 }
 
-/* The event in the batch that reached the disk last, which its memory still
- * holds: most feedback comes soon after its decision. */
+/* The event in one of the batches that reached the disk last, which are still
+ * in memory: most feedback comes soon after its decision. `decided`: in the one
+ * that has its Decision record. */
 static const struct batch_event *find_recent(
-        struct shard *shard, uint32_t problem, struct bytes event)
+        struct shard *shard, uint32_t problem, struct bytes event, bool decided)
 {
-    return shard->recent == NULL ? NULL
-                                 : batch_find(shard->recent, problem, event);
+    for (uint32_t i = 0; i < SHARD_RECENT && shard->recent[i] != NULL; i++) {
+        const struct batch_event *found =
+                batch_find(shard->recent[i], problem, event);
+        if (found != NULL && (!decided || found->decision.size > 0))
+            return found;
+    }
+    return NULL;
 }
 
 /* As the store has it: with the sequences that the commit gave. */
@@ -77,11 +84,35 @@ static void pin(struct shard *shard, const struct event_state *state)
         batch_pin(shard->open, state->decision);
 }
 
+/* Is the event's id past all that the problem has on disk? Ids that begin with
+ * the time mostly are, and then the store need not be searched. One problem is
+ * remembered, as long as the reader sees the same; the second question about it
+ * is worth the look. */
+static bool is_past_all(
+        struct shard *shard, uint32_t problem, struct bytes event)
+{
+    struct newest *newest = &shard->newest;
+    struct bytes last;
+    struct err err;
+
+    if (newest->asked == 0 || newest->problem != problem)
+        *newest = (struct newest){.problem = problem};
+    if (++newest->asked == 2 &&
+            event_last(shard->reader.txn, problem, &last, &err) == 0 &&
+            last.size <= sizeof(newest->id)) {
+        memcpy(newest->id, last.data, last.size);
+        newest->size = last.size;
+    }
+    return newest->size > 0 &&
+            bytes_compare(event, bytes_of(newest->id, newest->size)) > 0;
+}
+
 /* The event as it is on disk. */
 static int committed_event(struct shard *shard, uint32_t problem,
         struct bytes event, struct event_state *state, struct err *err)
 {
-    const struct batch_event *recent = find_recent(shard, problem, event);
+    const struct batch_event *recent =
+            find_recent(shard, problem, event, false);
     int status;
 
     if (recent != NULL && recent->state == NULL)
@@ -91,9 +122,11 @@ static int committed_event(struct shard *shard, uint32_t problem,
         return 0;
     }
     status = fresh_reader(shard, err);
-    return status != 0
-            ? status
-            : event_get(shard->reader.txn, problem, event, state, err);
+    if (status != 0)
+        return status;
+    if (is_past_all(shard, problem, event))
+        return err_set(err, STATUS_NOT_FOUND, "event: is new");
+    return event_get(shard->reader.txn, problem, event, state, err);
 }
 
 static int journal_event_get(void *self, uint32_t problem, struct bytes event,
@@ -127,7 +160,7 @@ static int journal_decision_get(void *self, uint32_t problem,
     struct shard *shard = self;
     const struct batch_event *here = batch_find(shard->open, problem, event);
     const struct batch_event *before = find_older(shard, problem, event);
-    const struct batch_event *recent = find_recent(shard, problem, event);
+    const struct batch_event *recent;
     struct log_entry entry;
     int status;
 
@@ -139,7 +172,8 @@ static int journal_decision_get(void *self, uint32_t problem,
         *payload = before->decision;
         return 0;
     }
-    if (recent != NULL && recent->decision.size > 0) {
+    recent = find_recent(shard, problem, event, true);
+    if (recent != NULL) {
         *payload = recent->decision;
         return 0;
     }
@@ -212,7 +246,9 @@ static void retire_pending(struct shard *shard)
     if (shard->open != NULL)
         batch_resolve(shard->open);
     batch_unpin(shard->pending);
-    shard->recent = shard->pending;
+    for (uint32_t i = SHARD_RECENT - 1; i > 0; i--)
+        shard->recent[i] = shard->recent[i - 1];
+    shard->recent[0] = shard->pending;
     shard->pending = NULL;
     shard->reader_fresh = false;
 }
@@ -225,20 +261,42 @@ static bool is_free(const struct batch *batch)
             (!batch->has_relaxed || atomic_load(&batch->early));
 }
 
-/* The recent one only if there is no other. */
+/* Forgets this recent batch, and the older ones: what it has to say about their
+ * events is lost with it. */
+static void forget_recent(struct shard *shard, const struct batch *batch)
+{
+    bool gone = false;
+
+    for (uint32_t i = 0; i < SHARD_RECENT; i++) {
+        gone = gone || shard->recent[i] == batch;
+        if (gone)
+            shard->recent[i] = NULL;
+    }
+}
+
+/* How old a batch is among the recent ones; the oldest is used again first. */
+static uint32_t age_of(const struct shard *shard, const struct batch *batch)
+{
+    uint32_t age = 0;
+
+    while (age < SHARD_RECENT && shard->recent[age] != batch)
+        age++;
+    return age;
+}
+
 static void open_batch(struct shard *shard)
 {
     struct batch *found = NULL;
 
     for (uint32_t i = 0; i < SHARD_BATCHES; i++) {
         struct batch *batch = shard->batches[i];
-        if (is_free(batch) && (found == NULL || found == shard->recent))
+        if (is_free(batch) &&
+                (found == NULL || age_of(shard, batch) > age_of(shard, found)))
             found = batch;
     }
     if (found == NULL)
         return;
-    if (found == shard->recent)
-        shard->recent = NULL;
+    forget_recent(shard, found);
     batch_reset(found);
     atomic_store(&found->stage, BATCH_OPEN);
     shard->open = found;
@@ -709,7 +767,8 @@ void shard_handle(struct shard *shard, const struct bytes *envelope,
     handling.reply.id = handling.request.id;
     if (status != 0) {
         COUNT(malformed);
-        shard->work.overflow = false;
+        /* What was unpacked may fill the arena. */
+        arena_reset(&shard->work);
         refuse(&handling, (enum status)status,
                 arena_copy(handling.arena, err.text, strlen(err.text) + 1));
     } else {

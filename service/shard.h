@@ -14,7 +14,9 @@
 #include "service/engine/engine.h"
 #include "storage/ledger.h"
 
-#define SHARD_BATCHES 3u
+#define SHARD_BATCHES 4u
+/* Of them those that may be on disk and still be looked at. */
+#define SHARD_RECENT 2u
 /* With the one aside. */
 #define SHARD_BATCHES_ALL (SHARD_BATCHES + 1)
 
@@ -28,6 +30,14 @@ struct hosted {
 };
 
 struct due_list;
+
+/* The last event id of a problem as the reader sees it. */
+struct newest {
+    uint32_t problem;
+    uint32_t asked; /* questions since the reader was renewed; 0: none */
+    uint8_t id[ID_BYTES_MAX];
+    size_t size; /* 0: not known, or there is none */
+};
 
 struct shard {
     const struct config *config;
@@ -43,9 +53,11 @@ struct shard {
     struct batch *aside;
     struct batch *taking; /* where the next request goes: open or aside */
     struct batch *pending; /* submitted and not known to be on disk, or NULL */
-    struct batch *recent; /* on disk last and not yet used again, or NULL */
+    /* On disk and not yet used again, newest first; the rest is NULL. */
+    struct batch *recent[SHARD_RECENT];
     struct mailbox *early; /* batches with replies that need not wait */
     bool reader_fresh; /* the reader sees all that was committed */
+    struct newest newest;
     struct event_id_source ids;
     nanos started;
     nanos now; /* never goes back */

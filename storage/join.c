@@ -67,6 +67,32 @@ int event_put(struct store_txn *txn, uint32_t problem, struct bytes event,
             writer_bytes(&writer), false, err);
 }
 
+int event_last(struct store_txn *txn, uint32_t problem, struct bytes *event,
+        struct err *err)
+{
+    struct join_key next = event_key(problem + 1, bytes_of(NULL, 0));
+    struct store_cursor *cursor;
+    struct bytes key, value;
+    int status = txn->call->cursor_open(txn, TABLE_EVENT, &cursor, err);
+
+    if (status != 0)
+        return status;
+    status = problem == UINT32_MAX
+            ? STATUS_NOT_FOUND
+            : cursor->call->seek(cursor, key_bytes(&next), &key, &value, err);
+    if (status == 0)
+        status = cursor->call->previous(cursor, &key, &value, err);
+    else if (status == STATUS_NOT_FOUND)
+        status = cursor->call->last(cursor, &key, &value, err);
+    cursor->call->cursor_close(cursor);
+    if (status != 0)
+        return status;
+    if (key.size <= EVENT_PREFIX || load_be32(key.data) != problem)
+        return err_set(err, STATUS_NOT_FOUND, "no events");
+    *event = bytes_of(key.data + EVENT_PREFIX, key.size - EVENT_PREFIX);
+    return 0;
+}
+
 static int forgiving(int status)
 {
     return status == STATUS_NOT_FOUND ? 0 : status;

@@ -21,6 +21,11 @@ int event_put(struct store_txn *txn, uint32_t problem, struct bytes event,
 int event_delete(struct store_txn *txn, uint32_t problem, struct bytes event,
         struct err *err) MUST_USE;
 
+/* The last event id of the problem in the order of bytes, a view into the
+ * store; NOT_FOUND if it has no events. */
+int event_last(struct store_txn *txn, uint32_t problem, struct bytes *event,
+        struct err *err) MUST_USE;
+
 /* Adds ids (each behind its length) to the entry of a deadline. */
 int due_put(struct store_txn *txn, uint32_t problem, nanos deadline,
         struct bytes ids, struct err *err) MUST_USE;

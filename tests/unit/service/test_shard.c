@@ -374,9 +374,11 @@ static void decide_many(const char *problem, int from, int to)
 
 static bool is_recent(const char *event)
 {
-    return shard.recent != NULL &&
-            batch_find(shard.recent, config->problems[0]->number,
-                    bytes_of_text(event)) != NULL;
+    for (uint32_t i = 0; i < SHARD_RECENT && shard.recent[i] != NULL; i++)
+        if (batch_find(shard.recent[i], config->problems[0]->number,
+                    bytes_of_text(event)) != NULL)
+            return true;
+    return false;
 }
 
 /* The batch that reached the disk last still knows its events; an older one
@@ -388,13 +390,13 @@ START_TEST(an_event_is_the_same_from_memory_and_from_disk)
 
     for (int far = 0; far < 2; far++) {
         setup(ONE_PROBLEM);
-        for (int i = 0; i < 3 && !far; i++)
-            report("p", "other", (double)i / 4);
+        for (int i = 0; i < 9 && !far; i++)
+            report("p", "other", (double)i / 16);
         decide("p", "e");
         for (int i = 0; i < 3; i++) {
             ck_assert(shard_ready(&shard) && is_recent("e"));
-            if (far)
-                report("p", "other", (double)i / 4);
+            for (int j = 0; far && j < 3; j++)
+                report("p", "other", (double)(3 * i + j) / 16);
             ck_assert_int_eq(shard_ready(&shard) && is_recent("e"), !far);
             report("p", "e", (double)i / 2);
         }

@@ -98,8 +98,8 @@ CFLAGS_policies := $(if $(filter release,$(VARIANT)),-O3)
 CFLAGS_proto    := $(CFLAGS_policies)
 
 # ---- sources: one archive per folder ---------------------------------------
-FOLDERS := base policies proto storage service/engine config replay service \
-	client sim cli
+FOLDERS := base report policies proto storage service/engine config replay \
+	service client sim cli
 sources  = $(filter-out $(addprefix $(1)/,$(MAINS_$(1))),$(wildcard $(1)/*.c))
 MAINS_service := main.c
 MAINS_cli     := main.c
@@ -152,6 +152,7 @@ $(foreach f,$(FOLDERS),$(eval $(call folder_rule,$(f))))
 
 # What each program and kind of test links: the arrows of ARCHITECTURE.md.
 link_base           := $(call archive,base)
+link_report         := $(call archive,report) $(link_base)
 link_policies       := $(call archive,policies) $(link_base)
 link_proto          := $(call archive,proto) $(link_base)
 link_storage        := $(call archive,storage) $(link_proto)
@@ -163,11 +164,13 @@ link_replay         := $(call archive,replay) $(call archive,storage) \
 link_service        := $(call archive,service) $(call archive,config) \
 	$(link_replay)
 link_client         := $(call archive,client) $(link_proto)
-link_sim            := $(call archive,sim) $(call archive,client) \
-	$(link_replay)
+link_sim            := $(call archive,sim) $(call archive,report) \
+	$(call archive,client) $(link_replay)
 link_cli            := $(call archive,cli) $(call archive,sim) \
-	$(call archive,client) $(call archive,config) $(link_replay)
+	$(call archive,report) $(call archive,client) \
+	$(call archive,config) $(link_replay)
 libs_base           := -lm
+libs_report         := -lm
 libs_policies       := -lm
 libs_proto          := $(LIBS_pb) -lm
 libs_storage        := $(LIBS_lmdb) $(LIBS_pb) -lm

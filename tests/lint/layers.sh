@@ -5,6 +5,7 @@ set -eu
 allowed() {
     case $1 in
     base) echo "base" ;;
+    report) echo "report base" ;;
     policies) echo "policies base" ;;
     proto) echo "proto base" ;;
     storage) echo "storage proto base" ;;
@@ -16,11 +17,12 @@ allowed() {
         ;;
     client) echo "client proto base" ;;
     sim)
-        echo "sim client replay storage service/engine policies proto base"
+        echo "sim report client replay storage service/engine policies" \
+            "proto base"
         ;;
     cli)
-        echo "cli sim client config replay storage service/engine policies" \
-            "proto base"
+        echo "cli sim report client config replay storage service/engine" \
+            "policies proto base"
         ;;
     esac
 }
@@ -50,8 +52,8 @@ check_folder() { # FOLDER ROOT
 }
 
 check_all() {
-    for folder in base policies proto storage service/engine config replay \
-        service client sim cli; do
+    for folder in base report policies proto storage service/engine config \
+        replay service client sim cli; do
         check_folder "$folder" "$1"
     done
 }

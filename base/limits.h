@@ -36,6 +36,9 @@
 /* Smallest probability with which an action can have been drawn: any loss
  * divided by it is finite, and so are their sums. */
 #define PROBABILITY_MIN 1e-200
+/* Largest probability with which decisions were left out of an imported log:
+ * one of them stands for at most a million. */
+#define PDROP_MAX 0.999999
 /* Options of one policy. */
 #define OPTIONS_MAX 64u
 

@@ -99,6 +99,10 @@ static void print_decision(const struct decision_record *record)
         print_path(record);
     else
         print_action(record);
+    if (record->chosen_only)
+        printf(" chosen_only");
+    if (record->pdrop > 0.0)
+        printf(" pdrop=%.6g", record->pdrop);
     printf(" version=%" PRIu64, record->policy_version);
     if (record->question.deferred)
         printf(" deferred");
@@ -387,6 +391,10 @@ static void json_add_decision(
                 line, record->held, &record->held_subject, &record->held_costs);
     if (record->held_misfit)
         (void)json_object_set_new(line, "held_misfit", json_true());
+    if (record->chosen_only)
+        (void)json_object_set_new(line, "chosen_only", json_true());
+    if (record->pdrop > 0.0)
+        (void)json_object_set_new(line, "pdrop", json_real(record->pdrop));
 }
 
 static void json_add_feedback(

@@ -206,6 +206,10 @@ struct bytes record_encode_decision(
     message.held_costs = costs_to_message(&record->held_costs, arena);
     message.has_held_misfit = record->held_misfit;
     message.held_misfit = record->held_misfit;
+    message.has_chosen_only = record->chosen_only;
+    message.chosen_only = record->chosen_only;
+    message.has_pdrop = record->pdrop > 0.0;
+    message.pdrop = record->pdrop;
     return pack_message(&message.base, arena);
 }
 
@@ -343,6 +347,22 @@ static int experts_from_message(const Rue__DecisionRecord *message,
     return 0;
 }
 
+/* What imports say of how the log came about. */
+static int origin_from_message(const Rue__DecisionRecord *message,
+        struct decision_record *record, struct err *err)
+{
+    record->chosen_only = message->has_chosen_only && message->chosen_only;
+    record->pdrop = message->has_pdrop ? message->pdrop : 0.0;
+    if (!(record->pdrop >= 0.0 && record->pdrop <= PDROP_MAX))
+        return corrupt(err, RECORD_DECISION, "pdrop is out of range");
+    if (record->chosen_only &&
+            (record->count == 0 || record->path_count > 0 ||
+                    record->has_second))
+        return corrupt(
+                err, RECORD_DECISION, "chosen_only where no action is chosen");
+    return 0;
+}
+
 static int decode_decision(const Rue__DecisionRecord *message,
         struct arena *arena, struct decision_record *record, struct err *err)
 {
@@ -363,6 +383,7 @@ static int decode_decision(const Rue__DecisionRecord *message,
         return corrupt(err, RECORD_DECISION, err == NULL ? "" : err->text);
     if (status != 0 ||
             (status = distribution_from_message(message, record, err)) != 0 ||
+            (status = origin_from_message(message, record, err)) != 0 ||
             (status = groups_from_message(message, arena, record, err)) != 0 ||
             (status = experts_from_message(message, arena, record, err)) != 0 ||
             (status = subject_from_message(message->held_subject,

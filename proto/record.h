@@ -63,9 +63,20 @@ struct decision_record {
     struct subject held_subject;
     struct costs held_costs;
     bool held_misfit; /* what came before does not fit and teaches nothing */
+    bool chosen_only; /* imported: the probabilities of the others than the
+                         chosen action are not known; they stand in equal
+                         parts */
+    double pdrop; /* imported: decisions like this one were left out of the log
+                     with this probability, [0,1); record_weight() */
     uint32_t expert_count;
     const struct expert *expert;
 };
+
+/* How many decisions it stands for: the weight of what is learned of it. */
+static inline double record_weight(const struct decision_record *record)
+{
+    return 1.0 / (1.0 - record->pdrop);
+}
 
 struct feedback_record {
     struct record head;

@@ -92,7 +92,7 @@ static int lesson_of(struct problem *problem,
             .pmf = certain,
             .propensity = 1.0,
             .loss = loss,
-            .weight = 1.0,
+            .weight = record_weight(decision),
             .time = outcome->time,
     };
     if (decision->count == 0)
@@ -142,7 +142,7 @@ static int learn_duel(struct problem *problem,
             .first = decision->chosen,
             .second = decision->second,
             .preference = outcome->value,
-            .weight = 1.0,
+            .weight = record_weight(decision),
             .time = outcome->time,
     };
     policy_prefer(problem->policy, &duel, &problem->scratch);
@@ -194,7 +194,7 @@ static int learn_path(struct problem *problem,
             .path_count = decision->path_count,
             .losses = losses,
             .full = outcome->costs->full,
-            .weight = 1.0,
+            .weight = record_weight(decision),
             .time = outcome->time,
     };
     policy_learn_path(problem->policy, &lesson, &problem->scratch);

@@ -312,6 +312,32 @@ START_TEST(a_pair_in_the_log)
 }
 END_TEST
 
+START_TEST(an_imported_decision_in_the_log)
+{
+    struct decision_record record = pair_record();
+    union any_record again;
+    struct err err;
+
+    record.has_second = false;
+    record.chosen_only = true;
+    record.pdrop = 0.75;
+    ck_assert_int_eq(decision_again(&record, &again, &err), 0);
+    ck_assert(again.decision.chosen_only);
+    ck_assert_double_eq(again.decision.pdrop, 0.75);
+    ck_assert_double_eq(record_weight(&again.decision), 4.0);
+    record.pdrop = 1.0;
+    decision_corrupt(&record, "pdrop");
+    record.pdrop = 2.0;
+    decision_corrupt(&record, "pdrop");
+    record.pdrop = 0.0;
+    record.has_second = true;
+    decision_corrupt(&record, "chosen_only");
+    record.chosen_only = false;
+    ck_assert_int_eq(decision_again(&record, &again, &err), 0);
+    ck_assert_double_eq(record_weight(&again.decision), 1.0);
+}
+END_TEST
+
 START_TEST(a_path_in_the_log)
 {
     const uint32_t outside[2] = {2, 3};
@@ -554,6 +580,7 @@ int main(void)
     tcase_add_test(cases, a_reply_has_the_path);
     tcase_add_test(cases, a_reply_has_the_pair);
     tcase_add_test(cases, a_pair_in_the_log);
+    tcase_add_test(cases, an_imported_decision_in_the_log);
     tcase_add_test(cases, a_path_in_the_log);
     tcase_add_test(cases, what_was_held_in_the_log);
     tcase_add_test(cases, a_feedback_in_the_log);

@@ -134,6 +134,33 @@ START_TEST(the_lesson_weights_by_it)
 }
 END_TEST
 
+/* A decision that stands for four is learned as four: the weighted lesson is
+ * the one that ridge sums up in its place. */
+START_TEST(a_decision_weighs_by_what_was_left_out)
+{
+    struct problem *problem;
+    struct decision_record decision;
+    struct feedback_record feedback;
+    struct err err;
+    double rounds;
+
+    stage_open(RIDGE);
+    (void)stage_decide("e");
+    ck_assert_int_eq(stage_report(plain("e", 0.25, "f")).status, STATUS_OK);
+    feedback = stage_record(0)->feedback;
+    decision = stage_record(1)->decision;
+    problem = stage.problem;
+    rounds = stage_number("ridge_effective");
+    decision.pdrop = 0.75;
+    arena_reset(&problem->scratch);
+    ck_assert_int_eq(fold_feedback(problem, &feedback, &decision, &err), 0);
+    ck_assert_double_eq(stage_number("ridge_effective"), rounds + 4.0);
+    problem_reset(problem);
+    stage.record_count = 0;
+    stage_close();
+}
+END_TEST
+
 START_TEST(the_first_position_is_the_chosen_action)
 {
     uint64_t hash;
@@ -461,6 +488,7 @@ int main(void)
     tcase_set_timeout(cases, 60);
     tcase_add_loop_test(cases, a_position_has_its_exact_probability, 1, 4);
     tcase_add_test(cases, the_lesson_weights_by_it);
+    tcase_add_test(cases, a_decision_weighs_by_what_was_left_out);
     tcase_add_test(cases, the_first_position_is_the_chosen_action);
     tcase_add_test(cases, without_a_propensity_only_oracles_learn);
     tcase_add_test(cases, the_clients_own_propensity_counts);

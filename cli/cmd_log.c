@@ -1,4 +1,5 @@
 #include "cli/cli.h"
+#include "cli/generation.h"
 #include "storage/ledger.h"
 
 #include <getopt.h>
@@ -173,7 +174,7 @@ static void print_text(
         print_costs("held_costs", &record->activation.held_costs);
         break;
     case RECORD_PROMOTION:
-        printf(" generation=%" PRIu64, record->promotion.generation);
+        generation_print_promotion(&record->promotion);
         break;
     case RECORD_CONFIG:
         printf(" bytes=%zu", record->config.settings.size);
@@ -452,8 +453,7 @@ static void print_json(
                     &record->activation.held_costs);
         break;
     case RECORD_PROMOTION:
-        (void)json_object_set_new(line, "generation",
-                json_integer((json_int_t)record->promotion.generation));
+        generation_json_promotion(line, &record->promotion);
         break;
     case RECORD_CONFIG:
         (void)json_object_set_new(

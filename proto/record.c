@@ -13,6 +13,9 @@ _Static_assert((int)EFFECT_LEARN == (int)RUE__EFFECT__LEARN &&
                 (int)EFFECT_CORRECT == (int)RUE__EFFECT__CORRECT &&
                 (int)EFFECT_HOLD == (int)RUE__EFFECT__HOLD,
         "effects have the same numbers inside and in the log");
+_Static_assert((int)STAGE_CANARY == (int)RUE__STAGE__CANARY &&
+                (int)STAGE_WITHDRAW == (int)RUE__STAGE__WITHDRAW,
+        "stages have the same numbers inside and in the log");
 
 const char *record_kind_name(enum record_kind kind)
 {
@@ -27,6 +30,14 @@ const char *effect_name(enum effect effect)
     static const char *const names[] = {"none", "learn", "correct", "hold"};
 
     return (unsigned)effect < ARRAY_COUNT(names) ? names[effect] : "?";
+}
+
+const char *stage_name(enum stage stage)
+{
+    static const char *const names[] = {
+            "serve", "canary", "shadow", "withdraw"};
+
+    return (unsigned)stage < ARRAY_COUNT(names) ? names[stage] : "?";
 }
 
 static int corrupt(struct err *err, enum record_kind kind, const char *what)
@@ -523,6 +534,34 @@ static int decode_activation(const Rue__ActivationRecord *message,
 
 /* ---- promotion ---- */
 
+static Rue__Estimate *estimate_to_message(
+        const struct estimate *estimate, struct arena *arena)
+{
+    Rue__Estimate *message;
+
+    if (!estimate->given)
+        return NULL;
+    message = arena_alloc(arena, sizeof(*message));
+    if (message == NULL)
+        return NULL;
+    rue__estimate__init(message);
+    message->value = estimate->value;
+    message->lower = estimate->lower;
+    message->upper = estimate->upper;
+    message->alpha = estimate->alpha;
+    message->rows = estimate->rows;
+    return message;
+}
+
+static void estimate_from_message(
+        const Rue__Estimate *message, struct estimate *estimate)
+{
+    if (message == NULL)
+        return;
+    *estimate = (struct estimate){true, message->value, message->lower,
+            message->upper, message->alpha, message->rows};
+}
+
 struct bytes record_encode_promotion(
         const struct promotion_record *record, struct arena *arena)
 {
@@ -531,15 +570,41 @@ struct bytes record_encode_promotion(
     message.problem = record->head.problem;
     message.time_ns = record->head.time;
     message.generation = record->generation;
+    message.digest = record->digest;
+    message.parent = record->parent;
+    message.stage = (Rue__Stage)record->stage;
+    message.has_share = record->stage == STAGE_CANARY;
+    message.share = record->share;
+    message.estimate = estimate_to_message(&record->estimate, arena);
+    message.has_why = record->why.size > 0;
+    message.why = message_of_bytes(record->why);
+    message.has_back = record->has_back;
+    message.back = record->back;
     return pack_message(&message.base, arena);
 }
 
-static int decode_promotion(
-        const Rue__PromotionRecord *message, struct promotion_record *record)
+static int decode_promotion(const Rue__PromotionRecord *message,
+        struct promotion_record *record, struct err *err)
 {
     record->head = (struct record){RECORD_PROMOTION, message->problem,
             message->time_ns, bytes_of(NULL, 0)};
     record->generation = message->generation;
+    record->digest = message->digest;
+    record->parent = message->parent;
+    record->stage = (enum stage)message->stage;
+    record->share = message->share;
+    record->why = bytes_of_message(message->why);
+    record->has_back = message->has_back;
+    record->back = message->back;
+    estimate_from_message(message->estimate, &record->estimate);
+    if ((unsigned)record->stage > STAGE_MAX)
+        return corrupt(err, RECORD_PROMOTION, "stage is out of range");
+    if (message->has_share != (record->stage == STAGE_CANARY) ||
+            (message->has_share &&
+                    !(record->share > 0.0 && record->share < 1.0)))
+        return corrupt(err, RECORD_PROMOTION, "share is out of range");
+    if (!estimate_valid(&record->estimate))
+        return corrupt(err, RECORD_PROMOTION, "estimate is out of range");
     return 0;
 }
 
@@ -626,7 +691,7 @@ static int decode_kind(enum record_kind kind, const ProtobufCMessage *message,
     case RECORD_ACTIVATION:
         return decode_activation(any, &record->activation, err);
     case RECORD_PROMOTION:
-        return decode_promotion(any, &record->promotion);
+        return decode_promotion(any, &record->promotion, err);
     case RECORD_CONFIG:
         return decode_config(any, &record->config, err);
     }

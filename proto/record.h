@@ -6,6 +6,8 @@
 #include "base/arena.h"
 #include "proto/message.h"
 
+#include <math.h>
+
 /* Numbers are in every stored record: never reuse one. */
 enum record_kind {
     RECORD_DECISION = 1,
@@ -106,9 +108,42 @@ struct activation_record {
     struct costs held_costs;
 };
 
+/* What a generation's value is, less that of what serves, as estimated. All
+ * numbers are finite and in the problem's reward units. */
+struct estimate {
+    bool given;
+    double value, lower, upper;
+    double alpha; /* of the limits */
+    uint64_t rows;
+};
+
+static inline bool estimate_valid(const struct estimate *estimate)
+{
+    return isfinite(estimate->value) && isfinite(estimate->lower) &&
+            isfinite(estimate->upper) && estimate->alpha >= 0.0 &&
+            estimate->alpha <= 1.0;
+}
+
+/* From this record on: numbers as in rue.proto, enum Stage. */
+enum stage {
+    STAGE_SERVE, /* it decides, in the place of what did */
+    STAGE_CANARY, /* it has a share of every decision */
+    STAGE_SHADOW, /* what it would do is recorded beside the decisions */
+    STAGE_WITHDRAW, /* it is neither any more */
+};
+#define STAGE_MAX 3
+
 struct promotion_record {
     struct record head;
     uint64_t generation;
+    uint64_t digest; /* of its model's bytes */
+    uint64_t parent; /* what served before */
+    bool has_back;
+    uint64_t back; /* what a rollback goes to from here */
+    enum stage stage;
+    double share; /* of a canary, inside (0,1) */
+    struct estimate estimate;
+    struct bytes why; /* a sentence; may be empty */
 };
 
 struct config_record {
@@ -157,5 +192,6 @@ bool record_peek_problem(struct bytes payload, uint32_t *problem);
 /* "decision", "feedback", ... */
 const char *record_kind_name(enum record_kind kind);
 const char *effect_name(enum effect effect);
+const char *stage_name(enum stage stage);
 
 #endif

@@ -1,6 +1,7 @@
 #include "replay/rebuild.h"
 
 #include "service/engine/fold.h"
+#include "storage/generation.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -115,6 +116,16 @@ static int find_decision(void *self, uint32_t problem, struct bytes event,
     return 0;
 }
 
+static int find_model(void *self, uint32_t problem, uint64_t number,
+        struct bytes *model, struct err *err)
+{
+    struct walk *walk = self;
+    struct generation generation;
+
+    return generation_model(
+            walk->reader->txn, problem, number, &generation, model, err);
+}
+
 static int fold_config(struct walk *walk, const struct log_entry *entry)
 {
     union any_record record;
@@ -137,7 +148,7 @@ static int fold_config(struct walk *walk, const struct log_entry *entry)
 
 static int fold_entry(struct walk *walk, const struct log_entry *entry)
 {
-    struct decision_source source = {find_decision, walk};
+    struct decision_source source = {find_decision, walk, find_model};
     struct place *place;
     uint32_t number;
     int status;

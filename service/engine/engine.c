@@ -4,6 +4,7 @@
 #include "policies/pmf.h"
 #include "service/engine/fold.h"
 #include "service/engine/outcome.h"
+#include "service/engine/promotion.h"
 #include "service/engine/round.h"
 
 #include <math.h>
@@ -1011,6 +1012,9 @@ static int step_run(struct step *step, struct answer *answer)
         return activate(step, &answer->receipt);
     case INPUT_DEADLINE:
         return deadline(step);
+    case INPUT_PROMOTE:
+        return promotion_step(step->problem, step->input, step->journal,
+                step->arena, &answer->receipt, &step->err);
     }
     CHECK_UNREACHABLE();
 }

@@ -37,6 +37,16 @@ struct journal {
     void (*due_put)(
             void *self, nanos deadline, uint32_t problem, struct bytes event);
     void *self;
+    /* The next two may be NULL where nothing is promoted.
+     *
+     * A generation's model and what served when it was trained; lent until the
+     * next call. 0, NOT_FOUND, CORRUPT or a failure. */
+    int (*model_get)(void *self, uint32_t problem, uint64_t generation,
+            struct bytes *model, uint64_t *parent, struct err *err);
+    /* Keeps the model that the problem has now as its generation 0, unless
+     * there is one already. May fail. */
+    int (*model_keep)(
+            void *self, const struct problem *problem, struct err *err);
 };
 
 /* Most effects of one kind that a step has. */
@@ -47,6 +57,15 @@ enum input_kind {
     INPUT_FEEDBACK,
     INPUT_ACTIVATE,
     INPUT_DEADLINE,
+    INPUT_PROMOTE,
+};
+
+/* A generation to be promoted. */
+struct promotion {
+    uint64_t generation;
+    bool back; /* instead: what a rollback goes to */
+    struct estimate estimate;
+    struct bytes why; /* a sentence; may be empty */
 };
 
 struct input {
@@ -63,6 +82,7 @@ struct input {
             struct bytes event;
             nanos deadline;
         } deadline;
+        const struct promotion *promote;
     } as;
 };
 

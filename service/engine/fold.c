@@ -1,9 +1,11 @@
 #include "service/engine/fold.h"
 
+#include "base/hash.h"
 #include "policies/pmf.h"
 #include "service/engine/outcome.h"
 #include "service/engine/round.h"
 
+#include <inttypes.h>
 #include <math.h>
 
 static const double certain[1] = {1.0};
@@ -375,6 +377,30 @@ int fold_activation(struct problem *problem,
     return status;
 }
 
+int fold_promotion(struct problem *problem,
+        const struct promotion_record *record, struct bytes model,
+        struct err *err)
+{
+    int status;
+
+    if (record->stage != STAGE_SERVE)
+        return err_set(err, STATUS_CORRUPT,
+                "generation %" PRIu64 ": this version cannot %s",
+                record->generation, stage_name(record->stage));
+    if (hash_bytes(model, 0) != record->digest)
+        return err_set(err, STATUS_CORRUPT,
+                "generation %" PRIu64
+                ": its model is not the one that was promoted",
+                record->generation);
+    status = problem_load_model(problem, model, err);
+    if (status != 0)
+        return err_prefix(err, "generation %" PRIu64, record->generation);
+    problem->generation = record->generation;
+    problem->has_back = record->has_back;
+    problem->back = record->back;
+    return 0;
+}
+
 /* Does the fold of this record look at the event's decision? */
 static bool wants_decision(const union any_record *record)
 {
@@ -408,8 +434,31 @@ static int find_decision(struct problem *problem, const struct record *head,
             RECORD_DECISION, payload, &problem->scratch, decision, err);
 }
 
+static int find_and_promote(struct problem *problem,
+        const struct promotion_record *record,
+        const struct decision_source *source, struct err *err)
+{
+    struct bytes model;
+    int status;
+
+    if (source->model == NULL)
+        return err_set(err, STATUS_CORRUPT,
+                "generation %" PRIu64 ": there are no models here",
+                record->generation);
+    status = source->model(source->self, record->head.problem,
+            record->generation, &model, err);
+    /* A generation that is gone is a defect, not an event that retention
+     * took. */
+    if (status == STATUS_NOT_FOUND)
+        return err_set(err, STATUS_CORRUPT,
+                "generation %" PRIu64 ", which it promotes, is missing",
+                record->generation);
+    return status == 0 ? fold_promotion(problem, record, model, err) : status;
+}
+
 static int fold_any(struct problem *problem, const union any_record *record,
-        const struct decision_record *decision, struct err *err)
+        const struct decision_record *decision,
+        const struct decision_source *source, struct err *err)
 {
     switch (record->head.kind) {
     case RECORD_DECISION:
@@ -421,8 +470,7 @@ static int fold_any(struct problem *problem, const union any_record *record,
     case RECORD_ACTIVATION:
         return fold_activation(problem, &record->activation, decision, err);
     case RECORD_PROMOTION:
-        problem->generation = record->promotion.generation;
-        return 0;
+        return find_and_promote(problem, &record->promotion, source, err);
     case RECORD_CONFIG:
         return 0;
     }
@@ -447,5 +495,6 @@ int fold_record(struct problem *problem, enum record_kind kind,
             return status;
         found = true;
     }
-    return fold_any(problem, &record, found ? &decision.decision : NULL, err);
+    return fold_any(
+            problem, &record, found ? &decision.decision : NULL, source, err);
 }

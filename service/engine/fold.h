@@ -16,6 +16,10 @@ struct decision_source {
     int (*find)(void *self, uint32_t problem, struct bytes event,
             struct bytes *payload, struct err *err);
     void *self;
+    /* The model of a generation, valid until the next call. 0, NOT_FOUND,
+     * CORRUPT or a failure; NULL where no records of promotions are folded. */
+    int (*model)(void *self, uint32_t problem, uint64_t generation,
+            struct bytes *model, struct err *err);
 };
 
 /* Applies one record. CORRUPT if it does not fit the problem; the state is
@@ -35,5 +39,10 @@ int fold_expiry(struct problem *problem, const struct expiry_record *record,
 int fold_activation(struct problem *problem,
         const struct activation_record *record,
         const struct decision_record *decision, struct err *err) MUST_USE;
+/* `model` is that of the record's generation. CORRUPT, and no change, if it is
+ * not the one that was promoted. */
+int fold_promotion(struct problem *problem,
+        const struct promotion_record *record, struct bytes model,
+        struct err *err) MUST_USE;
 
 #endif

@@ -11,10 +11,13 @@
 #include <stdlib.h>
 
 #define PROBLEM_MAGIC         UINT32_C(0x70726f62)
-#define PROBLEM_STATE_VERSION 2u
+#define PROBLEM_STATE_VERSION 3u
 #define PROBLEM_STATE_TAG     UINT32_C(0x50455552) /* "RUEP" */
+#define MODEL_TAG             UINT32_C(0x4d455552) /* "RUEM" */
+#define MODEL_FORMAT          1u
 
-/* Version 1 had the first counters only. */
+/* Version 1 had the first counters only; version 2 knew nothing of a way
+ * back. */
 #define PROBLEM_COUNTERS_V1 9u
 
 /* Room for the views of the largest record: the request that it came from, its
@@ -528,13 +531,18 @@ int problem_spec_parse_text(struct problem_spec *spec, struct bytes name,
 
 /* ---- the state ---- */
 
+/* Room for a policy; NULL if there is none. */
+static void *policy_block(const struct problem_spec *spec)
+{
+    return aligned_alloc(64, (policy_footprint(&spec->policy) + 63) / 64 * 64);
+}
+
 struct problem *problem_open(const struct problem_spec *spec, struct err *err)
 {
     size_t learn_scratch = policy_learn_scratch(&spec->policy);
     size_t scratch = SCRATCH_BYTES + learn_scratch;
     struct problem *problem = calloc(1, sizeof(*problem));
-    void *block =
-            aligned_alloc(64, (policy_footprint(&spec->policy) + 63) / 64 * 64);
+    void *block = policy_block(spec);
     void *scratch_block = malloc(scratch);
 
     if (problem == NULL || block == NULL || scratch_block == NULL) {
@@ -571,6 +579,8 @@ void problem_reset(struct problem *problem)
     MAGIC_CHECK(problem, PROBLEM_MAGIC);
     memset(&problem->counters, 0, sizeof(problem->counters));
     problem->generation = 0;
+    problem->has_back = false;
+    problem->back = 0;
     problem->policy = policy_init(problem->policy, &problem->spec->policy);
 }
 
@@ -581,6 +591,8 @@ void problem_save(const struct problem *problem, struct writer *writer)
     write_u32(writer, PROBLEM_STATE_VERSION);
     write_u64(writer, problem->spec->state_digest);
     write_u64(writer, problem->generation);
+    write_u8(writer, problem->has_back);
+    write_u64(writer, problem->back);
 #define X(name, sentence) write_u64(writer, problem->counters.name);
     PROBLEM_COUNTERS(X)
 #undef X
@@ -602,15 +614,21 @@ int problem_load(struct problem *problem, struct bytes state, struct err *err)
     uint32_t tag = read_u32(&reader);
     uint32_t version = read_u32(&reader);
     uint32_t counter = 0;
+    uint8_t back = 0;
 
     if (reader.failed || tag != PROBLEM_STATE_TAG)
         return err_set(err, STATUS_CORRUPT, "not the state of a problem");
-    if (version != PROBLEM_STATE_VERSION && version != 1)
+    if (version < 1 || version > PROBLEM_STATE_VERSION)
         return err_set(
                 err, STATUS_CORRUPT, "problem state of version %u", version);
     if (read_u64(&reader) != problem->spec->state_digest)
         return err_set(err, STATUS_CORRUPT, "problem state of other settings");
     problem->generation = read_u64(&reader);
+    if (version > 2) {
+        back = read_u8(&reader);
+        problem->back = read_u64(&reader);
+    }
+    problem->has_back = back != 0;
 #define X(name, sentence)                                                      \
     if (version > 1 || counter++ < PROBLEM_COUNTERS_V1)                        \
         problem->counters.name = read_u64(&reader);
@@ -619,7 +637,7 @@ int problem_load(struct problem *problem, struct bytes state, struct err *err)
     problem->counters.value_sum = read_f64(&reader);
     if (reader.failed)
         return err_set(err, STATUS_CORRUPT, "problem state is cut short");
-    if (!isfinite(problem->counters.value_sum))
+    if (back > 1 || !isfinite(problem->counters.value_sum))
         return err_set(err, STATUS_CORRUPT, "problem state is damaged");
     if (policy_load(problem->policy, &reader, err) != 0)
         return STATUS_CORRUPT;
@@ -634,6 +652,65 @@ bool problem_state_is_current(struct bytes state)
 
     return read_u32(&reader) == PROBLEM_STATE_TAG &&
             read_u32(&reader) == PROBLEM_STATE_VERSION && !reader.failed;
+}
+
+/* ---- models ---- */
+
+void problem_save_model(const struct problem *problem, struct writer *writer)
+{
+    MAGIC_CHECK(problem, PROBLEM_MAGIC);
+    write_u32(writer, MODEL_TAG);
+    write_u32(writer, MODEL_FORMAT);
+    write_u64(writer, problem->spec->state_digest);
+    policy_save(problem->policy, writer);
+}
+
+size_t problem_model_size(const struct problem *problem)
+{
+    struct writer writer = writer_counting();
+
+    problem_save_model(problem, &writer);
+    return writer.size;
+}
+
+static int read_model(const struct problem_spec *spec, struct bytes model,
+        struct policy *policy, struct err *err)
+{
+    struct reader reader = reader_of(model);
+    uint32_t tag = read_u32(&reader);
+    uint32_t format = read_u32(&reader);
+    uint64_t settings = read_u64(&reader);
+
+    if (reader.failed || tag != MODEL_TAG || format != MODEL_FORMAT)
+        return err_set(err, STATUS_CORRUPT, "model: is none");
+    if (settings != spec->state_digest)
+        return err_set(err, STATUS_INVALID,
+                "model: was made for other settings of the problem");
+    if (policy_load(policy, &reader, err) != 0)
+        return err_prefix(err, "model");
+    if (!reader_done(&reader))
+        return err_set(err, STATUS_CORRUPT, "model: is too long");
+    return 0;
+}
+
+int problem_load_model(
+        struct problem *problem, struct bytes model, struct err *err)
+{
+    void *block = policy_block(problem->spec);
+    int status;
+
+    MAGIC_CHECK(problem, PROBLEM_MAGIC);
+    if (block == NULL)
+        return err_set(err, STATUS_INTERNAL, "no memory for a model");
+    status = read_model(problem->spec, model,
+            policy_init(block, &problem->spec->policy), err);
+    if (status != 0) {
+        free(block);
+        return status;
+    }
+    free(problem->policy);
+    problem->policy = block;
+    return 0;
 }
 
 bool problem_state_hash(const struct problem *problem, uint64_t *hash)

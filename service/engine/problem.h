@@ -83,7 +83,9 @@ struct problem {
     struct problem_counters counters;
     struct arena scratch; /* for one input at a time */
     size_t decide_scratch, learn_scratch; /* what the policy needs of one */
-    uint64_t generation;
+    uint64_t generation; /* that serves; 0 = what was learned here alone */
+    bool has_back;
+    uint64_t back; /* what a rollback goes to */
 };
 
 /* A problem with fresh state. Heap memory; NULL with err when there is none.
@@ -104,6 +106,19 @@ int problem_load(
 /* Are these bytes of the version that problem_save writes? An older one can be
  * loaded but not compared. */
 bool problem_state_is_current(struct bytes state);
+/* ---- models: what a generation stores ----
+ *
+ * u32 tag, u32 format, u64 state_digest of the settings it was made for, then
+ * the policy's own bytes. A model is all that a policy needs to decide. */
+
+void problem_save_model(const struct problem *problem, struct writer *writer);
+size_t problem_model_size(const struct problem *problem);
+/* The policy of these bytes takes the place of the problem's; counters stay.
+ * CORRUPT if the bytes are damaged, INVALID if they were made for other
+ * settings; the problem is then as it was. */
+int problem_load_model(
+        struct problem *problem, struct bytes model, struct err *err) MUST_USE;
+
 /* XXH3 of the state's bytes; false if there is no memory for them. */
 bool problem_state_hash(const struct problem *problem, uint64_t *hash);
 

@@ -210,7 +210,7 @@ struct journal memory_journal(struct memory *memory)
 
 void memory_check_fold(struct memory *memory, struct problem *problem)
 {
-    struct decision_source source = {find_decision, memory};
+    struct decision_source source = {find_decision, memory, NULL};
     uint64_t live = problem_hash(problem);
     struct err err;
 

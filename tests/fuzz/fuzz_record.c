@@ -144,7 +144,7 @@ static int find_given(void *self, uint32_t number, struct bytes event,
 static void fold(struct problem *problem, enum record_kind kind,
         struct bytes payload, struct bytes decision)
 {
-    struct decision_source source = {find_given, &decision};
+    struct decision_source source = {find_given, &decision, NULL};
     uint64_t before = problem_hash(problem);
     struct err err = {STATUS_OK, ""};
     int status = fold_record(problem, kind, payload, &source, &err);

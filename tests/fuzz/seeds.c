@@ -315,7 +315,15 @@ static void seed_records(void)
 {
     struct arena *arena = arena_fresh(1);
     struct promotion_record promotion = {
-            {RECORD_PROMOTION, 1, 1, {NULL, 0}}, 2};
+            .head = {RECORD_PROMOTION, 1, 1, {NULL, 0}},
+            .generation = 2,
+            .digest = 3,
+            .parent = 1,
+            .has_back = true,
+            .back = 1,
+            .estimate = {true, 0.01, -0.01, 0.03, 0.05, 1000},
+            .why = bytes_of_text("not worse"),
+    };
     struct config_record config = {{RECORD_CONFIG, 1, 1, {NULL, 0}},
             bytes_of_text("shop"), bytes_of_text("context: x\n"), 3};
 

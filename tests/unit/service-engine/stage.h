@@ -13,6 +13,7 @@
 #include <stdlib.h>
 
 #define STAGE_RECORDS 4096u
+#define STAGE_MODELS  8u
 #define SECOND        NANOS_PER_SECOND
 
 struct stage_event {
@@ -32,6 +33,10 @@ static struct {
     uint32_t event_count;
     nanos due[STAGE_RECORDS];
     uint32_t due_count;
+    struct {
+        struct bytes bytes; /* empty: there is none */
+        uint64_t parent;
+    } models[STAGE_MODELS]; /* by number */
     struct arena spec_arena, arena, reading;
     struct problem_spec spec;
     struct problem *problem;
@@ -128,6 +133,52 @@ static void stage_due_put(
     stage.due[stage.due_count++] = deadline;
 }
 
+static int stage_model(void *self, uint32_t number, uint64_t generation,
+        struct bytes *model, struct err *err)
+{
+    (void)self;
+    ck_assert_uint_eq(number, stage.spec.number);
+    if (generation >= STAGE_MODELS || stage.models[generation].bytes.size == 0)
+        return err_set(err, STATUS_NOT_FOUND, "no such generation");
+    *model = stage.models[generation].bytes;
+    return 0;
+}
+
+static int stage_model_get(void *self, uint32_t number, uint64_t generation,
+        struct bytes *model, uint64_t *parent, struct err *err)
+{
+    int status = stage_model(self, number, generation, model, err);
+
+    if (status == 0)
+        *parent = stage.models[generation].parent;
+    return status;
+}
+
+/* The problem's model as generation `number`. */
+static void stage_store_model(
+        const struct problem *problem, uint64_t number, uint64_t parent)
+{
+    size_t size = problem_model_size(problem);
+    void *data = arena_alloc(&stage.arena, size);
+    struct writer writer = writer_over(data, size);
+
+    ck_assert_uint_lt(number, STAGE_MODELS);
+    problem_save_model(problem, &writer);
+    ck_assert(!writer.failed && writer.size == size);
+    stage.models[number].bytes = writer_bytes(&writer);
+    stage.models[number].parent = parent;
+}
+
+static int stage_model_keep(
+        void *self, const struct problem *problem, struct err *err)
+{
+    (void)self;
+    (void)err;
+    if (stage.models[0].bytes.size == 0)
+        stage_store_model(problem, 0, 0);
+    return 0;
+}
+
 static const struct journal stage_journal = {
         .event_get = stage_event_get,
         .decision_get = stage_decision_get,
@@ -135,6 +186,8 @@ static const struct journal stage_journal = {
         .event_put = stage_event_put,
         .event_del = stage_event_del,
         .due_put = stage_due_put,
+        .model_get = stage_model_get,
+        .model_keep = stage_model_keep,
 };
 
 /* ---- inputs ---- */
@@ -329,6 +382,7 @@ static inline void stage_open(const char *settings)
 
     stage.record_count = stage.event_count = stage.due_count = 0;
     memset(stage.events, 0, sizeof(stage.events));
+    memset(stage.models, 0, sizeof(stage.models));
     arena_reset(&stage.arena);
     ck_assert_msg(stage_parse(settings, &err) == 0, "%s", err.text);
     stage.spec.number = 7;
@@ -345,7 +399,7 @@ static int stage_fold_find(void *self, uint32_t number, struct bytes event,
 
 static inline void stage_close(void)
 {
-    struct decision_source source = {stage_fold_find, NULL};
+    struct decision_source source = {stage_fold_find, NULL, stage_model};
     struct err err;
     struct problem *again = problem_open(&stage.spec, &err);
 

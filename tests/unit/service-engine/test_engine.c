@@ -256,7 +256,7 @@ static int find_decision(void *self, uint32_t number, struct bytes event,
 /* The law of the whole design: the fold of what was written is the state. */
 static void check_fold(void)
 {
-    struct decision_source source = {find_decision, NULL};
+    struct decision_source source = {find_decision, NULL, NULL};
     struct err err;
     struct problem *again = problem_open(&spec, &err);
 

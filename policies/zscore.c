@@ -51,10 +51,14 @@ void zscore_save(
 
 void zscore_load(struct zscore *columns, uint32_t count, struct reader *reader)
 {
+    uint8_t flag;
+
     for (uint32_t i = 0; i < count; i++) {
         columns[i].mean = read_f64(reader);
         columns[i].squares = read_f64(reader);
-        columns[i].numeric = read_u8(reader) != 0;
+        flag = read_u8(reader);
+        columns[i].numeric = flag == 1;
+        reader->failed = reader->failed || flag > 1;
     }
 }
 

@@ -99,9 +99,10 @@ CFLAGS_proto    := $(CFLAGS_policies)
 
 # ---- sources: one archive per folder ---------------------------------------
 FOLDERS := base report policies proto storage service/engine config replay \
-	service client sim cli
+	training service client sim cli
 sources  = $(filter-out $(addprefix $(1)/,$(MAINS_$(1))),$(wildcard $(1)/*.c))
 MAINS_service := main.c
+MAINS_training := main.c
 MAINS_cli     := main.c
 archive  = $(B)/lib$(subst /,_,$(1)).a
 
@@ -117,11 +118,12 @@ PB_H := $(B)/proto/rue.pb-c.h
 
 RUED := $(B)/rued
 RUE  := $(B)/rue
+TRAIN := $(B)/rue-train
 LIBRUE := $(B)/librue.so
 
-## all      everything, under build/VARIANT/ (rued and rue are there)
+## all      everything, under build/VARIANT/ (rued, rue and rue-train are there)
 .PHONY: all
-all: $(RUED) $(RUE) \
+all: $(RUED) $(RUE) $(TRAIN) \
 	$(LIBRUE) $(B)/librue.a examples \
 	$(foreach f,$(FOLDERS),$(call archive,$(f)))
 
@@ -161,6 +163,7 @@ link_service/engine := $(call archive,service/engine) $(call archive,policies) \
 link_config         := $(call archive,config) $(link_service/engine)
 link_replay         := $(call archive,replay) $(call archive,storage) \
 	$(link_service/engine)
+link_training       := $(call archive,training) $(link_replay)
 link_service        := $(call archive,service) $(call archive,config) \
 	$(link_replay)
 link_client         := $(call archive,client) $(link_proto)
@@ -177,6 +180,7 @@ libs_storage        := $(LIBS_lmdb) $(LIBS_pb) -lm
 libs_service/engine := $(LIBS_pb) -lm
 libs_config         := $(LIBS_pb) $(LIBS_yaml) -lm
 libs_replay         := $(LIBS_lmdb) $(LIBS_pb) -lm
+libs_training       := $(LIBS_lmdb) $(LIBS_pb) -lm
 libs_service        := $(LIBS_zmq) $(LIBS_lmdb) $(LIBS_pb) $(LIBS_yaml) -lm
 libs_client         := $(LIBS_zmq) $(LIBS_pb) -lm
 libs_sim            := $(LIBS_zmq) $(LIBS_lmdb) $(LIBS_pb) $(LIBS_mtx) -lm
@@ -187,6 +191,12 @@ $(RUED): $(B)/service/main.o $(link_service)
 	@echo "  LINK  $@"
 	$(Q)$(CC) -pthread $(LINK) $< -Wl,--start-group $(link_service) \
 		-Wl,--end-group $(libs_service) -o $@
+
+# A program of its own: what training needs stays out of the service.
+$(TRAIN): $(B)/training/main.o $(link_training)
+	@echo "  LINK  $@"
+	$(Q)$(CC) -pthread $(LINK) $< -Wl,--start-group $(link_training) \
+		-Wl,--end-group $(libs_training) -o $@
 
 $(RUE): $(B)/cli/main.o $(link_cli)
 	@echo "  LINK  $@"
@@ -399,7 +409,7 @@ install: all
 		$(DESTDIR)$(PREFIX)/include/rue \
 		$(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)/etc/rue \
 		$(DESTDIR)$(PREFIX)/share/rue
-	install -m 755 $(RUED) $(RUE) $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(RUED) $(RUE) $(TRAIN) $(DESTDIR)$(PREFIX)/bin
 	install -m 755 $(LIBRUE) $(DESTDIR)$(PREFIX)/lib/librue.so.0
 	ln -sf librue.so.0 $(DESTDIR)$(PREFIX)/lib/librue.so
 	install -m 644 $(B)/librue.a $(DESTDIR)$(PREFIX)/lib

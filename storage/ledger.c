@@ -421,6 +421,17 @@ int ledger_reader_problem(struct ledger_reader *reader, struct bytes name,
     return 0;
 }
 
+int ledger_reader_since(struct ledger_reader *reader, struct bytes name,
+        uint64_t *since, struct err *err)
+{
+    struct problem_entry entry;
+    int status = problem_get(reader->txn, name, &entry, err);
+
+    if (status == 0)
+        *since = entry.since;
+    return status;
+}
+
 int ledger_reader_problems(struct ledger_reader *reader,
         int (*visit)(void *self, struct bytes name, uint32_t number,
                 uint64_t config, struct err *err),

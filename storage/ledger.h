@@ -78,6 +78,8 @@ int ledger_reader_problem_name(struct ledger_reader *reader, uint32_t number,
         struct bytes *name, struct err *err) MUST_USE;
 int ledger_reader_problem(struct ledger_reader *reader, struct bytes name,
         uint32_t *number, uint64_t *config, struct err *err) MUST_USE;
+int ledger_reader_since(struct ledger_reader *reader, struct bytes name,
+        uint64_t *since, struct err *err) MUST_USE;
 /* Calls `visit` for each problem. */
 int ledger_reader_problems(struct ledger_reader *reader,
         int (*visit)(void *self, struct bytes name, uint32_t number,

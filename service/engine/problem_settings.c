@@ -6,6 +6,10 @@ static const char *const forms[] = {"decide", "predict", "duel", "path", NULL};
 static const char *const objectives[] = {"maximise", "minimise", NULL};
 static const char *const aggregates[] = {"last", "first", "sum", "max", NULL};
 static const char *const durabilities[] = {"commit", "relaxed", NULL};
+static const char *const cuts[] = {"known", "wait", NULL};
+static const char *const starts[] = {"fresh", "champion", NULL};
+static const char *const priorities[] = {"idle", "low", NULL};
+static const char *const thens[] = {"promote", "store", NULL};
 
 #define AT(member) offsetof(struct problem_settings, member)
 
@@ -115,6 +119,90 @@ static const struct option_row rows[] = {
                 .fallback = 604800e9,
                 .sentence = "how long feedback for an event that was never "
                             "decided is kept"},
+        {.name = "retrain.every",
+                .type = OPTION_DURATION,
+                .offset = AT(retrain_every),
+                .max = 9e18,
+                .sentence = "how often a new generation is trained from the "
+                            "log; 0: only on demand (rue retrain)"},
+        {.name = "retrain.min_events",
+                .type = OPTION_COUNT,
+                .offset = AT(retrain_min_events),
+                .max = UINT32_MAX,
+                .fallback = 1000,
+                .sentence = "outcomes that must have come in since the last "
+                            "training before the next begins by itself"},
+        {.name = "retrain.cut",
+                .type = OPTION_CHOICE,
+                .offset = AT(retrain_cut),
+                .choices = cuts,
+                .sentence = "known: every event whose feedback is in or whose "
+                            "wait is over is learned; wait: only those "
+                            "decided longer ago than reward.wait, which is "
+                            "fair where failures are answered later than "
+                            "successes"},
+        {.name = "retrain.start",
+                .type = OPTION_CHOICE,
+                .offset = AT(retrain_start),
+                .choices = starts,
+                .sentence = "fresh: a generation learns the whole log; "
+                            "champion: it begins as the one that serves was "
+                            "stored, and learns what came after"},
+        {.name = "retrain.then",
+                .type = OPTION_CHOICE,
+                .offset = AT(retrain_then),
+                .choices = thens,
+                .sentence = "promote: a generation serves as soon as it is "
+                            "stored, unless its verdict says no; store: it "
+                            "waits for rue promote"},
+        {.name = "retrain.rows",
+                .type = OPTION_COUNT,
+                .offset = AT(retrain_rows),
+                .min = 1,
+                .max = 1e8,
+                .fallback = 1e6,
+                .sentence = "most events that one training learns, the "
+                            "newest"},
+        {.name = "retrain.keep",
+                .type = OPTION_COUNT,
+                .offset = AT(retrain_keep),
+                .min = 1,
+                .max = 1000,
+                .fallback = 10,
+                .sentence = "generations that are kept; those that serve, "
+                            "served before, or are named in the log stay "
+                            "beyond that"},
+        {.name = "retrain.memory",
+                .type = OPTION_SIZE,
+                .offset = AT(retrain_memory),
+                .min = 67108864,
+                .max = 1099511627776.0,
+                .fallback = 2147483648.0,
+                .sentence = "most memory that a training may use; it fails "
+                            "beyond"},
+        {.name = "retrain.cores",
+                .type = OPTION_COUNT,
+                .offset = AT(retrain_cores),
+                .min = 1,
+                .max = 256,
+                .fallback = 1,
+                .sentence = "threads that a training may use"},
+        {.name = "retrain.priority",
+                .type = OPTION_CHOICE,
+                .offset = AT(retrain_priority),
+                .choices = priorities,
+                .sentence = "idle: a training runs when nothing else wants "
+                            "to, which nothing feels, and waits for ever on "
+                            "a machine that is never idle; low: it has a "
+                            "small share always (nice 10)"},
+        {.name = "retrain.time",
+                .type = OPTION_DURATION,
+                .offset = AT(retrain_time),
+                .min = 1e9,
+                .max = 9e18,
+                .fallback = 3600e9,
+                .sentence = "longest time that a training may take; then it "
+                            "is ended"},
 };
 
 const struct option_table problem_settings_table = {

@@ -17,6 +17,9 @@ enum problem_aggregate {
     AGGREGATE_MAX,
 };
 enum problem_durability { DURABILITY_COMMIT, DURABILITY_RELAXED };
+enum problem_retrain_then { RETRAIN_PROMOTE, RETRAIN_STORE };
+enum problem_retrain_priority { RETRAIN_IDLE, RETRAIN_LOW };
+enum problem_retrain_start { RETRAIN_FRESH, RETRAIN_CHAMPION };
 
 struct problem_settings {
     uint32_t form;
@@ -34,6 +37,17 @@ struct problem_settings {
     uint32_t aggregate;
     bool has_default;
     bool log_experts;
+    nanos retrain_every;
+    uint32_t retrain_min_events;
+    uint32_t retrain_cut; /* enum examples_cut, training/examples.h */
+    uint32_t retrain_start;
+    uint32_t retrain_then;
+    uint32_t retrain_rows;
+    uint32_t retrain_keep;
+    uint64_t retrain_memory;
+    uint32_t retrain_cores;
+    uint32_t retrain_priority;
+    nanos retrain_time;
 };
 
 /* The row table over struct problem_settings. */

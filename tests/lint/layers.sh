@@ -12,6 +12,9 @@ allowed() {
     service/engine) echo "service/engine policies proto base" ;;
     config) echo "config service/engine policies proto base" ;;
     replay) echo "replay storage service/engine policies proto base" ;;
+    training)
+        echo "training replay storage service/engine policies proto base"
+        ;;
     service)
         echo "service config replay storage service/engine policies proto base"
         ;;
@@ -53,7 +56,7 @@ check_folder() { # FOLDER ROOT
 
 check_all() {
     for folder in base report policies proto storage service/engine config \
-        replay service client sim cli; do
+        replay training service client sim cli; do
         check_folder "$folder" "$1"
     done
 }

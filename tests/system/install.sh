@@ -24,7 +24,7 @@ make --no-print-directory install BUILD="${B%/*}" VARIANT="$variant" \
     fail "make install built again what make had built"
 
 # ---- programs, unit, configuration
-for program in rued rue; do
+for program in rued rue rue-train; do
     "$root/usr/bin/$program" --help >/dev/null || fail "$program --help"
 done
 exec=$(sed -n 's/^ExecStart=\([^ ]*\) .*/\1/p' \

@@ -1,0 +1,63 @@
+#include "training/limits.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define LOW 10 /* nice */
+
+/* Not everywhere may a process say so; then it is as likely as another. */
+static void go_first(void)
+{
+    FILE *file = fopen("/proc/self/oom_score_adj", "w");
+
+    if (file == NULL)
+        return;
+    (void)fputs("1000", file);
+    (void)fclose(file);
+}
+
+/* A process of the idle class makes room at once when another wakes; one that
+ * is only nice may keep it waiting for a slice, some milliseconds. */
+static void step_back(uint32_t priority)
+{
+    struct sched_param none = {0};
+
+    (void)setpriority(PRIO_PROCESS, 0, LOW);
+    if (priority == RETRAIN_IDLE)
+        (void)sched_setscheduler(0, SCHED_IDLE, &none);
+}
+
+/* Heap and anonymous maps; not the store, which is mapped too. */
+static bool bound_memory(uint64_t bytes)
+{
+    struct rlimit limit = {bytes, bytes};
+
+    return setrlimit(RLIMIT_DATA, &limit) == 0;
+}
+
+int limits_apply(const struct problem_settings *settings, struct err *err)
+{
+    go_first();
+    step_back(settings->retrain_priority);
+    if (bound_memory(settings->retrain_memory))
+        return 0;
+    return err_set(
+            err, STATUS_IO, "retrain.memory: %s", strerrordesc_np(errno));
+}
+
+int limits_end_with(uint64_t parent, struct err *err)
+{
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
+        return err_set(err, STATUS_IO, "prctl: %s", strerrordesc_np(errno));
+    /* It may have died before. */
+    return (uint64_t)getppid() == parent
+            ? 0
+            : err_set(err, STATUS_INVALID, "the service is gone");
+}

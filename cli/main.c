@@ -8,6 +8,10 @@ static const struct command commands[] = {
         {"decide", cmd_decide, "ask a running service for one decision"},
         {"feedback", cmd_feedback, "report what happened to an event"},
         {"status", cmd_status, "what a running service knows of itself"},
+        {"retrain", cmd_retrain, "train a generation of a problem now"},
+        {"generations", cmd_generations, "the generations of a problem"},
+        {"promote", cmd_promote, "have a generation serve"},
+        {"rollback", cmd_rollback, "have serve what served before"},
         {"sim", cmd_sim, "play a simulated world against a service"},
         {"bakeoff", cmd_bakeoff,
                 "what policies lose on files of labelled rows"},
@@ -20,7 +24,7 @@ static void print_help(void)
 {
     puts("usage: rue COMMAND [ARGUMENT]...\n");
     for (size_t i = 0; i < ARRAY_COUNT(commands); i++)
-        printf("  %-10s %s\n", commands[i].name, commands[i].line);
+        printf("  %-11s %s\n", commands[i].name, commands[i].line);
     puts("\n`rue COMMAND --help` explains a command, with an example.\n"
          "The service itself is rued.");
 }

@@ -383,14 +383,14 @@ static bool pack_activates(
 }
 
 static bool pack_request(struct pack *pack, const rue_request *request,
-        bool status, Rue__Request *message)
+        bool errand, Rue__Request *message)
 {
     size_t items = request->question_count + request->report_count +
             request->activate_count;
 
     if (items > REQUEST_ITEMS_MAX)
         return refuse(pack, "at most %u items a request", REQUEST_ITEMS_MAX);
-    if (items == 0 && !status)
+    if (items == 0 && !errand)
         return refuse(pack, "the request asks for nothing");
     if (!check_list(pack, "questions", request->questions,
                 request->question_count) ||
@@ -409,23 +409,63 @@ static bool pack_request(struct pack *pack, const rue_request *request,
             pack_activates(pack, request, message);
 }
 
-bool message_pack(const rue_request *request, uint64_t id, bool status,
-        struct event_id_source *ids, uint64_t now_ms, struct arena *arena,
-        struct bytes *packed, char error[CLIENT_ERROR_SIZE])
+/* The messages that an errand may need. */
+struct errands {
+    Rue__StatusQuestion status;
+    Rue__RetrainQuestion retrain;
+    Rue__Promote promote;
+    Rue__GenerationsQuestion generations;
+};
+
+static void pack_errand(const struct errand *errand, struct errands *errands,
+        Rue__Request *message)
+{
+    rue__status_question__init(&errands->status);
+    rue__retrain_question__init(&errands->retrain);
+    rue__promote__init(&errands->promote);
+    rue__generations_question__init(&errands->generations);
+    errands->promote.has_generation = errand->kind == ERRAND_PROMOTE;
+    errands->promote.generation = errand->generation;
+    errands->promote.has_back = errand->kind == ERRAND_ROLLBACK;
+    errands->promote.back = errands->promote.has_back;
+    errands->promote.has_serving = errands->promote.has_back;
+    errands->promote.serving = errand->generation;
+    switch (errand->kind) {
+    case ERRAND_NONE:
+        break;
+    case ERRAND_STATUS:
+        message->status = &errands->status;
+        break;
+    case ERRAND_RETRAIN:
+        message->retrain = &errands->retrain;
+        break;
+    case ERRAND_PROMOTE:
+    case ERRAND_ROLLBACK:
+        message->promote = &errands->promote;
+        break;
+    case ERRAND_GENERATIONS:
+        message->generations = &errands->generations;
+        break;
+    }
+}
+
+bool message_pack(const rue_request *request, uint64_t id,
+        const struct errand *errand, struct event_id_source *ids,
+        uint64_t now_ms, struct arena *arena, struct bytes *packed,
+        char error[CLIENT_ERROR_SIZE])
 {
     struct pack pack = {arena, ids, now_ms, error};
-    Rue__StatusQuestion question = RUE__STATUS_QUESTION__INIT;
     Rue__Request message = RUE__REQUEST__INIT;
+    struct errands errands;
     uint8_t *data;
     size_t size;
 
     message.id = id;
     if (request == NULL)
         return refuse(&pack, "a request is needed");
-    if (!pack_request(&pack, request, status, &message))
+    if (!pack_request(&pack, request, errand->kind != ERRAND_NONE, &message))
         return false;
-    if (status)
-        message.status = &question;
+    pack_errand(errand, &errands, &message);
     size = rue__request__get_packed_size(&message);
     data = arena_alloc(arena, size);
     if (data == NULL || size > MESSAGE_BYTES_MAX)
@@ -558,8 +598,66 @@ static void status_of(const Rue__StatusAnswer *answer, struct arena *arena,
     status->last_sequence = answer->last_sequence;
 }
 
+static rue_estimate estimate_of(const Rue__Estimate *estimate)
+{
+    if (estimate == NULL)
+        return (rue_estimate){0};
+    return (rue_estimate){1, estimate->value, estimate->lower, estimate->upper,
+            estimate->alpha, estimate->rows};
+}
+
+static void generations_of(const Rue__Reply *message, struct arena *arena,
+        rue_generations *generations)
+{
+    rue_generation *list =
+            arena_array(arena, rue_generation, message->n_generation);
+
+    for (size_t i = 0; list != NULL && i < message->n_generation; i++) {
+        const Rue__Generation *from = message->generation[i];
+        list[i] = (rue_generation){
+                .number = from->number,
+                .damaged = from->damaged,
+                .serving = from->serving,
+                .parent = from->parent,
+                .created_ns = from->created_ns,
+                .digest = from->digest,
+                .bytes = from->bytes,
+                .through = from->through,
+                .promoted = from->promoted,
+                .rows = from->rows,
+                .effective = from->effective,
+                .verdict = (rue_verdict)from->verdict,
+                .estimate = estimate_of(from->estimate),
+                .why = text_of(from->why, arena),
+        };
+    }
+    generations->list = list;
+    generations->count = list == NULL ? 0 : message->n_generation;
+}
+
+/* What the reply says to an errand. */
+static void errand_of(const Rue__Reply *message, struct arena *arena,
+        struct errand_answer *answer)
+{
+    Rue__Receipt *receipt =
+            message->retrain != NULL ? message->retrain : message->promote;
+
+    answer->has_status = message->answer != NULL;
+    if (answer->has_status && answer->status != NULL)
+        status_of(message->answer, arena, answer->status);
+    answer->has_receipt = receipt != NULL;
+    if (answer->has_receipt) {
+        const rue_receipt *receipts = receipts_of(&receipt, 1, arena);
+        if (receipts != NULL)
+            answer->receipt = receipts[0];
+    }
+    answer->has_generations = message->n_generation > 0;
+    if (answer->generations != NULL)
+        generations_of(message, arena, answer->generations);
+}
+
 bool message_unpack(struct bytes frame, struct arena *arena, uint64_t *id,
-        rue_reply *reply, rue_service_status *status, bool *has_status)
+        rue_reply *reply, struct errand_answer *answer)
 {
     ProtobufCAllocator allocator = {allocate, forget, arena};
     Rue__Reply *message =
@@ -585,9 +683,7 @@ bool message_unpack(struct bytes frame, struct arena *arena, uint64_t *id,
     reply->activations =
             receipts_of(message->activate, message->n_activate, arena);
     reply->activation_count = message->n_activate;
-    *has_status = message->answer != NULL;
-    if (*has_status && status != NULL)
-        status_of(message->answer, arena, status);
+    errand_of(message, arena, answer);
     return !arena->overflow;
 }
 

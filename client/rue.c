@@ -52,7 +52,7 @@ struct rue_client {
     struct arena packing; /* for one request on its way out */
     struct arena reading; /* for the newest reply: what the caller sees */
     struct event_id_source ids;
-    rue_service_status *status_wanted; /* of the rue_get_status in progress */
+    struct errand_answer *answer; /* of the errand in progress, or NULL */
     rue_counters counters;
     char error[CLIENT_ERROR_SIZE];
 };
@@ -284,8 +284,10 @@ static bool keep_fallbacks(
     return true;
 }
 
+static const struct errand no_errand = {.kind = ERRAND_NONE};
+
 static rue_status submit(rue_client *client, const rue_request *request,
-        bool status, rue_done *done, void *self, uint64_t *id)
+        const struct errand *errand, rue_done *done, void *self, uint64_t *id)
 {
     uint32_t slot = client->first_free;
     double now = now_ms();
@@ -297,7 +299,7 @@ static rue_status submit(rue_client *client, const rue_request *request,
     pending = &client->slots[slot];
     *id = ++client->turn << SLOT_BITS | slot;
     arena_reset(&client->packing);
-    if (!message_pack(request, *id, status, &client->ids, wall_ms(),
+    if (!message_pack(request, *id, errand, &client->ids, wall_ms(),
                 &client->packing, &packed, client->error))
         return RUE_INVALID;
     if (!keep_bytes(pending, packed) ||
@@ -321,7 +323,7 @@ rue_status rue_send(rue_client *client, const rue_request *request,
 {
     uint64_t id;
 
-    return submit(client, request, false, done, self, &id);
+    return submit(client, request, &no_errand, done, self, &id);
 }
 
 /* ---- ending a request ---- */
@@ -422,14 +424,14 @@ static bool take_frame(rue_client *client, struct bytes frame)
 {
     rue_reply reply = {0};
     struct pending *pending;
-    bool has_status = false;
+    struct errand_answer unasked = {0};
     uint64_t id = 0;
     uint32_t slot;
 
     client->heard_at = now_ms();
     arena_reset(&client->reading);
     if (!message_unpack(frame, &client->reading, &id, &reply,
-                client->status_wanted, &has_status)) {
+                client->answer != NULL ? client->answer : &unasked)) {
         client->counters.ignored++;
         return false;
     }
@@ -567,14 +569,14 @@ static void wait_for(rue_client *client, uint64_t id)
 }
 
 static rue_status call(rue_client *client, const rue_request *request,
-        bool status, rue_reply *reply)
+        const struct errand *errand, rue_reply *reply)
 {
     uint64_t id;
     rue_status result;
 
     memset(reply, 0, sizeof(*reply));
     reply->message = client->error;
-    result = submit(client, request, status, copy_reply, reply, &id);
+    result = submit(client, request, errand, copy_reply, reply, &id);
     if (result != RUE_OK) {
         reply->status = result;
         return result;
@@ -588,7 +590,7 @@ static rue_status call(rue_client *client, const rue_request *request,
 rue_status rue_call(
         rue_client *client, const rue_request *request, rue_reply *reply)
 {
-    return call(client, request, false, reply);
+    return call(client, request, &no_errand, reply);
 }
 
 rue_status rue_decide(rue_client *client, const char *problem,
@@ -662,19 +664,90 @@ rue_status rue_activate(rue_client *client, const char *problem,
             client, status, reply.activations, reply.activation_count, receipt);
 }
 
-rue_status rue_get_status(
-        rue_client *client, const char *problem, rue_service_status *status)
+/* A call for an errand. */
+static rue_status run_errand(rue_client *client, const char *problem,
+        struct errand errand, struct errand_answer *answer)
 {
     rue_request request = {.problem = problem};
     rue_reply reply;
     rue_status result;
 
+    client->answer = answer;
+    result = call(client, &request, &errand, &reply);
+    client->answer = NULL;
+    return result;
+}
+
+rue_status rue_get_status(
+        rue_client *client, const char *problem, rue_service_status *status)
+{
+    struct errand_answer answer = {.status = status};
+    rue_status result;
+
     memset(status, 0, sizeof(*status));
-    client->status_wanted = status;
-    result = call(client, &request, true, &reply);
-    client->status_wanted = NULL;
+    result = run_errand(
+            client, problem, (struct errand){.kind = ERRAND_STATUS}, &answer);
     /* A late reply to another question may have been read into it. */
     if (result != RUE_OK)
         memset(status, 0, sizeof(*status));
+    return result;
+}
+
+static rue_status run_receipt(rue_client *client, const char *problem,
+        struct errand errand, int *already)
+{
+    struct errand_answer answer = {0};
+    rue_status result = run_errand(client, problem, errand, &answer);
+
+    if (already != NULL)
+        *already = result == RUE_OK && answer.receipt.repeated;
+    if (result != RUE_OK)
+        return result;
+    if (!answer.has_receipt)
+        return fail(client, RUE_INTERNAL, "the service said nothing to it");
+    if (answer.receipt.status != RUE_OK)
+        return fail(client, answer.receipt.status, answer.receipt.message);
+    return RUE_OK;
+}
+
+rue_status rue_retrain(rue_client *client, const char *problem, int *already)
+{
+    return run_receipt(
+            client, problem, (struct errand){.kind = ERRAND_RETRAIN}, already);
+}
+
+rue_status rue_promote(rue_client *client, const char *problem,
+        uint64_t generation, int *already)
+{
+    return run_receipt(client, problem,
+            (struct errand){.kind = ERRAND_PROMOTE, .generation = generation},
+            already);
+}
+
+rue_status rue_rollback(rue_client *client, const char *problem)
+{
+    rue_service_status status;
+    rue_status result = rue_get_status(client, problem, &status);
+
+    /* A request that is sent twice must not go back twice. */
+    if (result != RUE_OK)
+        return result;
+    return run_receipt(client, problem,
+            (struct errand){
+                    .kind = ERRAND_ROLLBACK, .generation = status.generation},
+            NULL);
+}
+
+rue_status rue_get_generations(
+        rue_client *client, const char *problem, rue_generations *generations)
+{
+    struct errand_answer answer = {.generations = generations};
+    rue_status result;
+
+    memset(generations, 0, sizeof(*generations));
+    result = run_errand(client, problem,
+            (struct errand){.kind = ERRAND_GENERATIONS}, &answer);
+    if (result != RUE_OK)
+        memset(generations, 0, sizeof(*generations));
     return result;
 }

@@ -276,6 +276,59 @@ typedef struct rue_service_status {
 rue_status rue_get_status(
         rue_client *client, const char *problem, rue_service_status *status);
 
+/* ---- generations: models trained in batch ---- */
+
+/* Has the service train a generation of the problem now. `already` (may be
+ * NULL) is set if a training is under way or waits. It goes on when this
+ * returns; rue_get_status() tells of it (training_running). */
+rue_status rue_retrain(rue_client *client, const char *problem, int *already);
+
+/* Has a generation serve from now on, or, with rue_rollback(), what served
+ * before what serves. `already` (may be NULL) is set if it did before. */
+rue_status rue_promote(rue_client *client, const char *problem,
+        uint64_t generation, int *already);
+rue_status rue_rollback(rue_client *client, const char *problem);
+
+/* The value of a generation less that of what serves, in reward units. */
+typedef struct rue_estimate {
+    int given; /* otherwise there is none */
+    double value;
+    double lower, upper; /* limits at `alpha` */
+    double alpha;
+    uint64_t rows;
+} rue_estimate;
+
+typedef enum rue_verdict {
+    RUE_NO_VERDICT, /* nothing was compared */
+    RUE_PASS,
+    RUE_BLOCK, /* it may be promoted by hand only */
+} rue_verdict;
+
+typedef struct rue_generation {
+    uint64_t number; /* 0: what the problem had learned by itself */
+    int damaged; /* nothing more is known */
+    int serving;
+    uint64_t parent; /* what served while it was trained */
+    int64_t created_ns; /* since 1970 */
+    uint64_t digest; /* XXH3 of its model's bytes */
+    uint64_t bytes;
+    uint64_t through; /* last record that its training looked at */
+    uint64_t promoted; /* its newest Promotion record; 0: none */
+    uint64_t rows; /* outcomes that it learned */
+    double effective; /* the same, by weight */
+    rue_verdict verdict;
+    rue_estimate estimate;
+    const char *why;
+} rue_generation;
+
+typedef struct rue_generations {
+    size_t count;
+    const rue_generation *list; /* oldest first; until the next call */
+} rue_generations;
+
+rue_status rue_get_generations(
+        rue_client *client, const char *problem, rue_generations *generations);
+
 /* ---- many things at a time ---- */
 
 /* One request: items of one problem, handled in the order decide, feedback,

@@ -95,6 +95,13 @@ struct request {
     uint32_t feedback_count;
     uint32_t activate_count;
     bool status;
+    bool retrain;
+    bool promote; /* `generation`, or with `back` what served before */
+    bool back;
+    uint64_t generation;
+    bool has_serving;
+    uint64_t serving; /* promote only if this serves */
+    bool generations;
 };
 
 /* What one expert said; group is a name. */
@@ -155,6 +162,33 @@ struct status_answer {
     uint64_t last_sequence;
 };
 
+/* The value of a generation less that of what serves. All numbers are finite
+ * and in the problem's reward units. */
+struct estimate {
+    bool given;
+    double value, lower, upper;
+    double alpha; /* of the limits */
+    uint64_t rows;
+};
+
+/* One generation as the service tells of it. */
+struct generation_told {
+    uint64_t number;
+    bool damaged; /* nothing more is known */
+    bool serving;
+    uint64_t parent;
+    nanos created;
+    uint64_t digest;
+    uint64_t bytes;
+    uint64_t through;
+    uint64_t promoted;
+    uint64_t rows;
+    double effective;
+    uint32_t verdict; /* as in rue.proto, enum Verdict */
+    struct estimate estimate;
+    struct bytes why;
+};
+
 struct reply {
     uint64_t id;
     enum status status;
@@ -166,6 +200,10 @@ struct reply {
     uint32_t feedback_count;
     uint32_t activate_count;
     const struct status_answer *answer; /* NULL = none */
+    const struct receipt *retrain; /* NULL = none */
+    const struct receipt *promote; /* NULL = none */
+    const struct generation_told *generation;
+    uint32_t generation_count;
 };
 
 /* Digest of all that a question asks, whatever its encoding; the event id is

@@ -104,3 +104,31 @@ Rue__Costs *costs_to_message(const struct costs *costs, struct arena *arena)
     message->full = costs->full;
     return message;
 }
+
+Rue__Estimate *estimate_to_message(
+        const struct estimate *estimate, struct arena *arena)
+{
+    Rue__Estimate *message;
+
+    if (!estimate->given)
+        return NULL;
+    message = arena_alloc(arena, sizeof(*message));
+    if (message == NULL)
+        return NULL;
+    rue__estimate__init(message);
+    message->value = estimate->value;
+    message->lower = estimate->lower;
+    message->upper = estimate->upper;
+    message->alpha = estimate->alpha;
+    message->rows = estimate->rows;
+    return message;
+}
+
+void estimate_from_message(
+        const Rue__Estimate *message, struct estimate *estimate)
+{
+    if (message == NULL)
+        return;
+    *estimate = (struct estimate){true, message->value, message->lower,
+            message->upper, message->alpha, message->rows};
+}

@@ -20,4 +20,10 @@ int costs_from_message(const Rue__Costs *message, struct costs *costs,
 Rue__Shown *shown_to_message(const struct shown *shown, struct arena *arena);
 Rue__Costs *costs_to_message(const struct costs *costs, struct arena *arena);
 
+/* NULL if none is given. */
+Rue__Estimate *estimate_to_message(
+        const struct estimate *estimate, struct arena *arena);
+void estimate_from_message(
+        const Rue__Estimate *message, struct estimate *estimate);
+
 #endif

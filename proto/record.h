@@ -108,15 +108,6 @@ struct activation_record {
     struct costs held_costs;
 };
 
-/* What a generation's value is, less that of what serves, as estimated. All
- * numbers are finite and in the problem's reward units. */
-struct estimate {
-    bool given;
-    double value, lower, upper;
-    double alpha; /* of the limits */
-    uint64_t rows;
-};
-
 static inline bool estimate_valid(const struct estimate *estimate)
 {
     return isfinite(estimate->value) && isfinite(estimate->lower) &&

@@ -288,6 +288,51 @@ static int activates_from_message(const Rue__Request *message,
     return 0;
 }
 
+/* A request to train, promote or list stands alone. */
+static int request_check_errand(
+        const Rue__Request *message, size_t items, struct err *err)
+{
+    const Rue__Promote *promote = message->promote;
+    int errands = (message->retrain != NULL) + (promote != NULL) +
+            (message->generations != NULL);
+
+    if (errands == 0 && items == 0 && message->status == NULL)
+        return err_set(err, STATUS_INVALID, "request: asks for nothing");
+    if (errands > 1 || (errands == 1 && items > 0))
+        return err_set(err, STATUS_INVALID,
+                "request: retrain, promote and generations stand alone");
+    if (message->retrain != NULL &&
+            message_refuse_unknown(&message->retrain->base, "retrain", err) !=
+                    0)
+        return STATUS_INVALID;
+    if (message->generations != NULL &&
+            message_refuse_unknown(
+                    &message->generations->base, "generations", err) != 0)
+        return STATUS_INVALID;
+    if (promote == NULL)
+        return 0;
+    if (message_refuse_unknown(&promote->base, "promote", err) != 0)
+        return STATUS_INVALID;
+    return promote->has_generation != (promote->has_back && promote->back)
+            ? 0
+            : err_set(err, STATUS_INVALID,
+                      "promote: either a generation or back");
+}
+
+static void errand_from_message(
+        const Rue__Request *message, struct request *request)
+{
+    request->retrain = message->retrain != NULL;
+    request->generations = message->generations != NULL;
+    request->promote = message->promote != NULL;
+    if (!request->promote)
+        return;
+    request->back = message->promote->has_back && message->promote->back;
+    request->generation = message->promote->generation;
+    request->has_serving = message->promote->has_serving;
+    request->serving = message->promote->serving;
+}
+
 static int request_check(const Rue__Request *message, struct err *err)
 {
     size_t items =
@@ -302,12 +347,13 @@ static int request_check(const Rue__Request *message, struct err *err)
     if (items > REQUEST_ITEMS_MAX)
         return err_set(err, STATUS_INVALID, "request: %zu items, at most %u",
                 items, REQUEST_ITEMS_MAX);
-    if (items == 0 && message->status == NULL)
-        return err_set(err, STATUS_INVALID, "request: asks for nothing");
+    if (request_check_errand(message, items, err) != 0)
+        return STATUS_INVALID;
     if (message->status != NULL &&
             message_refuse_unknown(&message->status->base, "status", err) != 0)
         return STATUS_INVALID;
-    if (message->has_problem || items > 0)
+    if (message->has_problem || items > 0 || message->retrain != NULL ||
+            message->promote != NULL || message->generations != NULL)
         return wire_check_id(
                 bytes_of_message(message->problem), "problem", err);
     return 0;
@@ -336,6 +382,7 @@ int wire_request_decode(struct bytes frame, struct arena *arena,
     request->id = message->id;
     request->problem = bytes_of_message(message->problem);
     request->status = message->status != NULL;
+    errand_from_message(message, request);
     if ((status = request_check(message, err)) != 0 ||
             (status = decides_from_message(message, arena, request, err)) !=
                     0 ||
@@ -511,6 +558,60 @@ static Rue__StatusAnswer *answer_to_message(
     return message;
 }
 
+static Rue__Generation **generations_to_message(
+        const struct generation_told *told, uint32_t count, struct arena *arena)
+{
+    Rue__Generation **list = arena_array(arena, Rue__Generation *, count);
+    Rue__Generation *messages = arena_array(arena, Rue__Generation, count);
+
+    if (list == NULL || messages == NULL)
+        return NULL;
+    for (uint32_t i = 0; i < count; i++) {
+        Rue__Generation *message = &messages[i];
+        bool known = !told[i].damaged;
+        rue__generation__init(message);
+        message->number = told[i].number;
+        message->has_damaged = told[i].damaged;
+        message->damaged = told[i].damaged;
+        message->has_serving = told[i].serving;
+        message->serving = told[i].serving;
+        message->has_parent = known;
+        message->parent = told[i].parent;
+        message->has_created_ns = known;
+        message->created_ns = told[i].created;
+        message->has_digest = known;
+        message->digest = told[i].digest;
+        message->has_bytes = known;
+        message->bytes = told[i].bytes;
+        message->has_through = known;
+        message->through = told[i].through;
+        message->has_promoted = told[i].promoted > 0;
+        message->promoted = told[i].promoted;
+        message->has_rows = known;
+        message->rows = told[i].rows;
+        message->has_effective = known;
+        message->effective = told[i].effective;
+        message->has_verdict = known;
+        message->verdict = (Rue__Verdict)told[i].verdict;
+        message->estimate = estimate_to_message(&told[i].estimate, arena);
+        message->has_why = told[i].why.size > 0;
+        message->why = message_of_bytes(told[i].why);
+        list[i] = message;
+    }
+    return list;
+}
+
+static Rue__Receipt *receipt_to_message(
+        const struct receipt *receipt, struct arena *arena)
+{
+    Rue__Receipt **list;
+
+    if (receipt == NULL)
+        return NULL;
+    list = receipts_to_message(receipt, 1, arena);
+    return list == NULL ? NULL : list[0];
+}
+
 struct bytes wire_reply_encode(const struct reply *reply, struct arena *arena)
 {
     Rue__Reply message;
@@ -530,5 +631,10 @@ struct bytes wire_reply_encode(const struct reply *reply, struct arena *arena)
             receipts_to_message(reply->activate, reply->activate_count, arena);
     if (reply->answer != NULL)
         message.answer = answer_to_message(reply->answer, arena);
+    message.retrain = receipt_to_message(reply->retrain, arena);
+    message.promote = receipt_to_message(reply->promote, arena);
+    message.n_generation = reply->generation_count;
+    message.generation = generations_to_message(
+            reply->generation, reply->generation_count, arena);
     return pack_message(&message.base, arena);
 }

@@ -272,3 +272,20 @@ void batch_snapshot(struct batch *batch, uint32_t problem, uint64_t digest,
     effect->digest = digest;
     effect->payload = state;
 }
+
+bool batch_model(struct batch *batch, uint32_t problem, uint64_t digest,
+        nanos now, struct bytes model)
+{
+    struct batch_effect *effect;
+
+    if (batch->snapshot_count == SNAPSHOTS_MAX)
+        return false;
+    effect = add_effect(batch);
+    batch->snapshot_count++;
+    effect->kind = EFFECT_MODEL;
+    effect->problem = problem;
+    effect->digest = digest;
+    effect->deadline = now;
+    effect->payload = model;
+    return true;
+}

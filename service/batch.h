@@ -54,17 +54,18 @@ enum batch_effect_kind {
     EFFECT_RECORD,
     EFFECT_DUE_DONE, /* all events seen under a deadline were handled */
     EFFECT_SNAPSHOT, /* state of a problem after all effects before it */
+    EFFECT_MODEL, /* what it had learned by itself, as its generation 0 */
 };
 
 struct batch_effect {
     enum batch_effect_kind kind;
     enum record_kind record_kind; /* RECORD */
     uint32_t problem;
-    struct bytes payload; /* RECORD: message; SNAPSHOT: state, heap memory
-                             that the commit thread frees */
+    struct bytes payload; /* RECORD: message; SNAPSHOT and MODEL: bytes in heap
+                             memory that the commit thread frees */
     struct bytes event; /* DUE */
-    nanos deadline; /* DUE */
-    uint64_t digest; /* SNAPSHOT: the problem's state_digest */
+    nanos deadline; /* DUE; MODEL: when */
+    uint64_t digest; /* SNAPSHOT and MODEL: the problem's state_digest */
     uint64_t sequence; /* RECORD: set by the commit */
 };
 
@@ -102,7 +103,7 @@ struct batch {
     uint32_t due_count, due_max;
     uint32_t event_count, event_max;
     uint32_t table_size; /* power of two, at least 2 event_max */
-    uint32_t snapshot_count; /* among the effects */
+    uint32_t snapshot_count; /* among the effects, models included */
     uint32_t item_count, item_max;
     bool has_relaxed; /* some reply may go early */
     _Atomic bool early; /* and the socket's thread has sent those */
@@ -157,5 +158,8 @@ void batch_due(struct batch *batch, uint32_t problem, nanos deadline,
 void batch_due_done(struct batch *batch, uint32_t problem, nanos deadline);
 void batch_snapshot(struct batch *batch, uint32_t problem, uint64_t digest,
         struct bytes state);
+/* False, and the caller keeps the model, if there is no room for it. */
+bool batch_model(struct batch *batch, uint32_t problem, uint64_t digest,
+        nanos now, struct bytes model);
 
 #endif

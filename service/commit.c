@@ -1,5 +1,6 @@
 #include "service/commit.h"
 
+#include "service/commit_model.h"
 #include "service/counters.h"
 #include "service/diag.h"
 #include "storage/retention.h"
@@ -34,6 +35,13 @@ struct committer {
     _Atomic bool stuck;
     _Atomic uint64_t retired; /* Decisions up to here may be gone */
     _Atomic uint64_t sequence;
+    _Atomic bool tend; /* housekeeping is asked for */
+    pthread_mutex_t models; /* held while generations are pruned */
+    uint32_t promotions; /* records under way to the disk; under `models` */
+    struct commit_model *store; /* to be stored; under the lock */
+    pthread_cond_t stored;
+    int store_status;
+    struct err *store_err;
 };
 
 /* ---- one batch into the open transaction ---- */
@@ -60,6 +68,8 @@ static int write_record(
     if (status == 0 && effect->record_kind == RECORD_CONFIG)
         status = ledger_problem_set_config(
                 ledger, effect->problem, effect->sequence, 0, err);
+    if (status == 0 && effect->record_kind == RECORD_PROMOTION)
+        status = model_note_promotion(ledger, effect, err);
     return status;
 }
 
@@ -73,6 +83,8 @@ static int write_effect(
         return 0; /* when the events are written */
     case EFFECT_SNAPSHOT:
         return write_snapshot(ledger, effect, err);
+    case EFFECT_MODEL:
+        return model_write(ledger, effect, err);
     }
     CHECK_UNREACHABLE();
 }
@@ -287,7 +299,7 @@ static struct batch *take_list(
 
     CHECK_ZERO(pthread_mutex_lock(&committer->lock));
     while (committer->first == NULL && !committer->stopping &&
-            code != ETIMEDOUT)
+            committer->store == NULL && code != ETIMEDOUT)
         code = pthread_cond_timedwait(
                 &committer->wake, &committer->lock, &until);
     list = committer->first;
@@ -314,11 +326,27 @@ static void count_list(const struct batch *list)
         }
 }
 
+/* Promotions of the batch are on disk: generations may be pruned again. */
+static void note_promotions(
+        struct committer *committer, const struct batch *batch)
+{
+    uint32_t count = 0;
+
+    for (uint32_t i = 0; i < batch->effect_count; i++)
+        count += batch->effects[i].kind == EFFECT_RECORD &&
+                batch->effects[i].record_kind == RECORD_PROMOTION;
+    if (count == 0)
+        return;
+    CHECK_ZERO(pthread_mutex_lock(&committer->models));
+    committer->promotions -= count;
+    CHECK_ZERO(pthread_mutex_unlock(&committer->models));
+}
+
 static void free_snapshots(struct batch *batch)
 {
     for (uint32_t i = 0; i < batch->effect_count; i++) {
         struct batch_effect *effect = &batch->effects[i];
-        if (effect->kind != EFFECT_SNAPSHOT)
+        if (effect->kind != EFFECT_SNAPSHOT && effect->kind != EFFECT_MODEL)
             continue;
         union {
             const uint8_t *in;
@@ -354,6 +382,7 @@ static void hand_back(struct committer *committer, struct batch *list)
     atomic_store(&committer->sequence, ledger_last_appended(committer->ledger));
     while (list != NULL) {
         struct batch *next = list->next;
+        note_promotions(committer, list);
         free_snapshots(list);
         pin_decisions(list);
         let_go(committer, list);
@@ -394,6 +423,31 @@ static void wait_a_turn(void)
     (void)nanosleep(&pause, NULL);
 }
 
+/* Answers the thread that waits in commit_model(), if there is one. */
+static void answer_store(struct committer *committer, int status)
+{
+    CHECK_ZERO(pthread_mutex_lock(&committer->lock));
+    committer->store = NULL;
+    committer->store_status = status;
+    CHECK_ZERO(pthread_cond_broadcast(&committer->stored));
+    CHECK_ZERO(pthread_mutex_unlock(&committer->lock));
+}
+
+/* There is no room: a model does not wait for it. */
+static void refuse_store(struct committer *committer)
+{
+    bool waiting;
+
+    CHECK_ZERO(pthread_mutex_lock(&committer->lock));
+    waiting = committer->store != NULL;
+    if (waiting)
+        (void)err_set(committer->store_err, STATUS_STORAGE_FULL, "%s",
+                committer->why);
+    CHECK_ZERO(pthread_mutex_unlock(&committer->lock));
+    if (waiting)
+        answer_store(committer, STATUS_STORAGE_FULL);
+}
+
 /* Commits a list, however long it takes to find room. False if a stop came
  * before there was any: the list is given up, unacknowledged. */
 static bool commit_list(struct committer *committer, struct batch *list)
@@ -410,12 +464,35 @@ static bool commit_list(struct committer *committer, struct batch *list)
             stop_process(&err);
         COUNT(commit_retries);
         set_full(committer, true, err.text);
+        refuse_store(committer);
         if (stop_asked(committer))
             return false;
         wait_a_turn();
         copy_settings(committer, &settings);
         make_room(committer, &settings);
     }
+}
+
+static void store_model(struct committer *committer)
+{
+    struct commit_model *store;
+    struct err *err;
+    int status;
+
+    CHECK_ZERO(pthread_mutex_lock(&committer->lock));
+    store = committer->store;
+    err = committer->store_err;
+    CHECK_ZERO(pthread_mutex_unlock(&committer->lock));
+    if (store == NULL)
+        return;
+    CHECK_ZERO(pthread_mutex_lock(&committer->models));
+    status = model_store(
+            committer->ledger, store, committer->promotions == 0, err);
+    CHECK_ZERO(pthread_mutex_unlock(&committer->models));
+    /* It is not known what is on disk. */
+    if (status != 0 && status != STATUS_STORAGE_FULL)
+        stop_process(err);
+    answer_store(committer, status);
 }
 
 static void *commit_main(void *argument)
@@ -437,10 +514,11 @@ static void *commit_main(void *argument)
             if (stop_asked(committer))
                 continue;
         }
+        store_model(committer);
         if (++turns % 64 == 0 || idle || commit_full(committer))
             look_for_room(committer);
         measure_room(committer);
-        if (turns % TEND_EVERY == 0)
+        if (turns % TEND_EVERY == 0 || atomic_exchange(&committer->tend, false))
             ledger_tend(committer->ledger);
     }
     return NULL;
@@ -492,6 +570,8 @@ int commit_start(struct committer **out, struct ledger *ledger,
     committer->done = done;
     atomic_store(&committer->sequence, ledger_last_appended(ledger));
     CHECK_ZERO(pthread_mutex_init(&committer->lock, NULL));
+    CHECK_ZERO(pthread_mutex_init(&committer->models, NULL));
+    CHECK_ZERO(pthread_cond_init(&committer->stored, NULL));
     CHECK_ZERO(pthread_condattr_init(&attributes));
     CHECK_ZERO(pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC));
     CHECK_ZERO(pthread_cond_init(&committer->wake, &attributes));
@@ -514,6 +594,8 @@ void commit_stop(struct committer *committer)
     CHECK_ZERO(pthread_mutex_unlock(&committer->lock));
     CHECK_ZERO(pthread_join(committer->thread, NULL));
     CHECK_ZERO(pthread_cond_destroy(&committer->wake));
+    CHECK_ZERO(pthread_cond_destroy(&committer->stored));
+    CHECK_ZERO(pthread_mutex_destroy(&committer->models));
     CHECK_ZERO(pthread_mutex_destroy(&committer->lock));
     free_committer(committer);
 }
@@ -550,6 +632,39 @@ void commit_submit(struct committer *committer, struct batch *batch)
     committer->last = batch;
     CHECK_ZERO(pthread_cond_signal(&committer->wake));
     CHECK_ZERO(pthread_mutex_unlock(&committer->lock));
+}
+
+int commit_model(struct committer *committer, struct commit_model *store,
+        struct err *err)
+{
+    int status;
+
+    CHECK_ZERO(pthread_mutex_lock(&committer->lock));
+    CHECK(committer->store == NULL);
+    committer->store = store;
+    committer->store_err = err;
+    CHECK_ZERO(pthread_cond_signal(&committer->wake));
+    while (committer->store != NULL)
+        CHECK_ZERO(pthread_cond_wait(&committer->stored, &committer->lock));
+    status = committer->store_status;
+    CHECK_ZERO(pthread_mutex_unlock(&committer->lock));
+    return status;
+}
+
+void commit_models_hold(struct committer *committer)
+{
+    CHECK_ZERO(pthread_mutex_lock(&committer->models));
+}
+
+void commit_models_release(struct committer *committer, bool promoted)
+{
+    committer->promotions += promoted;
+    CHECK_ZERO(pthread_mutex_unlock(&committer->models));
+}
+
+void commit_tend(struct committer *committer)
+{
+    atomic_store(&committer->tend, true);
 }
 
 void commit_skip(struct committer *committer, struct batch *batch)

@@ -11,6 +11,7 @@
 #include "config/config.h"
 #include "service/batch.h"
 #include "service/mailbox.h"
+#include "storage/generation.h"
 #include "storage/ledger.h"
 
 struct committer;
@@ -35,6 +36,30 @@ void commit_submit(struct committer *committer, struct batch *batch);
 
 /* The batch has nothing to write: its replies may go at once. */
 void commit_skip(struct committer *committer, struct batch *batch);
+
+/* ---- generations ---- */
+
+/* A model that is to become the problem's next generation. */
+struct commit_model {
+    uint32_t problem;
+    uint32_t kept; /* how many the problem keeps */
+    struct generation generation; /* its number is given when it is stored */
+    struct bytes model;
+};
+
+/* Stores it and waits until that is done, by the commit thread between two
+ * group commits. STORAGE_FULL and nothing happened; BUSY at a stop. */
+int commit_model(struct committer *committer, struct commit_model *store,
+        struct err *err) MUST_USE;
+
+/* Between these two calls no generation is pruned. An engine thread that reads
+ * one, and appends the record that promotes it, says so before it lets go:
+ * nothing is pruned then until that record is on disk. */
+void commit_models_hold(struct committer *committer);
+void commit_models_release(struct committer *committer, bool promoted);
+
+/* Housekeeping of the store soon: a reader has died. */
+void commit_tend(struct committer *committer);
 
 /* Is there no room for new work? */
 bool commit_full(const struct committer *committer);

@@ -26,6 +26,10 @@
     X(snapshots, "snapshots written")                                          \
     X(expiries, "deadlines handled")                                           \
     X(retired, "records dropped by retention")                                 \
+    X(trainings, "generations trained and stored")                             \
+    X(trainings_failed, "trainings that came to nothing")                      \
+    X(promotions, "generations promoted")                                      \
+    X(generations_pruned, "generations that were not needed any more")         \
     X(reloads, "configurations reloaded")                                      \
     X(reloads_refused, "configurations refused at reload")
 

@@ -29,6 +29,7 @@ struct front {
     const struct config_overrides *overrides;
     struct ledger *ledger;
     struct committer *committer;
+    struct trainer *trainer;
     struct worker *workers; /* at least one; the first has no thread when
                                engine_threads is 0 */
     uint32_t worker_count;
@@ -258,6 +259,7 @@ static void reload(struct front *front)
     if (status == 0) {
         commit_reconfigure(front->committer, &config->settings);
         diag_set_level((enum diag_level)config->settings.diag_level);
+        trainer_reconfigure(front->trainer, config);
         config_free(front->config);
         front->config = config;
         COUNT(reloads);
@@ -490,6 +492,16 @@ static int open_shard(struct front *front, uint32_t index,
     return status;
 }
 
+static int open_trainer(struct front *front, struct err *err)
+{
+    int status = trainer_start(&front->trainer, front->config, front->ledger,
+            front->committer, err);
+
+    for (uint32_t i = 0; status == 0 && i < front->worker_count; i++)
+        front->workers[i].shard.trainer = front->trainer;
+    return status;
+}
+
 static int open_workers(struct front *front, struct err *err)
 {
     struct problem **problems;
@@ -535,6 +547,7 @@ int front_open(struct front **out, struct ledger *ledger, struct config *config,
             (status = commit_start(&front->committer, ledger, config,
                      &front->done, err)) != 0 ||
             (status = open_workers(front, err)) != 0 ||
+            (status = open_trainer(front, err)) != 0 ||
             (status = open_signals(front, err)) != 0 ||
             (status = open_socket(front, err)) != 0)
         return status;
@@ -543,6 +556,7 @@ int front_open(struct front **out, struct ledger *ledger, struct config *config,
 
 void front_close(struct front *front)
 {
+    trainer_stop(front->trainer);
     if (front->committer != NULL)
         commit_stop(front->committer);
     for (uint32_t i = 0; i < front->worker_count; i++) {

@@ -12,6 +12,7 @@
 #include "service/batch.h"
 #include "service/commit.h"
 #include "service/engine/engine.h"
+#include "service/trainer.h"
 #include "storage/ledger.h"
 
 #define SHARD_BATCHES 4u
@@ -46,6 +47,7 @@ struct shard {
     uint32_t unnoted; /* hosted problems that are */
     struct ledger_reader reader;
     struct committer *committer;
+    struct trainer *trainer; /* NULL: nothing is trained here */
     struct batch *batches[SHARD_BATCHES];
     struct batch *open; /* the one being filled, or NULL */
     /* While a batch waits for room on disk, others must not be answered before

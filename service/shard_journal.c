@@ -206,6 +206,8 @@ struct journal shard_journal(struct shard *shard)
             .event_put = journal_event_put,
             .event_del = journal_event_del,
             .due_put = journal_due_put,
+            .model_get = shard_model_get,
+            .model_keep = shard_model_keep,
             .self = shard,
     };
 }

@@ -111,6 +111,69 @@ static bool handle_status(struct handling *handling)
             handling->arena, answer);
 }
 
+static struct receipt *receipt_of(struct handling *handling)
+{
+    struct receipt *receipt = arena_alloc(handling->arena, sizeof(*receipt));
+
+    if (receipt != NULL)
+        memset(receipt, 0, sizeof(*receipt));
+    return receipt;
+}
+
+static bool handle_retrain(struct handling *handling)
+{
+    struct shard *shard = handling->shard;
+    const struct problem_spec *spec = handling->hosted->problem->spec;
+    struct receipt *receipt = receipt_of(handling);
+
+    if (receipt == NULL)
+        return false;
+    if (shard->trainer == NULL || spec->settings.form == FORM_PATH) {
+        receipt->status = STATUS_UNSUPPORTED;
+        receipt->message = shard->trainer == NULL
+                ? "retrain: nothing is trained here"
+                : "retrain: a problem of paths is not trained from the log";
+    } else {
+        receipt->repeated = trainer_ask(shard->trainer, spec->number);
+    }
+    count_answer(receipt->status, receipt->repeated);
+    handling->reply.retrain = receipt;
+    return true;
+}
+
+static bool handle_promote(struct handling *handling)
+{
+    const struct request *request = &handling->request;
+    struct promotion promotion = {.generation = request->generation,
+            .back = request->back,
+            .has_serving = request->has_serving,
+            .serving = request->serving,
+            .why = bytes_of_text("by hand")};
+    struct receipt *receipt = receipt_of(handling);
+
+    if (receipt == NULL)
+        return false;
+    shard_promote(handling->shard, handling->hosted, &promotion, receipt);
+    count_answer(receipt->status, receipt->repeated);
+    handling->reply.promote = receipt;
+    return true;
+}
+
+static bool handle_generations(struct handling *handling)
+{
+    struct err err;
+    int status = shard_tell_generations(handling->shard,
+            handling->hosted->problem, handling->arena, &handling->reply, &err);
+
+    if (status == 0)
+        return true;
+    handling->reply.generation_count = 0;
+    handling->reply.status = (enum status)status;
+    handling->reply.message =
+            arena_copy(handling->arena, err.text, strlen(err.text) + 1);
+    return true;
+}
+
 static void refuse(
         struct handling *handling, enum status status, const char *message)
 {
@@ -126,7 +189,7 @@ static void refuse(
 static bool changes_something(const struct request *request)
 {
     return request->decide_count > 0 || request->feedback_count > 0 ||
-            request->activate_count > 0;
+            request->activate_count > 0 || request->promote;
 }
 
 /* ---- what a request needs ---- */
@@ -231,7 +294,10 @@ static void run_request(struct handling *handling)
     }
     if (!handle_decides(handling) || !handle_feedbacks(handling) ||
             !handle_activates(handling) ||
-            (request->status && !handle_status(handling)))
+            (request->status && !handle_status(handling)) ||
+            (request->retrain && !handle_retrain(handling)) ||
+            (request->promote && !handle_promote(handling)) ||
+            (request->generations && !handle_generations(handling)))
         refuse(handling, STATUS_BUSY, "the answer is too large to hold now");
 }
 

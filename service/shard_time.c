@@ -166,6 +166,7 @@ void shard_tick(struct shard *shard, nanos now)
         struct hosted *hosted = &shard->hosted[i];
         if (batch_has_room(shard->open))
             expire(shard, hosted);
+        shard_train(shard, hosted);
         if (snapshot_due(shard, hosted) && !snapshot(shard, hosted))
             return;
     }

@@ -48,10 +48,33 @@ static void add_problem(struct gather *gather, const struct problem *problem)
     policy_visit(problem->policy, &visitor);
 }
 
-static bool of_problem(const struct problem *problem, struct gather *gather,
-        struct status_answer *answer)
+static void add_training(
+        const struct shard *shard, struct gather *gather, uint32_t problem)
+{
+    struct bytes none = bytes_of(NULL, 0);
+    struct training_state state;
+
+    if (shard->trainer == NULL)
+        return;
+    trainer_state(shard->trainer, problem, &state);
+    add(gather, "training_running", none, state.running);
+    add(gather, "training_done", none, state.done);
+    add(gather, "trainings", none, (double)state.trainings);
+    add(gather, "trainings_failed", none, (double)state.failures);
+    add(gather, "generation_newest", none, (double)state.generation);
+    if (state.generation == 0)
+        return;
+    add(gather, "generation_newest_rows", none, (double)state.rows);
+    add(gather, "generation_newest_effective", none, state.effective);
+    add(gather, "generation_newest_verdict", none, (double)state.verdict);
+    add(gather, "training_seconds", none, state.seconds);
+}
+
+static bool of_problem(const struct shard *shard, const struct problem *problem,
+        struct gather *gather, struct status_answer *answer)
 {
     add_problem(gather, problem);
+    add_training(shard, gather, problem->spec->number);
     answer->policy = bytes_of_text(problem->spec->policy_name);
     answer->generation = problem->generation;
     return problem_state_hash(problem, &answer->state_hash);
@@ -93,7 +116,7 @@ bool status_answer(const struct shard *shard, const struct problem *problem,
     answer->last_sequence = commit_last_sequence(shard->committer);
     if (problem != NULL) {
         gather.spec = problem->spec;
-        if (!of_problem(problem, &gather, answer))
+        if (!of_problem(shard, problem, &gather, answer))
             return false;
     } else if (!of_service(shard, arena, &gather, answer)) {
         return false;

@@ -19,6 +19,7 @@
 /* Bytes of a sentence about it. */
 #define GENERATION_WHY_MAX 200u
 
+/* Numbers as in rue.proto, enum Verdict. */
 enum generation_verdict {
     VERDICT_NONE, /* nothing was compared */
     VERDICT_PASS,

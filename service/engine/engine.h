@@ -64,6 +64,8 @@ enum input_kind {
 struct promotion {
     uint64_t generation;
     bool back; /* instead: what a rollback goes to */
+    bool has_serving;
+    uint64_t serving; /* only if this serves */
     struct estimate estimate;
     struct bytes why; /* a sentence; may be empty */
 };

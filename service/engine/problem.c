@@ -637,7 +637,8 @@ int problem_load(struct problem *problem, struct bytes state, struct err *err)
     problem->counters.value_sum = read_f64(&reader);
     if (reader.failed)
         return err_set(err, STATUS_CORRUPT, "problem state is cut short");
-    if (back > 1 || !isfinite(problem->counters.value_sum))
+    if (back > 1 || (back == 0 && problem->back != 0) ||
+            !isfinite(problem->counters.value_sum))
         return err_set(err, STATUS_CORRUPT, "problem state is damaged");
     if (policy_load(problem->policy, &reader, err) != 0)
         return STATUS_CORRUPT;

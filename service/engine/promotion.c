@@ -11,6 +11,11 @@ static int generation_of(const struct problem *problem,
         struct err *err)
 {
     *generation = promotion->generation;
+    if (promotion->has_serving && promotion->serving != problem->generation)
+        return err_set(err, STATUS_INVALID,
+                "promote: generation %" PRIu64 " does not serve, %" PRIu64
+                " does",
+                promotion->serving, problem->generation);
     if (!promotion->back)
         return 0;
     *generation = problem->back;

@@ -124,6 +124,7 @@ static void check_feedback(
  * UTF-8, which clients leave to it. */
 static void check_packed(const rue_request *request)
 {
+    const struct errand none = {.kind = ERRAND_NONE};
     struct event_id_source ids = {1, 0};
     char error[CLIENT_ERROR_SIZE] = "";
     struct bytes packed;
@@ -132,7 +133,7 @@ static void check_packed(const rue_request *request)
     int status;
 
     if (!message_pack(
-                request, 7, false, &ids, 1, arena_fresh(0), &packed, error)) {
+                request, 7, &none, &ids, 1, arena_fresh(0), &packed, error)) {
         CHECK(error[0] != '\0');
         return;
     }

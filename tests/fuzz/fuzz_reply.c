@@ -130,12 +130,15 @@ static bool round_trip(
 {
     rue_reply reply = {0};
     rue_service_status status = {0};
-    bool has_status = false;
+    rue_generations generations = {0};
+    struct errand_answer errand = {
+            .status = &status, .generations = &generations};
     uint64_t id = 0;
 
-    if (!message_unpack(frame, arena, &id, &reply, &status, &has_status))
+    if (!message_unpack(frame, arena, &id, &reply, &errand))
         return false;
-    *written = write_again(id, &reply, has_status ? &status : NULL, arena);
+    *written =
+            write_again(id, &reply, errand.has_status ? &status : NULL, arena);
     CHECK(written->size > 0);
     return true;
 }

@@ -95,7 +95,11 @@ static void check_request(const struct request *request)
     uint32_t items = request->decide_count + request->feedback_count +
             request->activate_count;
 
-    CHECK(items <= REQUEST_ITEMS_MAX && (items > 0 || request->status));
+    int errands = request->retrain + request->promote + request->generations;
+
+    CHECK(items <= REQUEST_ITEMS_MAX &&
+            (items > 0 || request->status || errands > 0));
+    CHECK(errands <= 1 && (errands == 0 || items == 0));
     if (items > 0)
         check_id(request->problem);
     for (uint32_t i = 0; i < request->decide_count; i++)
@@ -242,11 +246,11 @@ static void check_reply(const struct reply *reply, struct arena *arena)
     struct bytes frame = wire_reply_encode(reply, arena);
     rue_reply read;
     uint64_t id = 0;
-    bool has_status = true;
+    struct errand_answer errand = {.has_status = true, .has_receipt = true};
 
     CHECK(frame.size > 0);
-    CHECK(message_unpack(frame, arena, &id, &read, NULL, &has_status));
-    CHECK(id == reply->id && !has_status);
+    CHECK(message_unpack(frame, arena, &id, &read, &errand));
+    CHECK(id == reply->id && !errand.has_status && !errand.has_receipt);
     CHECK(read.answer_count == reply->decision_count);
     CHECK(read.receipt_count == reply->feedback_count);
     CHECK(read.activation_count == reply->activate_count);

@@ -71,6 +71,7 @@ static const double edge_costs[5] = {0.5, 0.25, 1, 0, 0.75};
 static void seed_request(
         const char *problem, const rue_question *questions, size_t count)
 {
+    const struct errand none = {.kind = ERRAND_NONE};
     struct event_id_source ids = {1, 0};
     const char *events[2] = {questions[0].event, "never"};
     rue_report reports[4] = {{.event = events[0], .value = 1, .id = "f"},
@@ -103,17 +104,35 @@ static void seed_request(
         reports[3].propensity = 0.5;
     }
     CHECK(message_pack(
-            &request, 9, false, &ids, 1000, arena_fresh(0), &packed, error));
+            &request, 9, &none, &ids, 1000, arena_fresh(0), &packed, error));
     seed_packed("request", problem, UNPACK_REQUEST, packed);
+}
+
+static void seed_errands(void)
+{
+    static const struct {
+        const char *name;
+        struct errand errand;
+    } errands[] = {{"status", {.kind = ERRAND_STATUS}},
+            {"retrain", {.kind = ERRAND_RETRAIN}},
+            {"promote", {.kind = ERRAND_PROMOTE, .generation = 3}},
+            {"rollback", {.kind = ERRAND_ROLLBACK, .generation = 3}},
+            {"generations", {.kind = ERRAND_GENERATIONS}}};
+    const rue_request nothing = {.problem = "shop"};
+    struct event_id_source ids = {1, 0};
+    char error[CLIENT_ERROR_SIZE];
+    struct bytes packed;
+
+    for (size_t i = 0; i < ARRAY_COUNT(errands); i++) {
+        CHECK(message_pack(&nothing, 1, &errands[i].errand, &ids, 1000,
+                arena_fresh(0), &packed, error));
+        seed_packed("request", errands[i].name, UNPACK_REQUEST, packed);
+    }
 }
 
 static void seed_requests(void)
 {
-    struct event_id_source ids = {1, 0};
-    const rue_request nothing = {.problem = "shop"};
     const rue_action_named words[1] = {{1, user, 2}};
-    struct bytes packed;
-    char error[CLIENT_ERROR_SIZE];
     rue_question shop = {.event = "e1",
             .context = x,
             .context_count = 2,
@@ -155,9 +174,7 @@ static void seed_requests(void)
     seed_request("groups", groups, 2);
     seed_request("duel", groups, 2);
     seed_request("path", &path, 1);
-    CHECK(message_pack(
-            &nothing, 1, true, &ids, 1000, arena_fresh(0), &packed, error));
-    seed_packed("request", "status", UNPACK_REQUEST, packed);
+    seed_errands();
 }
 
 /* ---- replies ---- */

@@ -30,6 +30,8 @@ const char *service_program(const char *name)
     static char path[4096];
     const char *build = getenv("B");
 
+    if (name[0] == '/')
+        return name;
     (void)snprintf(path, sizeof(path), "%s/%s",
             build != NULL ? build : "build/release", name);
     return path;

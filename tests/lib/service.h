@@ -70,7 +70,7 @@ int program_run(const char *const arguments[], char *error, size_t size);
 /* Does a diagnostic line hold this text? */
 bool service_said(const struct service *service, const char *text);
 
-/* Path of a built program: $B/NAME. */
+/* Path of a built program: $B/NAME, or an absolute NAME as it is. */
 const char *service_program(const char *name);
 
 #endif

@@ -448,11 +448,13 @@ END_TEST
 
 /* ---- the state ---- */
 
-/* A state of version 1 ends its counters at the ninth. */
+/* A state of version 1 knows of no way back and ends its counters at the
+ * ninth. */
 START_TEST(an_older_state_is_read)
 {
     struct err err;
-    size_t size, cut = 16 + 8 + 9 * 8;
+    const size_t head = 16 + 8, back = 1 + 8, counters = 9 * 8;
+    size_t size, tail = head + back + counters + 2 * 8, older_size;
     uint8_t *bytes, *older;
     struct writer writer;
     struct problem *copy;
@@ -465,12 +467,14 @@ START_TEST(an_older_state_is_read)
     writer = writer_over(bytes, size);
     problem_save(stage.problem, &writer);
     ck_assert(problem_state_is_current(bytes_of(bytes, size)));
-    memcpy(older, bytes, cut);
-    memcpy(older + cut, bytes + cut + 16, size - cut - 16);
+    older_size = head + counters + size - tail;
+    memcpy(older, bytes, head);
+    memcpy(older + head, bytes + head + back, counters);
+    memcpy(older + head + counters, bytes + tail, size - tail);
     older[4] = 1;
-    ck_assert(!problem_state_is_current(bytes_of(older, size - 16)));
+    ck_assert(!problem_state_is_current(bytes_of(older, older_size)));
     copy = problem_open(&stage.spec, &err);
-    ck_assert_int_eq(problem_load(copy, bytes_of(older, size - 16), &err), 0);
+    ck_assert_int_eq(problem_load(copy, bytes_of(older, older_size), &err), 0);
     ck_assert_uint_eq(stage_hash(copy), stage_hash(stage.problem));
     problem_close(copy);
     free(bytes);

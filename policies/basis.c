@@ -171,6 +171,30 @@ void basis_own_part(const struct basis_shape *shape, const double *scaling,
             *products++ = shrink * z[i] * out[j];
 }
 
+bool basis_folds(const struct basis_shape *shape, const double *scaling)
+{
+    return !with_action(shape) && !(shape->scale && may_exceed(shape, scaling));
+}
+
+void basis_fold(const struct basis_shape *shape, const double *scaling,
+        const double *own, double *folded)
+{
+    const double *divisor = scaling + basis_columns(shape) + shape->shared;
+
+    for (uint32_t i = 0; i < shape->action; i++)
+        folded[i] = shape->scale ? own[i] / divisor[i] : own[i];
+}
+
+double basis_folded_dot(const struct basis_shape *shape, const double *scaling,
+        const double *folded, const struct features *action)
+{
+    if (action == NULL || shape->action == 0)
+        return 0.0;
+    return shape->scale ? dot_from(folded, action->dense,
+                                  scaling + shape->shared, shape->action)
+                        : dot(folded, action->dense, shape->action);
+}
+
 /* ---- the columns ---- */
 
 void basis_init(const struct basis_shape *shape, struct column *columns)

@@ -69,6 +69,16 @@ void basis_common_part(const struct basis_shape *shape, const double *scaling,
 void basis_own_part(const struct basis_shape *shape, const double *scaling,
         const double *common, const struct features *action, double *out);
 
+/* Predicting many actions: the scaling goes into the weights of the action's
+ * dense columns, once for all of them. Can it (is z a linear function of x, and
+ * are there no products of it)? Then folded[action] are those weights, and the
+ * dot product of own[action] and z that of them and x - base. */
+bool basis_folds(const struct basis_shape *shape, const double *scaling);
+void basis_fold(const struct basis_shape *shape, const double *scaling,
+        const double *own, double *folded);
+double basis_folded_dot(const struct basis_shape *shape, const double *scaling,
+        const double *folded, const struct features *action);
+
 /* A fresh set of columns. */
 void basis_init(const struct basis_shape *shape, struct column *columns);
 

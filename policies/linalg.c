@@ -3,102 +3,134 @@
 #include <math.h>
 #include <string.h>
 
-#define LANES 8u
 /* A pivot below this part of its diagonal is rounding. */
 #define PIVOT_LEAST 1e-14
 
-/* Two numbers side by side, wherever they lie. */
-typedef double pair __attribute__((vector_size(16), aligned(8)));
+/* The same operations in the same order, four numbers at a time where the
+ * processor can and two where it cannot: the bits are the same. (Without fused
+ * multiply-add, which has others.) */
+#if defined(__x86_64__) && defined(__linux__) && defined(__OPTIMIZE__) &&      \
+        defined(__GNUC__) && !defined(__clang__) &&                            \
+        !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define WIDE __attribute__((target_clones("avx2", "default")))
+#else
+#define WIDE
+#endif
 
-static inline pair pair_at(const double *x)
+#define INLINE __attribute__((always_inline)) static inline
+
+/* Helpers are inlined everywhere: no vector is ever passed. */
+#pragma GCC diagnostic ignored "-Wpsabi"
+
+/* Four numbers side by side, wherever they lie. */
+typedef double four __attribute__((vector_size(32), aligned(8)));
+
+INLINE four four_at(const double *x)
 {
-    pair out;
+    four out;
 
     memcpy(&out, x, sizeof(out));
     return out;
 }
 
-/* From left to right. */
-static inline double total(pair s0, pair s1, pair s2, pair s3)
+INLINE four times(const double *a, const double *b)
 {
-    return 0.0 + s0[0] + s0[1] + s1[0] + s1[1] + s2[0] + s2[1] + s3[0] + s3[1];
+    return four_at(a) * four_at(b);
 }
 
-static inline pair times(const double *a, const double *b)
+INLINE double total(four s0, four s1, four s2, four s3)
 {
-    return pair_at(a) * pair_at(b);
+    four sum = (s0 + s1) + (s2 + s3);
+
+    return (sum[0] + sum[2]) + (sum[1] + sum[3]);
 }
 
-/* Sum i % 8 takes element i; the eight of them stay in registers to the end. */
-double dot(const double *restrict a, const double *restrict b, uint32_t count)
+/* Sum i % 16 takes element i; the last up to three come by themselves. */
+INLINE double dot_inline(const double *a, const double *b, uint32_t count)
 {
-    pair s0 = {0.0, 0.0}, s1 = s0, s2 = s0, s3 = s0;
-    pair last = s0;
+    four s0 = {0.0, 0.0, 0.0, 0.0}, s1 = s0, s2 = s0, s3 = s0;
+    double last = 0.0;
 
-    for (; count >= LANES; count -= LANES, a += LANES, b += LANES) {
+    for (; count >= 16; count -= 16, a += 16, b += 16) {
         s0 += times(a, b);
-        s1 += times(a + 2, b + 2);
-        s2 += times(a + 4, b + 4);
-        s3 += times(a + 6, b + 6);
+        s1 += times(a + 4, b + 4);
+        s2 += times(a + 8, b + 8);
+        s3 += times(a + 12, b + 12);
     }
-    if (count % 2 > 0)
-        last[0] = a[count - 1] * b[count - 1];
-    switch (count / 2) {
-    case 0:
-        s0 += last;
-        break;
-    case 1:
+    if (count >= 4)
         s0 += times(a, b);
-        s1 += last;
-        break;
-    case 2:
-        s0 += times(a, b);
-        s1 += times(a + 2, b + 2);
-        s2 += last;
-        break;
-    default:
-        s0 += times(a, b);
-        s1 += times(a + 2, b + 2);
-        s2 += times(a + 4, b + 4);
-        s3 += last;
-        break;
-    }
-    return total(s0, s1, s2, s3);
+    if (count >= 8)
+        s1 += times(a + 4, b + 4);
+    if (count >= 12)
+        s2 += times(a + 8, b + 8);
+    for (uint32_t i = count & ~3u; i < count; i++)
+        last += a[i] * b[i];
+    return total(s0, s1, s2, s3) + last;
 }
 
-static inline void add_times(double *y, pair factor, const double *x)
+WIDE double dot(
+        const double *restrict a, const double *restrict b, uint32_t count)
 {
-    pair sum = pair_at(y) + factor * pair_at(x);
+    return dot_inline(a, b, count);
+}
+
+WIDE void dots(const double *table, size_t stride, const uint32_t *rows,
+        uint32_t row_count, const double *x, uint32_t width, double *out)
+{
+    for (uint32_t i = 0; i < row_count; i++)
+        out[i] = dot_inline(table + stride * rows[i], x, width);
+}
+
+INLINE four times_from(const double *a, const double *x, const double *origin)
+{
+    return four_at(a) * (four_at(x) - four_at(origin));
+}
+
+WIDE double dot_from(const double *restrict a, const double *restrict x,
+        const double *restrict origin, uint32_t count)
+{
+    four s0 = {0.0, 0.0, 0.0, 0.0}, s1 = s0;
+    double last = 0.0;
+
+    for (; count >= 8; count -= 8, a += 8, x += 8, origin += 8) {
+        s0 += times_from(a, x, origin);
+        s1 += times_from(a + 4, x + 4, origin + 4);
+    }
+    if (count >= 4)
+        s0 += times_from(a, x, origin);
+    for (uint32_t i = count & ~3u; i < count; i++)
+        last += a[i] * (x[i] - origin[i]);
+    s0 += s1;
+    return (s0[0] + s0[2]) + (s0[1] + s0[3]) + last;
+}
+
+INLINE void add_times(double *y, four factor, const double *x)
+{
+    four sum = four_at(y) + factor * four_at(x);
 
     memcpy(y, &sum, sizeof(sum));
 }
 
-__attribute__((always_inline)) static inline void add_scaled(double factor,
-        const double *restrict x, double *restrict y, uint32_t count)
+INLINE void add_scaled(
+        double factor, const double *x, double *y, uint32_t count)
 {
-    pair both = {factor, factor};
+    four all = {factor, factor, factor, factor};
 
-    for (; count >= LANES; count -= LANES, x += LANES, y += LANES)
-        for (uint32_t lane = 0; lane < LANES; lane += 2)
-            add_times(y + lane, both, x + lane);
+    for (; count >= 8; count -= 8, x += 8, y += 8) {
+        add_times(y, all, x);
+        add_times(y + 4, all, x + 4);
+    }
     if (count >= 4) {
-        add_times(y, both, x);
-        add_times(y + 2, both, x + 2);
+        add_times(y, all, x);
         count -= 4;
         x += 4;
         y += 4;
     }
-    if (count >= 2) {
-        add_times(y, both, x);
-        count -= 2;
-        x += 2;
-        y += 2;
-    }
-    if (count > 0)
-        y[0] += factor * x[0];
+    for (uint32_t i = 0; i < count; i++)
+        y[i] += factor * x[i];
 }
 
-void axpy(double factor, const double *restrict x, double *restrict y,
+WIDE void axpy(double factor, const double *restrict x, double *restrict y,
         uint32_t count)
 {
     add_scaled(factor, x, y, count);
@@ -108,69 +140,58 @@ void axpy(double factor, const double *restrict x, double *restrict y,
 struct two_rows {
     const double *upper, *lower, *x;
     double *y;
-    pair upper_x, lower_x; /* x_i and x_i+1, twice each */
 };
 
-/* Columns j and j + 1 of both: into the sums, and their mirror into y. */
-__attribute__((always_inline)) static inline void mirror(
-        const struct two_rows *rows, uint32_t j, pair *upper_sum,
-        pair *lower_sum)
+/* Columns j .. j + 3 of both: into the sums, and their mirror into y. upper_x
+ * and lower_x are x_i and x_i+1, four times each. */
+INLINE void mirror(const struct two_rows *rows, uint32_t j, four upper_x,
+        four lower_x, four *upper_sum, four *lower_sum)
 {
-    pair upper = pair_at(rows->upper + j), lower = pair_at(rows->lower + j);
-    pair x = pair_at(rows->x + j), y = pair_at(rows->y + j);
+    four upper = four_at(rows->upper + j), lower = four_at(rows->lower + j);
+    four x = four_at(rows->x + j), y = four_at(rows->y + j);
 
     *upper_sum += upper * x;
     *lower_sum += lower * x;
-    y += upper * rows->upper_x;
-    y += lower * rows->lower_x;
+    y += upper * upper_x;
+    y += lower * lower_x;
     memcpy(rows->y + j, &y, sizeof(y));
 }
 
 /* Row i gives y_i its left part and the y_j above their mirror of it. Two at a
- * time: y is read and written half as often, and always in the same pairs. */
-static void times_two_rows(
+ * time: y is read and written half as often. */
+INLINE void times_two_rows(
         const double *row, const double *x, double *y, uint32_t i)
 {
-    struct two_rows rows = {
-            row, row + i + 1, x, y, {x[i], x[i]}, {x[i + 1], x[i + 1]}};
-    pair s0 = {0.0, 0.0}, s1 = s0, s2 = s0, s3 = s0;
-    pair t0 = s0, t1 = s0, t2 = s0, t3 = s0;
-    pair last = {rows.lower[i] * x[i], 0.0};
+    four upper_x = {x[i], x[i], x[i], x[i]};
+    four lower_x = {x[i + 1], x[i + 1], x[i + 1], x[i + 1]};
+    struct two_rows rows = {row, row + i + 1, x, y};
+    four none = {0.0, 0.0, 0.0, 0.0}, s0 = none, s1 = none;
+    four t0 = none, t1 = none;
+    double upper = 0.0, lower = 0.0;
     uint32_t j = 0;
 
-    for (; j + LANES <= i; j += LANES) {
-        mirror(&rows, j, &s0, &t0);
-        mirror(&rows, j + 2, &s1, &t1);
-        mirror(&rows, j + 4, &s2, &t2);
-        mirror(&rows, j + 6, &s3, &t3);
+    for (; j + 8 <= i; j += 8) {
+        mirror(&rows, j, upper_x, lower_x, &s0, &t0);
+        mirror(&rows, j + 4, upper_x, lower_x, &s1, &t1);
     }
-    switch (i - j) {
-    case 0:
-        t0 += last;
-        break;
-    case 2:
-        mirror(&rows, j, &s0, &t0);
-        t1 += last;
-        break;
-    case 4:
-        mirror(&rows, j, &s0, &t0);
-        mirror(&rows, j + 2, &s1, &t1);
-        t2 += last;
-        break;
-    default:
-        mirror(&rows, j, &s0, &t0);
-        mirror(&rows, j + 2, &s1, &t1);
-        mirror(&rows, j + 4, &s2, &t2);
-        t3 += last;
-        break;
+    if (j + 4 <= i) {
+        mirror(&rows, j, upper_x, lower_x, &s0, &t0);
+        j += 4;
     }
-    y[i] = total(s0, s1, s2, s3) + rows.upper[i] * x[i] +
-            x[i + 1] * rows.lower[i];
-    y[i + 1] = total(t0, t1, t2, t3) + rows.lower[i + 1] * x[i + 1];
+    for (; j < i; j++) {
+        upper += rows.upper[j] * x[j];
+        lower += rows.lower[j] * x[j];
+        y[j] += rows.upper[j] * x[i];
+        y[j] += rows.lower[j] * x[i + 1];
+    }
+    y[i] = total(s0, s1, none, none) + upper + rows.upper[i] * x[i] +
+            rows.lower[i] * x[i + 1];
+    y[i + 1] = total(t0, t1, none, none) + lower + rows.lower[i] * x[i] +
+            rows.lower[i + 1] * x[i + 1];
 }
 
-void symmetric_times(const double *restrict triangle, const double *restrict x,
-        double *restrict y, uint32_t d)
+WIDE void symmetric_times(const double *restrict triangle,
+        const double *restrict x, double *restrict y, uint32_t d)
 {
     const double *row = triangle;
     uint32_t i = 0;
@@ -180,13 +201,42 @@ void symmetric_times(const double *restrict triangle, const double *restrict x,
         row += 2 * i + 3;
     }
     if (i < d) {
-        double left = dot(row, x, i);
-        axpy(x[i], row, y, i);
+        double left = dot_inline(row, x, i);
+        add_scaled(x[i], row, y, i);
         y[i] = left + row[i] * x[i];
     }
 }
 
-void symmetric_rank_one(double *restrict triangle, double factor,
+/* Off the diagonal row by row, x_i (row_i . x), each row's sums by lane. */
+WIDE double quadratic_form(
+        const double *restrict triangle, const double *restrict x, uint32_t d)
+{
+    const double *row = triangle;
+    four none = {0.0, 0.0, 0.0, 0.0}, sum = none;
+    double last = 0.0, diagonal = 0.0;
+
+    for (uint32_t i = 0; i < d; row += ++i) {
+        four s0 = none, s1 = none, x_i = {x[i], x[i], x[i], x[i]};
+        double rest = 0.0;
+        uint32_t j = 0;
+        for (; j + 8 <= i; j += 8) {
+            s0 += times(row + j, x + j);
+            s1 += times(row + j + 4, x + j + 4);
+        }
+        if (j + 4 <= i) {
+            s0 += times(row + j, x + j);
+            j += 4;
+        }
+        for (; j < i; j++)
+            rest += row[j] * x[j];
+        sum += (s0 + s1) * x_i;
+        last += rest * x[i];
+        diagonal += row[i] * x[i] * x[i];
+    }
+    return 2.0 * ((sum[0] + sum[2]) + (sum[1] + sum[3]) + last) + diagonal;
+}
+
+WIDE void symmetric_rank_one(double *restrict triangle, double factor,
         const double *restrict x, uint32_t d)
 {
     double *row = triangle;

@@ -11,6 +11,7 @@
  * Not for thousands of columns: a lesson costs d^2, a move of the basis d^3. */
 #include "base/limits.h"
 #include "policies/basis.h"
+#include "policies/features.h"
 #include "policies/linalg.h"
 #include "policies/oracle.h"
 
@@ -54,7 +55,8 @@ struct ridge {
                    penalty; without forgetting */
     /* columns x struct column, then models x { log_det, theta[width], P as a
      * triangle, and with `scale` b[width], D as a triangle }; then, which is
-     * not saved, the scaling of the columns */
+     * not saved, the scaling of the columns, and the weights of an action's
+     * dense columns with that folded in */
     double values[];
 };
 
@@ -201,7 +203,7 @@ static size_t ridge_footprint(const struct oracle_spec *spec,
             ((size_t)basis_columns(&basis) * COLUMN_NUMBERS +
                     (apart ? shape->slots : 1) *
                             model_numbers(width, options->scale) +
-                    basis_scaling_numbers(&basis)) *
+                    basis_scaling_numbers(&basis) + basis.action) *
             sizeof(double);
 }
 
@@ -268,11 +270,27 @@ static const double *scaling_of(const struct ridge *self)
     return self->values + value_count(self);
 }
 
+static const double *folded_of(const struct ridge *self)
+{
+    return scaling_of(self) + basis_scaling_numbers(&self->basis);
+}
+
+/* After the weights have changed. */
+static void refresh_folded(struct ridge *self)
+{
+    if (self->basis.own)
+        basis_fold(&self->basis, scaling_of(self),
+                theta_of(self, 0) + self->common,
+                self->values + value_count(self) +
+                        basis_scaling_numbers(&self->basis));
+}
+
 /* After the columns have changed. */
 static void refresh_scaling(struct ridge *self)
 {
     basis_scaling(
             &self->basis, columns_of(self), self->values + value_count(self));
+    refresh_folded(self);
 }
 
 static const double *const_theta(const struct ridge *self, uint32_t model)
@@ -332,18 +350,50 @@ static uint32_t model_of(const struct ridge *self,
 
 /* ---- predicting ---- */
 
-static double clipped(const struct ridge *self, double loss)
+static double clipped(double loss)
 {
-    return self->options->clip ? fmin(fmax(loss, 0.0), 1.0) : loss;
+    return loss < 0.0 ? 0.0 : loss > 1.0 ? 1.0 : loss;
+}
+
+static void clip_all(const struct ridge *self, uint32_t count, double *losses)
+{
+    for (uint32_t i = 0; self->options->clip && i < count; i++)
+        losses[i] = clipped(losses[i]);
 }
 
 static void predict_per_action(const struct ridge *self, const double *common,
         const struct action_set *actions, double *losses)
 {
-    for (uint32_t i = 0; i < actions->count; i++)
-        losses[i] = clipped(self,
-                dot(const_theta(self, model_of(self, actions, i)), common,
-                        self->common));
+    static const uint32_t first = 0;
+
+    if (self->models == 1)
+        for (uint32_t i = 0; i < actions->count; i++)
+            dots(const_theta(self, 0), 0, &first, 1, common, self->common,
+                    &losses[i]);
+    else
+        dots(const_theta(self, 0), self->model_size, actions->slot,
+                actions->count, common, self->common, losses);
+}
+
+/* Dense columns with the scaling in the weights; named ones are not scaled. */
+static void predict_folded(const struct ridge *self, double base,
+        const struct action_set *actions, struct arena *scratch, double *losses)
+{
+    const double *theta =
+            const_theta(self, 0) + self->common + self->basis.action;
+    double *named = arena_array(scratch, double, self->basis.named);
+
+    CHECK(named != NULL);
+    for (uint32_t i = 0; i < actions->count; i++) {
+        const struct features *action = features_of(actions, i);
+        losses[i] = base +
+                basis_folded_dot(&self->basis, scaling_of(self),
+                        folded_of(self), action);
+        if (self->basis.named == 0 || action == NULL)
+            continue;
+        features_dense(action, 0, self->basis.named, named);
+        losses[i] += dot(theta, named, self->basis.named);
+    }
 }
 
 static void predict_shared(const struct ridge *self, const double *common,
@@ -352,14 +402,18 @@ static void predict_shared(const struct ridge *self, const double *common,
     const double *theta = const_theta(self, 0);
     double base = dot(theta, common, self->common);
     uint32_t columns = self->width - self->common;
-    double *own = arena_array(scratch, double, columns);
+    double *own;
 
+    if (basis_folds(&self->basis, scaling_of(self))) {
+        predict_folded(self, base, actions, scratch, losses);
+        return;
+    }
+    own = arena_array(scratch, double, columns);
     CHECK(own != NULL);
     for (uint32_t i = 0; i < actions->count; i++) {
         basis_own_part(&self->basis, scaling_of(self), common,
                 features_of(actions, i), own);
-        losses[i] =
-                clipped(self, base + dot(theta + self->common, own, columns));
+        losses[i] = base + dot(theta + self->common, own, columns);
     }
 }
 
@@ -375,6 +429,7 @@ static void ridge_predict(const void *block, const struct context *context,
         predict_shared(self, common, actions, scratch, losses);
     else
         predict_per_action(self, common, actions, losses);
+    clip_all(self, actions->count, losses);
 }
 
 /* The models within the budget are an ellipsoid around theta: the range of
@@ -385,18 +440,18 @@ static void ridge_spread(const void *block, const struct context *context,
 {
     const struct ridge *self = block;
     double *phi = arena_array(scratch, double, self->width);
-    double *gain = arena_array(scratch, double, self->width);
 
-    CHECK(phi != NULL && gain != NULL);
+    CHECK(phi != NULL);
     basis_common_part(&self->basis, scaling_of(self), &context->shared, phi);
     for (uint32_t i = 0; i < actions->count; i++) {
         uint32_t model = model_of(self, actions, i);
         if (self->basis.own)
             basis_own_part(&self->basis, scaling_of(self), phi,
                     features_of(actions, i), phi + self->common);
-        symmetric_times(
-                const_theta(self, model) + self->width, phi, gain, self->width);
-        below[i] = sqrt(budget * fmax(dot(phi, gain, self->width), 0.0));
+        below[i] = sqrt(budget *
+                fmax(quadratic_form(const_theta(self, model) + self->width, phi,
+                             self->width),
+                        0.0));
         if (above != NULL)
             above[i] = below[i];
     }
@@ -579,6 +634,7 @@ static void ridge_learn(
             inverse[i] /= forgetting;
         bound_windup(self, model, phi);
     }
+    refresh_folded(self);
     *log_det_of(self, model) += log1p(lesson->weight * excited);
     count_lesson(self, lesson, residual, excited);
 }
@@ -604,6 +660,7 @@ static bool ridge_correct(void *block, const struct lesson *lesson,
             2.0 * change * dot(phi, theta_of(self, model), self->width) -
             change * change * dot(phi, gain, self->width);
     add_weights(self, change, gain, theta_of(self, model));
+    refresh_folded(self);
     if (self->options->scale)
         axpy(change, phi, sums_of(self, model), self->width);
     return true;

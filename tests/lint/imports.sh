@@ -5,8 +5,9 @@ set -eu
 B=${B:-build/release}
 allowed='memcpy|memchr|memset|memmove|memcmp|strlen|sqrt|log|log1p|exp|expm1|pow|fabs|fmin|fmax|floor|ceil|cos|sin|ldexp|frexp|cbrt'
 # What compilers, fortification and sanitizers add of themselves (bcmp: clang,
-# for a memcmp of which only zero matters).
-added='bcmp|__stack_chk_fail|__memcpy_chk|__memset_chk|_GLOBAL_OFFSET_TABLE_|__asan_.*|__ubsan_.*|__tsan_.*|__gcov_.*|__sanitizer_.*|mcount'
+# for a memcmp of which only zero matters; __cpu: which clone of a kernel the
+# processor can run).
+added='bcmp|__cpu_model|__cpu_indicator_init|__stack_chk_fail|__memcpy_chk|__memset_chk|_GLOBAL_OFFSET_TABLE_|__asan_.*|__ubsan_.*|__tsan_.*|__gcov_.*|__sanitizer_.*|mcount'
 
 defined() { # ARCHIVE: what it defines
     nm -g --defined-only "$1" | awk 'NF == 3 { print $3 }' | sort -u

@@ -8,13 +8,14 @@
 bool pmf_valid(const double *pmf, uint32_t count)
 {
     double sum = 0.0;
+    bool good = true;
 
     for (uint32_t i = 0; i < count; i++) {
-        if (!(pmf[i] >= 0.0) || !isfinite(pmf[i]))
-            return false;
+        good &= pmf[i] >= 0.0;
         sum += pmf[i];
     }
-    return fabs(sum - 1.0) <= 1e-9;
+    /* Of numbers that are not finite neither is the sum. */
+    return good && fabs(sum - 1.0) <= 1e-9;
 }
 
 uint32_t pmf_likeliest(const double *pmf, uint32_t count)
@@ -56,37 +57,92 @@ uint32_t pmf_draw(const double *pmf, uint32_t count, struct rng *rng)
 {
     double draw = rng_unit(rng);
     double sum = 0.0;
-    uint32_t last = count;
+    uint32_t chosen = count, last = count;
 
+    /* Without a branch on the draw, which no processor foresees. */
     for (uint32_t i = 0; i < count; i++) {
-        if (pmf[i] < PROBABILITY_MIN)
-            continue;
-        sum += pmf[i];
-        last = i;
-        if (draw < sum)
-            return i;
+        bool possible = pmf[i] >= PROBABILITY_MIN;
+        sum += possible ? pmf[i] : 0.0;
+        last = possible ? i : last;
+        chosen = possible && draw < sum && chosen == count ? i : chosen;
     }
     /* The sum may end a rounding below 1: the rest is the last one's. */
     CHECK(last < count);
-    return last;
+    return chosen < count ? chosen : last;
 }
+
+/* How many come before action i: likelier ones, and equals of lower index. */
+static uint32_t rank_of(const double *pmf, uint32_t count, uint32_t i)
+{
+    double own = pmf[i];
+    int64_t before = 0;
+
+    for (uint32_t j = 0; j < i; j++)
+        before += pmf[j] >= own;
+    for (uint32_t j = i + 1; j < count; j++)
+        before += pmf[j] > own;
+    return (uint32_t)before;
+}
+
+/* Counting: no branch that a processor would have to guess. */
+static void rank_few(const double *pmf, uint32_t count, uint32_t *order)
+{
+    for (uint32_t i = 0; i < count; i++)
+        order[rank_of(pmf, count, i)] = i;
+}
+
+static bool comes_before(const double *pmf, uint32_t a, uint32_t b)
+{
+    return pmf[a] > pmf[b] || (pmf[a] == pmf[b] && a < b);
+}
+
+/* The action at `at` sinks to where none below comes after it. */
+static void sink(const double *pmf, uint32_t *order, uint32_t at, uint32_t size)
+{
+    uint32_t moved = order[at];
+
+    for (uint32_t child; (child = 2 * at + 1) < size; at = child) {
+        if (child + 1 < size &&
+                comes_before(pmf, order[child], order[child + 1]))
+            child++;
+        if (comes_before(pmf, order[child], moved))
+            break;
+        order[at] = order[child];
+    }
+    order[at] = moved;
+}
+
+/* A heap whose top is the last. */
+static void rank_many(const double *pmf, uint32_t count, uint32_t *order)
+{
+    for (uint32_t i = 0; i < count; i++)
+        order[i] = i;
+    for (uint32_t i = count / 2; i > 0; i--)
+        sink(pmf, order, i - 1, count);
+    for (uint32_t size = count - 1; size > 0; size--) {
+        uint32_t last = order[0];
+        order[0] = order[size];
+        order[size] = last;
+        sink(pmf, order, 0, size);
+    }
+}
+
+#define RANK_FEW 48u
 
 void pmf_rank(
         const double *pmf, uint32_t count, uint32_t chosen, uint32_t *order)
 {
-    uint32_t used = 1;
+    uint32_t at = 0;
 
+    if (count <= RANK_FEW)
+        rank_few(pmf, count, order);
+    else
+        rank_many(pmf, count, order);
+    while (order[at] != chosen)
+        at++;
+    for (; at > 0; at--)
+        order[at] = order[at - 1];
     order[0] = chosen;
-    /* Insertion: lists are short and nearly always sorted already. */
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t at = used;
-        if (i == chosen)
-            continue;
-        for (; at > 1 && pmf[order[at - 1]] < pmf[i]; at--)
-            order[at] = order[at - 1];
-        order[at] = i;
-        used++;
-    }
 }
 
 void pmf_position(const double *pmf, uint32_t count, uint32_t position,

@@ -425,12 +425,13 @@ static double clip(double loss)
 static bool scores_of_losses(
         const double *losses, uint32_t count, double *scores)
 {
+    double finite = 0.0;
+
     for (uint32_t i = 0; i < count; i++) {
-        if (!isfinite(losses[i]))
-            return false;
+        finite += losses[i] * 0.0;
         scores[i] = 1.0 - clip(losses[i]);
     }
-    return true;
+    return finite == 0.0;
 }
 
 /* How likely each action is preferred to the others of the round, on average:

@@ -6,8 +6,9 @@
 #include <math.h>
 #include <string.h>
 
-#define COUNT_MAX 7
-#define TOLERANCE 1e-15 /* sums of the same few numbers in another order */
+#define COUNT_MAX  7
+#define RANKED_MAX 150
+#define TOLERANCE  1e-15 /* sums of the same few numbers in another order */
 
 /* A distribution with ties and zeros among its values. */
 static void some_pmf(struct rng *rng, uint32_t count, double *pmf)
@@ -21,6 +22,36 @@ static void some_pmf(struct rng *rng, uint32_t count, double *pmf)
     for (uint32_t i = 0; i < count; i++)
         pmf[i] /= sum;
 }
+
+/* The chosen one, then by falling probability, of equals the lower index; for
+ * few actions and for many, which are ranked in another way. */
+START_TEST(ranks)
+{
+    struct rng rng = rng_keyed(5, 0, RNG_TEST);
+
+    for (int round = 0; round < 400; round++) {
+        static double pmf[RANKED_MAX];
+        static uint32_t order[RANKED_MAX];
+        static bool seen[RANKED_MAX];
+        uint32_t count = 1 + rng_below(&rng, RANKED_MAX);
+        uint32_t chosen = rng_below(&rng, count);
+        for (uint32_t i = 0; i < count; i++)
+            pmf[i] = round % 2 == 0 ? rng_unit(&rng)
+                                    : (double)rng_below(&rng, 5);
+        pmf_rank(pmf, count, chosen, order);
+        memset(seen, 0, sizeof(seen));
+        ck_assert_uint_eq(order[0], chosen);
+        for (uint32_t i = 0; i < count; i++) {
+            ck_assert(order[i] < count && !seen[order[i]]);
+            seen[order[i]] = true;
+            if (i > 1)
+                ck_assert(pmf[order[i - 1]] > pmf[order[i]] ||
+                        (pmf[order[i - 1]] == pmf[order[i]] &&
+                                order[i - 1] < order[i]));
+        }
+    }
+}
+END_TEST
 
 START_TEST(a_place_is_as_likely_as_its_first_draws)
 {
@@ -136,6 +167,7 @@ int main(void)
     Suite *suite = suite_create("positions");
     TCase *cases = tcase_create("positions");
 
+    tcase_add_test(cases, ranks);
     tcase_add_test(cases, a_place_is_as_likely_as_its_first_draws);
     tcase_add_test(cases, the_first_place_is_the_draw_itself);
     tcase_add_test(cases, a_pair_is_two_draws);

@@ -32,11 +32,19 @@ const char *status_sentence(enum status status)
 
 int err_set(struct err *err, enum status status, const char *format, ...)
 {
+    size_t length;
     va_list args;
 
     if (err == NULL)
         return (int)status;
     err->status = status;
+    /* "There is no such event" is an error to the store and every decide's
+     * good news: printf would be a twentieth of it. */
+    length = strcspn(format, "%");
+    if (format[length] == '\0' && length < sizeof(err->text)) {
+        memcpy(err->text, format, length + 1);
+        return (int)status;
+    }
     va_start(args, format);
     (void)vsnprintf(err->text, sizeof(err->text), format, args);
     va_end(args);

@@ -1,6 +1,5 @@
 #include "sim/desk.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #define SPEC_BYTES ((size_t)16 << 20)
@@ -143,6 +142,20 @@ void desk_close(struct desk *desk)
 
 /* ---- rounds ---- */
 
+/* In decimal; printf would be a tenth of a step. */
+static void name_event(struct desk *desk, uint64_t number)
+{
+    char digits[sizeof(desk->event)];
+    size_t count = 0;
+
+    do
+        digits[count++] = (char)('0' + number % 10);
+    while ((number /= 10) > 0);
+    for (size_t i = 0; i < count; i++)
+        desk->event[i] = digits[count - 1 - i];
+    desk->event[count] = '\0';
+}
+
 int desk_decide(struct desk *desk, uint64_t number,
         const struct question *question, const struct decision **decision,
         struct err *err)
@@ -153,8 +166,7 @@ int desk_decide(struct desk *desk, uint64_t number,
     arena_reset(&desk->step);
     desk->known = false;
     desk->decision = bytes_of(NULL, 0);
-    (void)snprintf(desk->event, sizeof(desk->event), "%llu",
-            (unsigned long long)number);
+    name_event(desk, number);
     input.as.decide.question = question;
     input.as.decide.fresh_id = bytes_of_text(desk->event);
     engine_step(desk->problem, &input, &journal, &desk->step, &desk->answer);

@@ -23,16 +23,16 @@
 #include <string.h>
 #include <time.h>
 
-#define ACTIONS    10u
-#define ROWS       64u
-#define COLUMNS    30u
-#define WARM       2000u
-#define TURN_NS    3e5
-#define TURNS_MAX  256
-#define ITEMS_MAX  256u
-#define CASES      2u
-#define PEAK_LANES 14u
-#define PEAK_STEPS 64u
+#define ACTIONS     10u
+#define ROWS        64u
+#define COLUMNS     30u
+#define WARM        2000u
+#define TURN_NS     3e5
+#define TURNS_MAX   256
+#define ITEMS_MAX   256u
+#define CASES       2u
+#define PEAK_CHAINS 7u
+#define PEAK_STEPS  64u
 
 static struct arena arena, scratch;
 static struct err err;
@@ -312,24 +312,37 @@ static void all_dots(const struct bench_case *one,
     sink += out[round->slot[3]] + out[round->slot[7]];
 }
 
-/* PEAK_STEPS x PEAK_LANES multiplications and as many additions, in chains
- * enough that none has to wait for the one before. */
-__attribute__((noinline, optimize("O3"))) static void peak(void)
+/* As policies/linalg.c has it. */
+#if defined(__x86_64__) && defined(__linux__) && !defined(__clang__) &&        \
+        !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define WIDE __attribute__((target_clones("avx2", "default")))
+#else
+#define WIDE
+#endif
+
+typedef double four __attribute__((vector_size(32)));
+
+/* PEAK_STEPS x PEAK_CHAINS multiplications of four numbers and as many
+ * additions, in chains enough that none has to wait for the one before. */
+WIDE __attribute__((noinline)) static void peak(void)
 {
-    static double products[PEAK_LANES], sums[PEAK_LANES];
-    double p[PEAK_LANES], s[PEAK_LANES];
+    static four products[PEAK_CHAINS], sums[PEAK_CHAINS];
+    four p[PEAK_CHAINS], s[PEAK_CHAINS];
 
     memcpy(p, products, sizeof(p));
     memcpy(s, sums, sizeof(s));
-    for (uint32_t i = 0; i < PEAK_STEPS; i++)
-        for (uint32_t lane = 0; lane < PEAK_LANES; lane++) {
-            p[lane] *= 1.5;
-            s[lane] += 1.5;
+    for (uint32_t i = 0; i < PEAK_STEPS; i++) {
+#pragma GCC unroll 8
+        for (uint32_t chain = 0; chain < PEAK_CHAINS; chain++) {
+            p[chain] *= 1.5;
+            s[chain] += 1.5;
         }
-    for (uint32_t lane = 0; lane < PEAK_LANES; lane++) {
-        products[lane] = p[lane] > 1e100 ? 1.0 : p[lane];
-        sums[lane] = s[lane];
     }
+    memcpy(products, p, sizeof(p));
+    memcpy(sums, s, sizeof(s));
+    for (uint32_t chain = 0; chain < PEAK_CHAINS; chain++)
+        if (products[chain][0] > 1e100)
+            products[chain] = (four){1.0, 1.0, 1.0, 1.0};
 }
 
 static void call(const struct item *item, uint64_t index)
@@ -423,7 +436,8 @@ static void print_rate(
 
 static void print_all(int turns)
 {
-    double peak_rate = PEAK_STEPS * PEAK_LANES / median(items[0].each, turns);
+    double peak_rate =
+            4.0 * PEAK_STEPS * PEAK_CHAINS / median(items[0].each, turns);
 
     printf("peak_multiply_adds %.2f 1/ns\n", peak_rate);
     for (size_t i = 1; i < item_count; i++) {

@@ -79,6 +79,12 @@ struct lesson {
     nanos time; /* of the record that teaches it */
     double propensity; /* (0,1], or 0 = unknown: a policy that weights by it
                           learns nothing */
+    bool detached; /* other lessons came between the decision and this one, or
+                      it is about another action than the one drawn first */
+    /* Set by policy_learn: was the decision made by inverse gap weighting and
+     * nothing else, and with which gamma? */
+    bool plain;
+    double gamma;
 };
 
 /* A preference between two actions that were shown together. */

@@ -3,8 +3,9 @@
  * round costs by the number of groups. Worlds are those of docs/groupwise.md.
  *
  * Each regret line is a mean over SEEDS histories of ROUNDS rounds; the line
- * after it, with _ci95, is half of its 95 % interval. SEEDS=N, ROUNDS=N in the
- * environment. */
+ * after it, with _ci95, is half of its 95 % interval. `alone` is groupwise
+ * without groups: always_on by itself, with its gamma. SEEDS=N, ROUNDS=N in the
+ * environment; ONLY=TEXT: only the regrets whose name has it, and no cost. */
 #include "policies/policy.h"
 #include "policies/registry.h"
 
@@ -145,6 +146,8 @@ struct variant {
     const char *weights; /* NULL: one ridge for all */
     const char *over;
     const char *factor;
+    const char *play;
+    bool alone; /* the policy knows of no groups */
 };
 
 static struct policy *make_policy(struct policy_spec *spec,
@@ -158,14 +161,15 @@ static struct policy *make_policy(struct policy_spec *spec,
             {"gamma_scale", schedule && twice ? "20" : "10"},
             {variant->weights == NULL ? "clip" : "weights",
                     variant->weights == NULL ? "true" : variant->weights},
-            {"gamma_over", variant->over}, {"gamma_factor", variant->factor}};
+            {"gamma_over", variant->over}, {"gamma_factor", variant->factor},
+            {"play", variant->play}};
     struct shape shape = {.shared_dense = COLUMNS,
             .slots = ACTIONS,
             .actions_max = ACTIONS,
             .groups = groups};
     struct value_range range = {0.0, 1.0, false};
-    struct keyvalue values[7];
-    size_t count = variant->weights == NULL ? 5 : 7;
+    struct keyvalue values[8];
+    size_t count = variant->weights == NULL ? 5 : 8;
 
     for (size_t i = 0; i < count; i++)
         values[i] = (struct keyvalue){bytes_of_text(texts[i][0]),
@@ -224,17 +228,21 @@ static void play(const struct world *world, const struct variant *variant,
     models theta;
 
     arena_reset(&arena);
-    policy = make_policy(&spec, variant, world->groups);
+    policy = make_policy(&spec, variant, variant->alone ? 0 : world->groups);
     make_models(seed, theta);
     memset(regret, 0, (world->groups + 1) * sizeof(*regret));
     for (uint32_t t = 0; t < rounds; t++) {
         struct round_data round;
         struct distribution out;
+        uint32_t awake;
         double lost;
         make_round(world, theta, &contexts, &round);
+        awake = round.context.group_count;
+        if (variant->alone)
+            round.context.group_count = 0;
         decide(policy, &round, seed << 32 | t, &out);
         lost = regret_of(&round, &out);
-        for (uint32_t i = 0; i < round.context.group_count; i++)
+        for (uint32_t i = 0; i < awake; i++)
             regret[round.groups[i]] += lost;
         regret[world->groups] += lost;
         teach(policy, &round, &out,
@@ -257,12 +265,26 @@ static void print_regret(const char *name, const char *group, double sum,
     (void)fflush(stdout);
 }
 
+static void name_variant(const struct world *world,
+        const struct variant *variant, char *name, size_t size)
+{
+    (void)snprintf(name, size, "groupwise_%s_%s_%s_x%s%s%s", world->name,
+            variant->weights == NULL ? "ridge" : variant->weights,
+            variant->over == NULL ? "schedule" : variant->over, variant->factor,
+            strcmp(variant->play, "sampled") == 0 ? "_sampled" : "",
+            variant->alone ? "_alone" : "");
+}
+
 static void measure_regret(const struct world *world,
         const struct variant *variant, uint32_t seeds, uint32_t rounds)
 {
     double sum[6] = {0}, squares[6] = {0}, regret[6];
+    const char *only = getenv("ONLY");
     char name[96];
 
+    name_variant(world, variant, name, sizeof(name));
+    if (only != NULL && strstr(name, only) == NULL)
+        return;
     for (uint32_t seed = 1; seed <= seeds; seed++) {
         play(world, variant, seed, rounds, regret);
         for (uint32_t g = 0; g <= world->groups; g++) {
@@ -270,32 +292,33 @@ static void measure_regret(const struct world *world,
             squares[g] += regret[g] * regret[g];
         }
     }
-    (void)snprintf(name, sizeof(name), "groupwise_%s_%s_%s_x%s", world->name,
-            variant->weights == NULL ? "ridge" : variant->weights,
-            variant->over == NULL ? "schedule" : variant->over,
-            variant->factor);
     for (uint32_t g = 0; g <= world->groups; g++)
         print_regret(name, g < world->groups ? world->group_names[g] : "all",
                 sum[g], squares[g], seeds);
 }
 
-static void measure_regrets(uint32_t seeds, uint32_t rounds)
+static void measure_world(
+        const struct world *world, uint32_t seeds, uint32_t rounds)
 {
     static const char *const weights[] = {"adanormalhedge", "exponential"};
     static const char *const overs[] = {
             "schedule", "min", "max", "always", "mean"};
     static const char *const factors[] = {"1", "2"};
 
-    for (size_t w = 0; w < ARRAY_COUNT(worlds); w++) {
-        for (size_t f = 0; f < ARRAY_COUNT(factors); f++) {
-            struct variant single = {NULL, NULL, factors[f]};
-            measure_regret(&worlds[w], &single, seeds, rounds);
-        }
-        for (size_t i = 0; i < 20; i++) {
-            struct variant variant = {
-                    weights[i / 10], overs[i / 2 % 5], factors[i % 2]};
-            measure_regret(&worlds[w], &variant, seeds, rounds);
-        }
+    for (size_t f = 0; f < ARRAY_COUNT(factors); f++) {
+        struct variant single = {NULL, NULL, factors[f], "averaged", false};
+        struct variant drawn = {
+                "adanormalhedge", "schedule", factors[f], "sampled", false};
+        struct variant alone = {
+                "exponential", "always", factors[f], "averaged", true};
+        measure_regret(world, &single, seeds, rounds);
+        measure_regret(world, &drawn, seeds, rounds);
+        measure_regret(world, &alone, seeds, rounds);
+    }
+    for (size_t i = 0; i < 20; i++) {
+        struct variant variant = {weights[i / 10], overs[i / 2 % 5],
+                factors[i % 2], "averaged", false};
+        measure_regret(world, &variant, seeds, rounds);
     }
 }
 
@@ -310,7 +333,7 @@ static double least_of(double least, double start, double rounds)
 
 static void measure_cost(uint32_t groups, uint32_t awake, const char *name)
 {
-    struct variant variant = {"exponential", "min", "1"};
+    struct variant variant = {"exponential", "min", "1", "averaged", false};
     uint32_t rounds = 64000 / (awake + 1);
     double decide_ns = 1e30, learn_ns = 1e30;
     struct rng rng = rng_keyed(groups, awake, RNG_WORLD);
@@ -349,12 +372,13 @@ int main(void)
 
     arena = arena_over(malloc(size), size);
     scratch = arena_over(malloc(size), size);
-    for (size_t i = 0; i < ARRAY_COUNT(counts); i++) {
+    for (size_t i = 0; getenv("ONLY") == NULL && i < ARRAY_COUNT(counts); i++) {
         measure_cost(counts[i], 2, "two");
         measure_cost(counts[i], counts[i], "all");
     }
-    measure_regrets(setting("SEEDS", 20, SEEDS_MAX),
-            setting("ROUNDS", 20000, UINT32_MAX));
+    for (size_t w = 0; w < ARRAY_COUNT(worlds); w++)
+        measure_world(&worlds[w], setting("SEEDS", 20, SEEDS_MAX),
+                setting("ROUNDS", 20000, UINT32_MAX));
     free(arena.data);
     free(scratch.data);
     return 0;

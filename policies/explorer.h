@@ -42,6 +42,10 @@ struct explorer {
      * oracle.h's spread() is asked with; `up` and `down` are not there yet. */
     double (*budget)(const void *options, const struct outlook *outlook);
     bool both_sides; /* wants `down` as well as `up` */
+    bool takes_gamma; /* heeds outlook.gamma */
+    /* Optional: the gamma of a round, where the explorer is inverse gap
+     * weighting and nothing else: what is proved of that holds. */
+    double (*plain_gamma)(const void *options, const struct outlook *outlook);
 
     /* Writes pmf[count]. `draws` is keyed by the decision. Needs at most
      * count * 64 bytes of scratch. */

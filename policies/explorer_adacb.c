@@ -53,5 +53,6 @@ const struct explorer explorer_adacb = {
                 sizeof(struct adacb_options)},
         .budget = adacb_budget,
         .both_sides = true,
+        .takes_gamma = true,
         .distribute = adacb_distribute,
 };

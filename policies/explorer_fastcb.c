@@ -38,5 +38,6 @@ const struct explorer explorer_fastcb = {
         .name = "fastcb",
         .options = {fastcb_rows, ARRAY_COUNT(fastcb_rows),
                 sizeof(struct gap_options)},
+        .takes_gamma = true,
         .distribute = fastcb_distribute,
 };

@@ -22,9 +22,16 @@ static void squarecb_distribute(const struct outlook *outlook,
     gap_finish(options, outlook, best, pmf);
 }
 
+static double squarecb_gamma(const void *options, const struct outlook *outlook)
+{
+    return gap_gamma(options, outlook);
+}
+
 const struct explorer explorer_squarecb = {
         .name = "squarecb",
         .options = {squarecb_rows, ARRAY_COUNT(squarecb_rows),
                 sizeof(struct gap_options)},
+        .takes_gamma = true,
+        .plain_gamma = squarecb_gamma,
         .distribute = squarecb_distribute,
 };

@@ -42,6 +42,13 @@ struct hindsight {
                           this more; NAN where that is not proved */
 };
 
+/* Several models, one of which is drawn to play the round. */
+struct mixture {
+    uint32_t count;
+    const double *weights; /* [count], sum 1 */
+    const double *losses; /* [count][actions] what each predicts */
+};
+
 struct oracle_spec;
 
 struct oracle {
@@ -83,10 +90,20 @@ struct oracle {
     void (*spread)(const void *self, const struct context *context,
             const struct action_set *actions, double budget,
             struct arena *scratch, double *below, double *above);
+    /* Optional: true if the round is played by one of several models, drawn by
+     * weight, and not by what `predict` says: they are then in `out`, whose
+     * arrays lie in `scratch`. */
+    bool (*mixture)(const void *self, const struct context *context,
+            const struct action_set *actions, struct arena *scratch,
+            struct mixture *out);
+    /* Optional: may `mixture` ever say true? */
+    bool (*draws)(const struct oracle_spec *spec);
     /* Optional: the gamma that inverse gap weighting should have in this round
      * of `count` actions; 0 = the explorer's own schedule. */
     double (*gamma)(const void *self, const struct context *context,
             uint32_t count, struct arena *scratch);
+    /* Optional: will gamma ever be anything but 0? */
+    bool (*prescribes_gamma)(const struct oracle_spec *spec);
     /* Optional: what each awake expert predicts for action `index`. Writes
      * at most `max` entries, returns how many. */
     uint32_t (*experts)(const void *self, const struct context *context,
@@ -137,11 +154,17 @@ struct oracle {
     void (*visit)(const void *self, const struct visitor *visitor);
 };
 
+/* What becomes of the scores, for oracles that vouch for what is played. */
+struct oracle_play {
+    double floor; /* share of every decision that is drawn uniformly */
+};
+
 /* An oracle with its parsed options; `inner` for oracles built over one. */
 struct oracle_spec {
     const struct oracle *oracle;
     const void *options;
     const struct oracle_spec *inner;
+    struct oracle_play play;
 };
 
 #endif

@@ -3,14 +3,17 @@
  * rounds of its group; an always-on one sees all of them.
  *
  * The combined prediction is the mean of the awake experts' predictions under
- * the meta weights, which are the same for all actions (section 8).
+ * the meta weights, which are the same for all actions (section 8). With `play:
+ * sampled` one expert is drawn by these weights and plays alone (section 3 (a),
+ * the algorithm of the theorem): its expected loss is the weighted mean of the
+ * experts' losses, which is what the weights are judged by.
  *
  * With late feedback p and every f_g are computed anew from the state at the
  * moment of learning ("recomputed", section 3): the theorem then holds in
  * feedback order. A correction would need the weights of that moment, so it is
  * refused and counts at the next retraining. */
+#include "policies/groupwise.h"
 #include "policies/linalg.h"
-#include "policies/oracle.h"
 #include "policies/sleeping.h"
 
 #include <math.h>
@@ -20,47 +23,9 @@
 /* Larger than any regret; its square is finite. */
 #define REGRET_MAX 1e100
 
-enum { WEIGHTS_AUTO, WEIGHTS_ADANORMALHEDGE, WEIGHTS_EXPONENTIAL };
-enum { OVER_SCHEDULE, OVER_MIN, OVER_MAX, OVER_ALWAYS, OVER_MEAN };
-
-/* ln B of section 4 for up to 2^40 rounds. */
-#define LOG_B_MOST 3.8
-/* Of the high-probability line of section 8, step 2. */
-#define DELTA 0.05
-
-struct groupwise_options {
-    uint32_t weights;
-    uint32_t gamma_over;
-    double gamma_factor;
-    bool always_on;
-    bool clip_experts;
-};
-
-/* The meta state of one expert. */
-struct expert {
-    double regret; /* R; exponential: log weight */
-    double variation; /* C; exponential: unused */
-    double loss; /* cumulative, its own */
-    double mixed_loss; /* cumulative, of the combination on its rounds: the mean
-                          of the experts' losses, exponential: the loss of
-                          their mean, as the bounds of each are stated */
-    uint64_t rounds;
-    /* With gamma_over: what step 1 charges for exploring, sum of 2(K-1)/gamma
-     * over its rounds, and the greatest gamma of them. */
-    double exploration;
-    double gamma_most;
-};
-
-struct groupwise {
-    const struct oracle_spec *spec;
-    const struct shape *shape;
-    uint32_t count; /* experts: the groups, then always_on */
-    size_t inner_offset, inner_size;
-    struct expert experts[];
-};
-
 static const char *const weight_choices[] = {
         "auto", "adanormalhedge", "exponential", NULL};
+static const char *const play_choices[] = {"averaged", "sampled", NULL};
 static const char *const over_choices[] = {
         "schedule", "min", "max", "always", "mean", NULL};
 
@@ -75,6 +40,13 @@ static const struct option_row groupwise_rows[] = {
                             "loss, exponential for clipped squared loss; "
                             "auto: exponential for actions with clip_experts, "
                             "else adanormalhedge"},
+        {.name = "play",
+                .type = OPTION_CHOICE,
+                .offset = AT(play),
+                .choices = play_choices,
+                .sentence = "averaged: the mean of the awake experts decides; "
+                            "sampled: one of them, drawn by weight (with "
+                            "adanormalhedge)"},
         {.name = "gamma_over",
                 .type = OPTION_CHOICE,
                 .offset = AT(gamma_over),
@@ -107,25 +79,21 @@ static const struct option_row groupwise_rows[] = {
 static const struct groupwise_options *options_of(
         const struct oracle_spec *spec)
 {
-    return spec->options;
+    return groupwise_options(spec);
 }
 
 /* Its bound is the better one where it has one (docs/groupwise.md); the
- * predict form keeps to the algorithm of the theorem. */
-static bool exponential(
+ * predict form keeps to the algorithm of the theorem, and the loss of an expert
+ * that is drawn is bounded by adanormalhedge only. */
+bool groupwise_exponential(
         const struct oracle_spec *spec, const struct shape *shape)
 {
     const struct groupwise_options *options = options_of(spec);
 
     if (options->weights == WEIGHTS_AUTO)
-        return options->clip_experts && !shape->predict;
+        return options->clip_experts && !shape->predict &&
+                options->play == PLAY_AVERAGED;
     return options->weights == WEIGHTS_EXPONENTIAL;
-}
-
-static bool proved(const struct oracle_spec *inner, const struct shape *shape)
-{
-    return inner->oracle->regret_bound != NULL &&
-            isfinite(inner->oracle->regret_bound(inner, shape, 0.0));
 }
 
 static uint32_t expert_count(
@@ -163,9 +131,20 @@ static size_t groupwise_footprint(const struct oracle_spec *spec,
                 "groupwise: weights exponential needs clip_experts");
         return 0;
     }
+    if (options_of(spec)->weights == WEIGHTS_EXPONENTIAL &&
+            options_of(spec)->play == PLAY_SAMPLED) {
+        (void)err_set(err, STATUS_INVALID,
+                "groupwise: play sampled needs weights adanormalhedge");
+        return 0;
+    }
     if (options_of(spec)->gamma_over == OVER_SCHEDULE)
         return inner_offset(experts) + experts * rounded(inner);
-    if (!proved(spec->inner, shape) || shape->predict) {
+    if (options_of(spec)->play == PLAY_SAMPLED) {
+        (void)err_set(err, STATUS_INVALID,
+                "groupwise: gamma_over is proved for play averaged only");
+        return 0;
+    }
+    if (!certificate_proved(spec->inner, shape) || shape->predict) {
         (void)err_set(err, STATUS_INVALID,
                 "groupwise: gamma_over needs actions, and an inner oracle "
                 "with a proved bound; %s has none as it is set (ridge has "
@@ -186,8 +165,11 @@ static size_t groupwise_scratch(
         const struct oracle_spec *spec, const struct shape *shape)
 {
     size_t experts = expert_count(spec, shape);
+    size_t drawn = options_of(spec)->play == PLAY_SAMPLED
+            ? experts * shape->actions_max * sizeof(double) + ALIGNMENT
+            : 0;
 
-    return 5 * (experts * sizeof(double) + ALIGNMENT) +
+    return drawn + 5 * (experts * sizeof(double) + ALIGNMENT) +
             experts * sizeof(uint32_t) + ALIGNMENT +
             2 * (shape->actions_max * sizeof(double) + ALIGNMENT) +
             spec->inner->oracle->scratch(spec->inner, shape) + ALIGNMENT;
@@ -209,11 +191,6 @@ static void *inner_of(struct groupwise *self, uint32_t expert)
     return (char *)self + self->inner_offset + expert * self->inner_size;
 }
 
-static const void *const_inner(const struct groupwise *self, uint32_t expert)
-{
-    return (const char *)self + self->inner_offset + expert * self->inner_size;
-}
-
 static void groupwise_init(
         void *block, const struct oracle_spec *spec, const struct shape *shape)
 {
@@ -226,7 +203,7 @@ static void groupwise_init(
     self->inner_size =
             rounded(spec->inner->oracle->footprint(spec->inner, shape, NULL));
     for (uint32_t i = 0; i < self->count; i++) {
-        if (exponential(spec, shape))
+        if (groupwise_exponential(spec, shape))
             self->experts[i].regret = -log(self->count);
         spec->inner->oracle->init(inner_of(self, i), spec->inner, shape);
     }
@@ -261,7 +238,7 @@ static void wake(const struct groupwise *self, const struct context *context,
     }
     if (awake->count == 0)
         return;
-    if (exponential(self->spec, self->shape))
+    if (groupwise_exponential(self->spec, self->shape))
         specialists_weights(awake->regret, awake->count, awake->weight);
     else
         anh_weights(
@@ -290,7 +267,7 @@ static void groupwise_predict(const void *block, const struct context *context,
         losses[i] = 0.0;
     for (uint32_t i = 0; i < awake.count; i++) {
         size_t mark = scratch->used;
-        inner->predict(const_inner(self, awake.expert[i]), context, actions,
+        inner->predict(groupwise_inner(self, awake.expert[i]), context, actions,
                 scratch, own);
         arena_release(scratch, mark);
         for (uint32_t a = 0; a < actions->count; a++)
@@ -298,70 +275,49 @@ static void groupwise_predict(const void *block, const struct context *context,
     }
 }
 
-/* ---- gamma (section 8, step 4) ---- */
-
-/* A bound on the errors that matter over an expert's first `rounds` rounds, if
- * its model is right. */
-static double error_bound(const struct groupwise *self, double rounds)
+/* Each awake expert by itself, for one of them to be drawn. */
+static bool groupwise_mixture(const void *block, const struct context *context,
+        const struct action_set *actions, struct arena *scratch,
+        struct mixture *out)
 {
-    const struct oracle_spec *inner = self->spec->inner;
-    double alone = inner->oracle->regret_bound(inner, self->shape, rounds);
-    double log_count = log(self->count);
+    const struct groupwise *self = block;
+    const struct oracle *inner = self->spec->inner->oracle;
+    struct awake awake;
+    double *losses;
 
-    if (exponential(self->spec, self->shape))
-        return alone + 2.0 * log_count;
-    return fmax(4.0 * alone,
-            6.35 * cbrt((log_count + LOG_B_MOST) * (log_count + LOG_B_MOST)) *
-                    cbrt(rounds));
-}
-
-static double gamma_of(
-        const struct groupwise *self, uint32_t expert, double actions)
-{
-    double rounds = 1.0 + (double)self->experts[expert].rounds;
-
-    return 4.0 * sqrt(actions * rounds / error_bound(self, rounds));
-}
-
-static double gamma_over(const struct groupwise *self,
-        const struct context *context, uint32_t actions)
-{
-    uint32_t over = options_of(self->spec)->gamma_over;
-    uint32_t count = context->group_count;
-    bool always_on = self->count > self->shape->groups;
-    double least = INFINITY, most = 0.0, logs = 0.0;
-
-    if (over == OVER_ALWAYS)
-        return gamma_of(self, self->count - 1, actions);
-    for (uint32_t i = 0; i < count + (always_on ? 1 : 0); i++) {
-        double gamma = gamma_of(self,
-                i < count ? context->groups[i] : self->count - 1, actions);
-        least = fmin(least, gamma);
-        most = fmax(most, gamma);
-        logs += log(gamma);
+    if (options_of(self->spec)->play == PLAY_AVERAGED)
+        return false;
+    wake(self, context, scratch, &awake);
+    losses = arena_array(scratch, double, (size_t)awake.count * actions->count);
+    CHECK(losses != NULL);
+    for (uint32_t i = 0; i < awake.count; i++) {
+        double *own = losses + (size_t)i * actions->count;
+        size_t mark = scratch->used;
+        inner->predict(groupwise_inner(self, awake.expert[i]), context, actions,
+                scratch, own);
+        arena_release(scratch, mark);
+        for (uint32_t a = 0; a < actions->count; a++)
+            own[a] = clipped(self, own[a]);
     }
-    if (most == 0.0)
-        return 0.0;
-    switch (over) {
-    case OVER_MIN:
-        return least;
-    case OVER_MAX:
-        return most;
-    default:
-        return exp(logs / (count + (always_on ? 1 : 0)));
-    }
+    *out = (struct mixture){awake.count, awake.weight, losses};
+    return awake.count > 0;
 }
 
 static double groupwise_gamma(const void *block, const struct context *context,
         uint32_t count, struct arena *scratch)
 {
-    const struct groupwise *self = block;
-
     (void)scratch;
-    if (options_of(self->spec)->gamma_over == OVER_SCHEDULE)
-        return 0.0;
-    return options_of(self->spec)->gamma_factor *
-            gamma_over(self, context, count);
+    return certificate_gamma(block, context, count);
+}
+
+static bool groupwise_draws(const struct oracle_spec *spec)
+{
+    return options_of(spec)->play == PLAY_SAMPLED;
+}
+
+static bool groupwise_prescribes_gamma(const struct oracle_spec *spec)
+{
+    return options_of(spec)->gamma_over != OVER_SCHEDULE;
 }
 
 /* What each awake expert predicts for one action. */
@@ -380,7 +336,7 @@ static void predict_one(const struct groupwise *self,
 
     for (uint32_t i = 0; i < awake->count; i++) {
         size_t mark = scratch->used;
-        inner->predict(const_inner(self, awake->expert[i]), context, &one,
+        inner->predict(groupwise_inner(self, awake->expert[i]), context, &one,
                 scratch, &predictions[i]);
         arena_release(scratch, mark);
         predictions[i] = clipped(self, predictions[i]);
@@ -430,7 +386,7 @@ static void groupwise_spread(const void *block, const struct context *context,
     }
     for (uint32_t i = 0; i < awake.count; i++) {
         size_t mark = scratch->used;
-        inner->spread(const_inner(self, awake.expert[i]), context, actions,
+        inner->spread(groupwise_inner(self, awake.expert[i]), context, actions,
                 budget, scratch, low, above == NULL ? NULL : high);
         arena_release(scratch, mark);
         axpy(awake.weight[i], low, below, actions->count);
@@ -446,7 +402,7 @@ static void groupwise_spread(const void *block, const struct context *context,
 static void learn_weights(struct groupwise *self, struct awake *awake,
         double label, double *predictions)
 {
-    bool specialists = exponential(self->spec, self->shape);
+    bool specialists = groupwise_exponential(self->spec, self->shape);
     double *losses = predictions;
     double mean = dot(awake->weight, predictions, awake->count);
     double mixed;
@@ -475,21 +431,6 @@ static void learn_weights(struct groupwise *self, struct awake *awake,
     }
 }
 
-/* Recomputed from the state before the lesson, as the weights are. */
-static void charge_exploration(struct groupwise *self,
-        const struct lesson *lesson, const struct awake *awake,
-        struct arena *scratch)
-{
-    uint32_t actions = lesson->actions->count;
-    double gamma = groupwise_gamma(self, lesson->context, actions, scratch);
-
-    for (uint32_t i = 0; gamma > 0.0 && i < awake->count; i++) {
-        struct expert *expert = &self->experts[awake->expert[i]];
-        expert->exploration += 2.0 * (actions - 1.0) / gamma;
-        expert->gamma_most = fmax(expert->gamma_most, gamma);
-    }
-}
-
 static void groupwise_learn(
         void *block, const struct lesson *lesson, struct arena *scratch)
 {
@@ -501,7 +442,8 @@ static void groupwise_learn(
     wake(self, lesson->context, scratch, &awake);
     if (awake.count == 0)
         return;
-    charge_exploration(self, lesson, &awake, scratch);
+    for (uint32_t i = 0; i < awake.count; i++)
+        certificate_charge(self, &self->experts[awake.expert[i]], lesson);
     predictions = arena_array(scratch, double, awake.count);
     CHECK(predictions != NULL);
     predict_one(self, lesson->context, lesson->actions, lesson->chosen, &awake,
@@ -528,9 +470,11 @@ static void groupwise_save(const void *block, struct writer *writer)
         write_f64(writer, expert->loss);
         write_f64(writer, expert->mixed_loss);
         write_u64(writer, expert->rounds);
+        write_u64(writer, expert->irregular_rounds);
+        write_u64(writer, expert->unproved_rounds);
         write_f64(writer, expert->exploration);
         write_f64(writer, expert->gamma_most);
-        self->spec->inner->oracle->save(const_inner(self, i), writer);
+        self->spec->inner->oracle->save(groupwise_inner(self, i), writer);
     }
 }
 
@@ -550,6 +494,8 @@ static int groupwise_load(void *block, struct reader *reader, struct err *err)
         expert->loss = read_f64(reader);
         expert->mixed_loss = read_f64(reader);
         expert->rounds = read_u64(reader);
+        expert->irregular_rounds = read_u64(reader);
+        expert->unproved_rounds = read_u64(reader);
         expert->exploration = read_f64(reader);
         expert->gamma_most = read_f64(reader);
         if (reader->failed)
@@ -572,63 +518,15 @@ static bool groupwise_check(const void *block)
                 !(expert->variation >= 0.0) ||
                 !(expert->variation <= REGRET_MAX) || !isfinite(expert->loss) ||
                 !isfinite(expert->mixed_loss) ||
-                !isfinite(expert->exploration) || !isfinite(expert->gamma_most))
+                !isfinite(expert->exploration) ||
+                !isfinite(expert->gamma_most) ||
+                expert->irregular_rounds > expert->rounds ||
+                expert->unproved_rounds > expert->rounds)
             return false;
-        if (!self->spec->inner->oracle->check(const_inner(self, i)))
+        if (!self->spec->inner->oracle->check(groupwise_inner(self, i)))
             return false;
     }
     return true;
-}
-
-/* Section 4: R_g <= sqrt(3 C_g (ln N + ln B)); section 8: 2 ln N. */
-static double meta_bound(const struct groupwise *self, uint32_t expert)
-{
-    double prior = 1.0 / (double)self->count;
-    double b = 1.0;
-
-    if (exponential(self->spec, self->shape))
-        return 2.0 * log(self->count);
-    for (uint32_t i = 0; i < self->count; i++)
-        b += 1.5 * prior * (1.0 + log1p(self->experts[i].variation));
-    return sqrt(3.0 * self->experts[expert].variation *
-            (log(self->count) + log(b)));
-}
-
-/* What the state says of one group for certain: the loss of the best fixed
- * model in hindsight, and how much more the combination can have lost on the
- * group's rounds; for actions, how much reward its exploring can have cost
- * (section 8, steps 1 to 4, with probability 1 - DELTA if the group's model is
- * right). Not said where it is not proved. */
-static void visit_certificate(const struct groupwise *self, uint32_t expert,
-        int32_t group, const struct visitor *visitor)
-{
-    const struct oracle *inner = self->spec->inner->oracle;
-    const struct expert *state = &self->experts[expert];
-    double meta = meta_bound(self, expert);
-    double penalty = proved(self->spec->inner, self->shape)
-            ? inner->regret_bound(self->spec->inner, self->shape, 0.0)
-            : 0.0;
-    struct hindsight hindsight;
-
-    visitor->number(visitor->self, "meta_regret_bound", group, meta);
-    if (inner->hindsight == NULL)
-        return;
-    inner->hindsight(const_inner(self, expert), &hindsight);
-    if (isfinite(hindsight.loss))
-        visitor->number(visitor->self, "hindsight_loss", group, hindsight.loss);
-    if (!isfinite(hindsight.complexity) ||
-            !options_of(self->spec)->clip_experts)
-        return;
-    visitor->number(visitor->self, "loss_bound", group,
-            hindsight.loss + hindsight.complexity + meta);
-    if (state->gamma_most > 0.0)
-        visitor->number(visitor->self, "bandit_regret_bound", group,
-                state->exploration +
-                        0.25 * state->gamma_most *
-                                (3.17 *
-                                                (hindsight.complexity +
-                                                        penalty + meta) +
-                                        4.75 * log(2.0 * self->count / DELTA)));
 }
 
 static void groupwise_visit(const void *block, const struct visitor *visitor)
@@ -644,13 +542,13 @@ static void groupwise_visit(const void *block, const struct visitor *visitor)
         visitor->number(visitor->self, "mixed_loss", group, expert->mixed_loss);
         visitor->number(visitor->self, "meta_regret", group,
                 expert->mixed_loss - expert->loss);
-        visit_certificate(self, i, group, visitor);
+        certificate_visit(self, i, group, visitor);
     }
 }
 
 const struct oracle oracle_groupwise = {
         .name = "groupwise",
-        .state_version = 3,
+        .state_version = 4,
         .options = {groupwise_rows, ARRAY_COUNT(groupwise_rows),
                 sizeof(struct groupwise_options)},
         .has_inner = true,
@@ -659,7 +557,10 @@ const struct oracle oracle_groupwise = {
         .learn_scratch = groupwise_learn_scratch,
         .init = groupwise_init,
         .predict = groupwise_predict,
+        .mixture = groupwise_mixture,
+        .draws = groupwise_draws,
         .gamma = groupwise_gamma,
+        .prescribes_gamma = groupwise_prescribes_gamma,
         .spread = groupwise_spread,
         .experts = groupwise_experts,
         .learn = groupwise_learn,

@@ -1,6 +1,7 @@
 #include "policies/policy.h"
 
 #include "base/limits.h"
+#include "base/units.h"
 #include "policies/pmf.h"
 #include "policies/registry.h"
 
@@ -191,6 +192,47 @@ static bool has_spread(const struct oracle_spec *spec)
             (spec->inner == NULL || spec->inner->oracle->spread != NULL);
 }
 
+/* An oracle that says what gamma has to be, beside an explorer that does not
+ * listen or is told another one. */
+static int check_gamma(const struct parse *parse)
+{
+    const struct policy_spec *spec = parse->spec;
+    const struct oracle *oracle = spec->oracle.oracle;
+    struct keyvalue *fixed = find(parse, "gamma");
+    double gamma;
+
+    if (oracle->prescribes_gamma == NULL ||
+            !oracle->prescribes_gamma(&spec->oracle))
+        return 0;
+    if (!spec->explorer->takes_gamma) {
+        blame(parse, find(parse, "explorer"));
+        return err_set(parse->err, STATUS_INVALID,
+                "explorer: %s has no gamma for gamma_over to set",
+                spec->explorer->name);
+    }
+    if (fixed == NULL || (number_parse(fixed->value, &gamma) && gamma == 0.0))
+        return 0;
+    blame(parse, fixed);
+    return err_set(parse->err, STATUS_INVALID,
+            "gamma: it is fixed here, and gamma_over would set it");
+}
+
+/* A model that is drawn has no widths of its own to explore by. */
+static int check_mixture(const struct parse *parse)
+{
+    const struct policy_spec *spec = parse->spec;
+
+    if (spec->oracle.oracle->draws == NULL ||
+            !spec->oracle.oracle->draws(&spec->oracle) ||
+            spec->explorer->budget == NULL)
+        return 0;
+    blame(parse, find(parse, "explorer"));
+    return err_set(parse->err, STATUS_INVALID,
+            "explorer: %s works with uncertainties, which an expert that is "
+            "drawn (play: sampled) does not tell",
+            spec->explorer->name);
+}
+
 static int parse_explorer(const struct parse *parse)
 {
     struct keyvalue *name = find(parse, "explorer");
@@ -213,6 +255,7 @@ static int parse_explorer(const struct parse *parse)
                 "does not",
                 spec->explorer->name, spec->oracle.oracle->name);
     }
+    spec->oracle.play.floor = spec->floor;
     return part_options(
             parse, &spec->explorer->options, &spec->explorer_options);
 }
@@ -231,6 +274,10 @@ static int parse_oracle(const struct parse *parse)
         status = parse_inner(parse);
     if (status == 0)
         status = parse_explorer(parse);
+    if (status == 0 && parse->spec->explorer != NULL)
+        status = check_gamma(parse);
+    if (status == 0 && parse->spec->explorer != NULL)
+        status = check_mixture(parse);
     if (status == 0 && parse->spec->shape.duel)
         status = check_duel(parse);
     if (status != 0)
@@ -478,6 +525,40 @@ static int find_spread(const struct policy *policy,
     return 0;
 }
 
+/* One of the mixture's models is drawn and explores by its own scores: the
+ * probability of an action is the weighted mean of theirs, and the action is
+ * drawn from that. Models share the explorer's draws, which a mean does not
+ * see. */
+static int distribute_mixture(const struct policy_spec *spec,
+        const struct mixture *mixture, struct outlook *outlook,
+        const struct rng *draws, struct arena *arena, double *pmf,
+        struct err *err)
+{
+    uint32_t count = outlook->count;
+    double *scores = arena_array(arena, double, count);
+    double *own = arena_array(arena, double, count);
+
+    if (scores == NULL || own == NULL)
+        return err_set(err, STATUS_BUSY, "the request is too large");
+    for (uint32_t a = 0; a < count; a++)
+        pmf[a] = 0.0;
+    outlook->scores = scores;
+    for (uint32_t i = 0; i < mixture->count; i++) {
+        struct rng again = *draws;
+        size_t mark = arena->used;
+        if (!scores_of_losses(
+                    mixture->losses + (size_t)i * count, count, scores))
+            return err_set(err, STATUS_INTERNAL,
+                    "policy: a predicted loss is not finite");
+        spec->explorer->distribute(
+                outlook, spec->explorer_options, &again, arena, own);
+        arena_release(arena, mark);
+        for (uint32_t a = 0; a < count; a++)
+            pmf[a] += mixture->weights[i] * own[a];
+    }
+    return 0;
+}
+
 static int distribute(const struct policy *policy,
         const struct context *context, const struct action_set *actions,
         struct rng *draws, struct arena *arena, double *scores, double *pmf,
@@ -489,6 +570,7 @@ static int distribute(const struct policy *policy,
             .scores = scores,
             .effective = effective_of(policy)};
     double *losses = arena_array(arena, double, actions->count);
+    struct mixture mixture;
     int status = 0;
 
     if (losses == NULL)
@@ -501,6 +583,10 @@ static int distribute(const struct policy *policy,
     if (oracle->gamma != NULL)
         outlook.gamma =
                 oracle->gamma(policy->state, context, actions->count, arena);
+    if (oracle->mixture != NULL &&
+            oracle->mixture(policy->state, context, actions, arena, &mixture))
+        return distribute_mixture(
+                spec, &mixture, &outlook, draws, arena, pmf, err);
     if (spec->explorer->budget != NULL)
         status = find_spread(policy, context, actions, arena, &outlook, err);
     if (status == 0)
@@ -654,19 +740,35 @@ int policy_propose(const struct policy *policy, const struct context *context,
     return 0;
 }
 
+/* The prediction of the one that is drawn. */
+static double drawn_loss(
+        const struct mixture *mixture, uint64_t seed, uint64_t event)
+{
+    struct rng draw = rng_keyed(seed, event, RNG_EXPERT);
+
+    return mixture->losses[pmf_draw(mixture->weights, mixture->count, &draw)];
+}
+
 int policy_predict(const struct policy *policy, const struct context *context,
-        struct arena *arena, double *value, struct err *err)
+        uint64_t seed, uint64_t event, struct arena *arena, double *value,
+        struct err *err)
 {
     const struct policy_spec *spec = policy->spec;
+    const struct oracle *oracle = spec->oracle.oracle;
     struct action_set one = {.count = 1};
     size_t mark = arena->used;
+    struct mixture mixture;
     double loss;
 
     MAGIC_CHECK(policy, POLICY_MAGIC);
     CHECK(spec->shape.predict && spec->learner == NULL);
     if (arena_left(arena) < policy->scratch)
         return err_set(err, STATUS_BUSY, "the request is too large");
-    spec->oracle.oracle->predict(policy->state, context, &one, arena, &loss);
+    if (oracle->mixture != NULL &&
+            oracle->mixture(policy->state, context, &one, arena, &mixture))
+        loss = drawn_loss(&mixture, seed, event);
+    else
+        oracle->predict(policy->state, context, &one, arena, &loss);
     arena_release(arena, mark);
     if (!isfinite(loss))
         return err_set(
@@ -694,18 +796,40 @@ uint32_t policy_experts(const struct policy *policy,
 
 /* ---- learning ---- */
 
+/* What the decision was made by, if nothing was learned since. Only who wishes
+ * for a gamma vouches for what exploring costs. */
+static void note_gamma(
+        const struct policy *policy, struct lesson *lesson, struct arena *arena)
+{
+    const struct policy_spec *spec = policy->spec;
+    struct outlook outlook = {
+            .count = lesson->actions->count, .effective = effective_of(policy)};
+
+    lesson->plain = spec->learner == NULL &&
+            spec->oracle.oracle->gamma != NULL && spec->explorer != NULL &&
+            spec->explorer->plain_gamma != NULL && spec->cap >= 1.0;
+    if (!lesson->plain)
+        return;
+    outlook.gamma = spec->oracle.oracle->gamma(
+            policy->state, lesson->context, outlook.count, arena);
+    lesson->gamma =
+            spec->explorer->plain_gamma(spec->explorer_options, &outlook);
+}
+
 void policy_learn(
         struct policy *policy, const struct lesson *lesson, struct arena *arena)
 {
     const struct policy_spec *spec = policy->spec;
     size_t mark = arena->used;
+    struct lesson whole = *lesson;
 
     MAGIC_CHECK(policy, POLICY_MAGIC);
     CHECK(!policy_spec_proposes(spec));
+    note_gamma(policy, &whole, arena);
     if (spec->learner != NULL)
-        spec->learner->learn(policy->state, lesson, arena);
+        spec->learner->learn(policy->state, &whole, arena);
     else
-        spec->oracle.oracle->learn(policy->state, lesson, arena);
+        spec->oracle.oracle->learn(policy->state, &whole, arena);
     CHECK(!arena->overflow);
     arena_release(arena, mark);
     policy->learned++;

@@ -121,9 +121,11 @@ int policy_propose(const struct policy *policy, const struct context *context,
         const struct action_set *actions, uint64_t seed, uint64_t event,
         struct arena *arena, struct path_choice *out, struct err *err) MUST_USE;
 
-/* The predict form: `*value` in the label's own units. */
+/* The predict form: `*value` in the label's own units. Where one of several
+ * models is drawn to predict, the draw is keyed by (seed, event). */
 int policy_predict(const struct policy *policy, const struct context *context,
-        struct arena *arena, double *value, struct err *err) MUST_USE;
+        uint64_t seed, uint64_t event, struct arena *arena, double *value,
+        struct err *err) MUST_USE;
 
 /* What each expert says of action `index` (predict form: 0), predictions in
  * loss units; 0 entries where the oracle has no experts. */

@@ -374,8 +374,9 @@ static int decide_policy(struct step *step, const struct round_view *round,
 
     if (problem->spec->settings.form == FORM_PREDICT) {
         record->has_prediction = true;
-        return policy_predict(problem->policy, &round->context, step->arena,
-                &record->prediction, &step->err);
+        return policy_predict(problem->policy, &round->context,
+                problem->spec->settings.seed, hash_bytes(record->head.event, 0),
+                step->arena, &record->prediction, &step->err);
     }
     if (problem->spec->settings.form == FORM_PATH)
         return decide_path(step, round, record);

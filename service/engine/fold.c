@@ -96,6 +96,8 @@ static int lesson_of(struct problem *problem,
             .loss = loss,
             .weight = record_weight(decision),
             .time = outcome->time,
+            .detached =
+                    decision->policy_version != policy_learned(problem->policy),
     };
     if (decision->count == 0)
         return outcome->subject->given ? misfit(err, "subject")
@@ -104,6 +106,8 @@ static int lesson_of(struct problem *problem,
     if (lesson->chosen >= decision->count)
         return misfit(err, "subject");
     lesson->propensity = outcome_propensity(decision, outcome->subject);
+    lesson->detached = lesson->detached || lesson->chosen != decision->chosen ||
+            (outcome->subject->given && outcome->subject->position != 1);
     status = lesson_pmf(problem, decision, outcome->subject, lesson, err);
     return status == 0 ? room_to_learn(problem, err) : status;
 }

@@ -130,6 +130,37 @@ static int parse_group_rule(const struct parse *parse, struct group *group,
     return 0;
 }
 
+static bool has_always_on(const struct parse *parse)
+{
+    for (size_t i = 0; i < parse->count; i++)
+        if (key_is(&parse->values[i], "policy.always_on"))
+            return !bytes_equal(parse->values[i].value, bytes_of_text("false"));
+    return true;
+}
+
+/* In records and in the status a name stands for one expert. */
+static int check_group_name(const struct parse *parse,
+        const struct group *groups, uint32_t count, struct bytes name)
+{
+    char text[ID_BYTES_MAX + 1];
+
+    if (wire_check_id(name, "groups.name", parse->err) != 0)
+        return STATUS_INVALID;
+    if (count == GROUPS_MAX)
+        return err_set(
+                parse->err, STATUS_INVALID, "groups: at most %u", GROUPS_MAX);
+    if (bytes_equal(name, bytes_of_text("always_on")) && has_always_on(parse))
+        return err_set(parse->err, STATUS_INVALID,
+                "groups.name: 'always_on' is the expert of all rounds; "
+                "`always_on: false` takes it away");
+    for (uint32_t i = 0; i < count; i++)
+        if (bytes_equal(groups[i].name, name))
+            return err_set(parse->err, STATUS_INVALID,
+                    "groups.name: '%s' is listed twice",
+                    bytes_text(name, text, sizeof(text)));
+    return 0;
+}
+
 static int parse_groups(const struct parse *parse)
 {
     struct group *groups =
@@ -142,13 +173,8 @@ static int parse_groups(const struct parse *parse)
     for (size_t i = 0; i < parse->count; i++) {
         struct keyvalue *value = &parse->values[i];
         if (key_is(value, "groups.name")) {
-            if (wire_check_id(value->value, "groups.name", parse->err) != 0)
+            if (check_group_name(parse, groups, count, value->value) != 0)
                 return parse_failed(parse, value);
-            if (count == GROUPS_MAX) {
-                (void)err_set(parse->err, STATUS_INVALID, "groups: at most %u",
-                        GROUPS_MAX);
-                return parse_failed(parse, value);
-            }
             open = &groups[count++];
             open->name = keep(parse, value->value);
         } else if (key_is(value, "groups.when") || key_is(value, "groups.by")) {

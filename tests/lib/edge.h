@@ -274,8 +274,8 @@ static inline void edge_decide(struct edge_life *life,
 static inline void edge_predict(
         struct edge_life *life, const struct edge_round *round, double *value)
 {
-    if (policy_predict(life->policy, &round->context, &life->scratch, value,
-                &life->err) != 0)
+    if (policy_predict(life->policy, &round->context, 1, 1, &life->scratch,
+                value, &life->err) != 0)
         life->wrong = life->err.text;
     else
         edge_expect(life, isfinite(*value), "a prediction");

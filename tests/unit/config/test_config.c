@@ -111,6 +111,18 @@ static const struct {
          "    groups: [{name: g, when: 'q < '}]\n",
                 "f:4: problem 'a': groups.when: near 'q': expected NAME "
                 "OPERATOR VALUE"},
+        {"problems:\n  - name: a\n    actions: [x]\n    groups:\n"
+         "      - {name: g, by: client}\n      - {name: g, by: client}\n",
+                "f:6: problem 'a': groups.name: 'g' is listed twice"},
+        {"problems:\n  - name: a\n    actions: [x]\n    groups:\n"
+         "      - {name: always_on, by: client}\n",
+                "f:5: problem 'a': groups.name: 'always_on' is the expert of "
+                "all rounds; `always_on: false` takes it away"},
+        {"problems:\n  - name: a\n    actions: [x]\n"
+         "    policy: {oracle: groupwise, scale: false, gamma_over: min, gamma: "
+         "5}\n",
+                "f:4: problem 'a': policy: gamma: it is fixed here, and "
+                "gamma_over would set it"},
         {"problems:\n  - name: a\n    actions: [x]\n"
          "    reward: {default: 7}\n",
                 "f:4: problem 'a': reward.default: 7 is outside min..max"},

@@ -54,7 +54,15 @@ static inline void learn_row(struct policy *policy, const double *phi,
     static const double one[1] = {1.0};
     struct context context = {.shared = {.dense = phi, .dense_count = columns}};
     struct action_set actions = {.count = 1};
-    struct lesson lesson = {&context, &actions, 0, one, z, weight, 0, 1.0};
+    struct lesson lesson = {
+            .context = &context,
+            .actions = &actions,
+            .chosen = 0,
+            .pmf = one,
+            .loss = z,
+            .weight = weight,
+            .propensity = 1.0,
+    };
 
     policy_learn(policy, &lesson, &arena);
 }

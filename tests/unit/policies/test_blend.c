@@ -27,8 +27,9 @@ static double lost(const struct fixture *fixture, const double *x, double label)
     struct context context = {.shared = {.dense = x, .dense_count = D}};
     double value;
 
-    ck_assert_int_eq(
-            policy_predict(fixture->policy, &context, &arena, &value, &err), 0);
+    ck_assert_int_eq(policy_predict(fixture->policy, &context, 1, 1, &arena,
+                             &value, &err),
+            0);
     value = fmin(fmax(value, 0.0), 1.0);
     return (value - label) * (value - label);
 }

@@ -91,7 +91,15 @@ static void learn(
 {
     static const double pmf[ACTIONS] = {.25, .25, .25, .25};
     struct context context = context_of(&c);
-    struct lesson lesson = {&context, &all, action, pmf, loss, 1.0, 0, 1.0};
+    struct lesson lesson = {
+            .context = &context,
+            .actions = &all,
+            .chosen = action,
+            .pmf = pmf,
+            .loss = loss,
+            .weight = 1.0,
+            .propensity = 1.0,
+    };
 
     policy_learn(fixture->policy, &lesson, &arena);
     ck_assert(policy_check(fixture->policy));

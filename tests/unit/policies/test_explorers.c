@@ -1052,7 +1052,15 @@ START_TEST(choices_over_ridge)
                 .shared = {.dense = phi + 1, .dense_count = WIDTH - 1}};
         struct action_set actions = {.count = SLOTS, .slot = slots};
         struct distribution out;
-        struct lesson lesson = {&context, &actions, 0, NULL, 0, 1.0, 0, 1.0};
+        struct lesson lesson = {
+                .context = &context,
+                .actions = &actions,
+                .chosen = 0,
+                .pmf = NULL,
+                .loss = 0,
+                .weight = 1.0,
+                .propensity = 1.0,
+        };
         size_t mark = arena.used;
         ck_assert_int_eq(policy_decide(policy, &context, &actions, 1,
                                  (uint64_t)t, &arena, &out, &err),

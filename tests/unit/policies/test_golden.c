@@ -53,8 +53,8 @@ START_TEST(ridge_rows)
                 .shared = {.dense = probes[i], .dense_count = 2}};
         struct action_set actions = {.count = 1};
         double value, width;
-        ck_assert_int_eq(
-                policy_predict(fixture->policy, &context, &arena, &value, &err),
+        ck_assert_int_eq(policy_predict(fixture->policy, &context, 1, 1, &arena,
+                                 &value, &err),
                 0);
         ck_assert_double_eq_tol(value, wanted[i], DIGITS_12);
         fixture->spec.oracle.oracle->spread(oracle_state(fixture), &context,
@@ -119,8 +119,8 @@ START_TEST(ridge_equals_the_direct_solution)
         struct context context = {
                 .shared = {.dense = unit, .dense_count = DIRECT_D}};
         unit[i] = 1.0;
-        ck_assert_int_eq(
-                policy_predict(fixture->policy, &context, &arena, &value, &err),
+        ck_assert_int_eq(policy_predict(fixture->policy, &context, 1, 1, &arena,
+                                 &value, &err),
                 0);
         ck_assert_double_eq_tol(value, b[i], 1e-12);
     }

@@ -250,9 +250,15 @@ static void teach(struct played *played, const struct round_data *round,
 {
     double pmf[ACTIONS];
     struct distribution drawn = decide(played, round, index);
-    struct lesson lesson = {&round->context, &round->actions, drawn.chosen, pmf,
-            loss_of_value(&played->spec.range, reward), 1.0, 0,
-            drawn.propensity};
+    struct lesson lesson = {
+            .context = &round->context,
+            .actions = &round->actions,
+            .chosen = drawn.chosen,
+            .pmf = pmf,
+            .loss = loss_of_value(&played->spec.range, reward),
+            .weight = 1.0,
+            .propensity = drawn.propensity,
+    };
 
     memcpy(pmf, drawn.pmf, drawn.count * sizeof(*pmf));
     arena_reset(&scratch);
@@ -460,9 +466,15 @@ START_TEST(corrections)
         make_round(one, i, 63, NULL, &round);
         for (uint32_t k = 0; k < ACTIONS; k++)
             uniform[k] = 1.0 / ACTIONS;
-        lesson = (struct lesson){&round.context, &round.actions,
-                (uint32_t)(i % ACTIONS), uniform, reward_of(i), 1.0, 0,
-                uniform[0]};
+        lesson = (struct lesson){
+                .context = &round.context,
+                .actions = &round.actions,
+                .chosen = (uint32_t)(i % ACTIONS),
+                .pmf = uniform,
+                .loss = reward_of(i),
+                .weight = 1.0,
+                .propensity = uniform[0],
+        };
         arena_reset(&scratch);
         policy_learn(right->policy, &lesson, &scratch);
         lesson.loss = 0.25;
@@ -472,9 +484,15 @@ START_TEST(corrections)
         struct round_data round;
         struct lesson lesson;
         make_round(one, i, 63, NULL, &round);
-        lesson = (struct lesson){&round.context, &round.actions,
-                (uint32_t)(i % ACTIONS), uniform, reward_of(i), 1.0, 0,
-                uniform[0]};
+        lesson = (struct lesson){
+                .context = &round.context,
+                .actions = &round.actions,
+                .chosen = (uint32_t)(i % ACTIONS),
+                .pmf = uniform,
+                .loss = reward_of(i),
+                .weight = 1.0,
+                .propensity = uniform[0],
+        };
         size = save(wrong, a);
         done = policy_correct(wrong->policy, &lesson, 0.25, &scratch);
         if (!done) {

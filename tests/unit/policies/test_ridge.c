@@ -28,8 +28,9 @@ static double predicted(const struct fixture *fixture, const double *x)
     struct context context = {.shared = {.dense = x, .dense_count = D}};
     double value;
 
-    ck_assert_int_eq(
-            policy_predict(fixture->policy, &context, &arena, &value, &err), 0);
+    ck_assert_int_eq(policy_predict(fixture->policy, &context, 1, 1, &arena,
+                             &value, &err),
+            0);
     return value;
 }
 
@@ -157,7 +158,15 @@ START_TEST(corrections_across_bases)
         double x[D], z = make_row(i, x);
         struct context context = {.shared = {.dense = x, .dense_count = D}};
         struct action_set actions = {.count = 1};
-        struct lesson lesson = {&context, &actions, 0, one, z, 1.0, 0, 1.0};
+        struct lesson lesson = {
+                .context = &context,
+                .actions = &actions,
+                .chosen = 0,
+                .pmf = one,
+                .loss = z,
+                .weight = 1.0,
+                .propensity = 1.0,
+        };
         ck_assert(policy_correct(wrong->policy, &lesson, 0.5, &arena));
     }
     for (uint64_t i = 500; i < 520; i++) {

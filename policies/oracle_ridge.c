@@ -10,55 +10,18 @@
  *
  * Not for thousands of columns: a lesson costs d^2, a move of the basis d^3. */
 #include "base/limits.h"
-#include "policies/basis.h"
 #include "policies/features.h"
-#include "policies/linalg.h"
-#include "policies/oracle.h"
+#include "policies/ridge.h"
 
 #include <float.h>
 #include <math.h>
 #include <string.h>
-
-/* Larger numbers than any that mean something; their products with features
- * within VALUE_MAX, and with products of such, are finite. */
-#define STATE_MAX   1e100
-#define BOUND_SLACK 1e-6
 
 /* See ridge_simpler. */
 #define LAMBDA_STRONG 1.0
 #define LAMBDA_STEP   50.0
 
 enum { MODEL_AUTO, MODEL_SHARED, MODEL_PER_ACTION };
-
-struct ridge_options {
-    double lambda;
-    double forgetting;
-    uint32_t model;
-    uint32_t products;
-    bool intercept;
-    bool scale;
-    bool clip;
-};
-
-struct ridge {
-    const struct ridge_options *options;
-    struct basis_shape basis;
-    uint32_t common; /* phi's columns that all actions of a round share */
-    uint32_t width; /* columns of phi */
-    uint32_t columns; /* that are kept track of */
-    uint32_t models;
-    size_t model_size; /* numbers of one model */
-    uint64_t lessons;
-    double effective;
-    double squares; /* sum of weight loss^2 */
-    double fit; /* loss of the best fixed models for all lessons, with its
-                   penalty; without forgetting */
-    /* columns x struct column, then models x { log_det, theta[width], P as a
-     * triangle, and with `scale` b[width], D as a triangle }; then, which is
-     * not saved, the scaling of the columns, and the weights of an action's
-     * dense columns with that folded in */
-    double values[];
-};
 
 static const char *const model_choices[] = {
         "auto", "shared", "per_action", NULL};
@@ -114,7 +77,8 @@ static const struct option_row ridge_rows[] = {
         {.name = "clip",
                 .type = OPTION_FLAG,
                 .offset = AT(clip),
-                .sentence = "clip predictions to the range of losses, 0..1"},
+                .sentence = "clip predictions to the range of losses, 0..1; "
+                            "those of duels have no range"},
 };
 
 static const struct ridge_options *options_of(const struct oracle_spec *spec)
@@ -225,78 +189,9 @@ static size_t ridge_learn_scratch(
     size_t move = width * 48 + triangle_count((uint32_t)width + 4) * 8 +
             (size_t)basis_columns(&basis) * sizeof(struct column) + 128;
 
-    return ridge_scratch(spec, shape) + (basis.scale ? move : 0);
-}
-
-static struct column *columns_of(struct ridge *self)
-{
-    return (struct column *)self->values;
-}
-
-static const struct column *const_columns(const struct ridge *self)
-{
-    return (const struct column *)self->values;
-}
-
-static double *log_det_of(struct ridge *self, uint32_t model)
-{
-    return self->values + self->columns * COLUMN_NUMBERS +
-            model * self->model_size;
-}
-
-static double *theta_of(struct ridge *self, uint32_t model)
-{
-    return log_det_of(self, model) + 1;
-}
-
-static double *inverse_of(struct ridge *self, uint32_t model)
-{
-    return theta_of(self, model) + self->width;
-}
-
-/* b, then D; only with `scale`. */
-static double *sums_of(struct ridge *self, uint32_t model)
-{
-    return inverse_of(self, model) + triangle_count(self->width);
-}
-
-static size_t value_count(const struct ridge *self)
-{
-    return self->columns * COLUMN_NUMBERS + self->models * self->model_size;
-}
-
-static const double *scaling_of(const struct ridge *self)
-{
-    return self->values + value_count(self);
-}
-
-static const double *folded_of(const struct ridge *self)
-{
-    return scaling_of(self) + basis_scaling_numbers(&self->basis);
-}
-
-/* After the weights have changed. */
-static void refresh_folded(struct ridge *self)
-{
-    if (self->basis.own)
-        basis_fold(&self->basis, scaling_of(self),
-                theta_of(self, 0) + self->common,
-                self->values + value_count(self) +
-                        basis_scaling_numbers(&self->basis));
-}
-
-/* After the columns have changed. */
-static void refresh_scaling(struct ridge *self)
-{
-    basis_scaling(
-            &self->basis, columns_of(self), self->values + value_count(self));
-    refresh_folded(self);
-}
-
-static const double *const_theta(const struct ridge *self, uint32_t model)
-{
-    return self->values + self->columns * COLUMN_NUMBERS +
-            model * self->model_size + 1;
+    /* A duel has two rows. */
+    return (shape->duel ? 2 : 1) * ridge_scratch(spec, shape) +
+            (basis.scale ? move : 0);
 }
 
 static void ridge_init(
@@ -309,6 +204,7 @@ static void ridge_init(
     self->common = basis_common(&self->basis);
     self->width = basis_width(&self->basis);
     self->columns = basis_columns(&self->basis);
+    self->duel = shape->duel;
     self->models = per_action(self->options, shape) ? shape->slots : 1;
     self->model_size = model_numbers(self->width, self->options->scale);
     basis_init(&self->basis, columns_of(self));
@@ -321,16 +217,9 @@ static void ridge_init(
 
 /* ---- phi ---- */
 
-static const struct features *features_of(
-        const struct action_set *actions, uint32_t index)
-{
-    return actions->features == NULL ? NULL : &actions->features[index];
-}
-
 /* The whole phi of one action. */
-static double *whole_phi(const struct ridge *self,
-        const struct context *context, const struct action_set *actions,
-        uint32_t index, struct arena *scratch)
+double *ridge_phi(const struct ridge *self, const struct context *context,
+        const struct action_set *actions, uint32_t index, struct arena *scratch)
 {
     double *phi = arena_array(scratch, double, self->width);
 
@@ -342,12 +231,6 @@ static double *whole_phi(const struct ridge *self,
     return phi;
 }
 
-static uint32_t model_of(const struct ridge *self,
-        const struct action_set *actions, uint32_t index)
-{
-    return self->models == 1 ? 0 : actions->slot[index];
-}
-
 /* ---- predicting ---- */
 
 static double clipped(double loss)
@@ -357,7 +240,10 @@ static double clipped(double loss)
 
 static void clip_all(const struct ridge *self, uint32_t count, double *losses)
 {
-    for (uint32_t i = 0; self->options->clip && i < count; i++)
+    /* Losses of duels are logits. */
+    if (!self->options->clip || self->duel)
+        return;
+    for (uint32_t i = 0; i < count; i++)
         losses[i] = clipped(losses[i]);
 }
 
@@ -457,215 +343,6 @@ static void ridge_spread(const void *block, const struct context *context,
     }
 }
 
-/* ---- learning ---- */
-
-/* P is positive definite, so that (P phi)_j^2 <= P_jj phi'P phi. Features far
- * apart in size (1 and 1e9) leave nothing of P but rounding, which knows no
- * such bound: the weights would grow without end. What is within the bound
- * stays as it is, bit for bit. Returns phi'P phi. */
-static double bound_gain(const struct ridge *self, const double *inverse,
-        const double *phi, double *gain)
-{
-    double excited = fmax(dot(phi, gain, self->width), 0.0);
-
-    for (uint32_t j = 0; j < self->width; j++) {
-        double most = inverse[triangle_count(j + 1) - 1] * excited;
-        if (gain[j] * gain[j] > (1.0 + BOUND_SLACK) * most)
-            gain[j] = gain[j] < 0.0 ? -sqrt(most) : sqrt(most);
-    }
-    return excited;
-}
-
-/* What rounding leaves of a diagonal is at least half of what is left without
- * it: P_jj (1 - excited/denominator). The diagonals go after the rows: one that
- * was just written would have to be waited for. */
-static void learn_inverse(const struct ridge *self, double *inverse,
-        const double *gain, double rest, double denominator,
-        struct arena *scratch)
-{
-    double kept = 0.5 * rest / denominator;
-    double *least = arena_array(scratch, double, self->width);
-
-    CHECK(least != NULL);
-    for (uint32_t i = 0; i < self->width; i++) {
-        double left = kept * inverse[triangle_count(i + 1) - 1];
-        least[i] = left > DBL_MIN ? left : DBL_MIN;
-    }
-    symmetric_rank_one(inverse, -1.0 / denominator, gain, self->width);
-    for (uint32_t i = 0; i < self->width; i++) {
-        double *diagonal = &inverse[triangle_count(i + 1) - 1];
-        if (*diagonal < least[i])
-            *diagonal = least[i];
-    }
-}
-
-static void add_weights(const struct ridge *self, double factor,
-        const double *gain, double *theta)
-{
-    axpy(factor, gain, theta, self->width);
-    for (uint32_t j = 0; j < self->width; j++)
-        theta[j] = theta[j] > STATE_MAX ? STATE_MAX
-                : theta[j] < -STATE_MAX ? -STATE_MAX
-                                        : theta[j];
-}
-
-/* Directions that are never excited grow by 1/f a lesson; this holds the
- * diagonal at or below the prior's. */
-static void bound_windup(struct ridge *self, uint32_t model, double *factor)
-{
-    double *inverse = inverse_of(self, model);
-    bool needed = false;
-
-    for (uint32_t j = 0; j < self->width; j++) {
-        double diagonal = inverse[triangle_count(j + 1) - 1];
-        factor[j] = fmin(1.0, sqrt(1.0 / (self->options->lambda * diagonal)));
-        needed = needed || factor[j] < 1.0;
-    }
-    for (uint32_t i = 0; needed && i < self->width; i++)
-        for (uint32_t j = 0; j <= i; j++)
-            inverse[triangle_count(i) + j] *= factor[i] * factor[j];
-}
-
-/* One row into the sums. */
-static void add_row(struct ridge *self, uint32_t model, const double *phi,
-        double loss, double weight)
-{
-    double *sums = sums_of(self, model);
-    double *squares = sums + self->width;
-    double forgetting = self->options->forgetting;
-    size_t count = self->width + triangle_count(self->width);
-
-    if (!self->options->scale)
-        return;
-    for (size_t i = 0; forgetting < 1.0 && i < count; i++)
-        sums[i] *= forgetting;
-    axpy(weight * loss, phi, sums, self->width);
-    symmetric_rank_one(squares, weight, phi, self->width);
-}
-
-/* P and theta from the sums: P = (D + lambda I)^-1, theta = P b. */
-static void solve(struct ridge *self, uint32_t model)
-{
-    const double *sums = sums_of(self, model);
-    double *inverse = inverse_of(self, model);
-    double lambda = self->options->lambda;
-
-    memcpy(inverse, sums + self->width,
-            triangle_count(self->width) * sizeof(*inverse));
-    for (uint32_t i = 0; i < self->width; i++)
-        inverse[triangle_count(i + 1) - 1] += lambda;
-    *log_det_of(self, model) =
-            cholesky(inverse, self->width) - (double)self->width * log(lambda);
-    cholesky_invert(inverse, self->width);
-    symmetric_times(inverse, sums, theta_of(self, model), self->width);
-}
-
-/* Takes the row's columns in and moves the basis where it has to. */
-static void observe(
-        struct ridge *self, const struct lesson *lesson, struct arena *scratch)
-{
-    struct column *columns = columns_of(self);
-    struct column *next = arena_array(scratch, struct column, self->columns);
-    size_t size = self->columns * sizeof(*columns);
-    struct basis_map map;
-
-    CHECK(next != NULL);
-    if (!basis_observe(&self->basis, columns, self->lessons,
-                &lesson->context->shared,
-                self->basis.own ? features_of(lesson->actions, lesson->chosen)
-                                : NULL,
-                next))
-        return;
-    basis_map_make(&self->basis, columns, next, scratch, &map);
-    memcpy(columns, next, size);
-    refresh_scaling(self);
-    self->fit = self->squares;
-    for (uint32_t model = 0; self->lessons > 0 && model < self->models;
-            model++) {
-        double *sums = sums_of(self, model);
-        basis_map_vector(&map, sums, scratch);
-        basis_map_matrix(&map, sums + self->width, scratch);
-        solve(self, model);
-        self->fit -= dot(sums, theta_of(self, model), self->width);
-    }
-}
-
-static void count_lesson(struct ridge *self, const struct lesson *lesson,
-        double residual, double excited)
-{
-    double forgetting = self->options->forgetting;
-
-    self->effective = forgetting * self->effective + lesson->weight;
-    self->squares += lesson->weight * lesson->loss * lesson->loss;
-    /* Section 5's identity: what the best fit grows by. */
-    self->fit += lesson->weight * residual * residual /
-            (1.0 + lesson->weight * excited);
-    self->lessons++;
-}
-
-static void ridge_learn(
-        void *block, const struct lesson *lesson, struct arena *scratch)
-{
-    struct ridge *self = block;
-    double forgetting = self->options->forgetting;
-    uint32_t model = model_of(self, lesson->actions, lesson->chosen);
-    double *theta = theta_of(self, model);
-    double *inverse = inverse_of(self, model);
-    size_t mark = scratch->used;
-    double *phi, *gain;
-    double excited, denominator, residual;
-
-    observe(self, lesson, scratch);
-    arena_release(scratch, mark);
-    phi = whole_phi(
-            self, lesson->context, lesson->actions, lesson->chosen, scratch);
-    gain = arena_array(scratch, double, self->width);
-    CHECK(gain != NULL);
-    symmetric_times(inverse, phi, gain, self->width);
-    excited = bound_gain(self, inverse, phi, gain);
-    denominator = forgetting / lesson->weight + excited;
-    residual = lesson->loss - dot(theta, phi, self->width);
-    add_weights(self, residual / denominator, gain, theta);
-    learn_inverse(self, inverse, gain, forgetting / lesson->weight, denominator,
-            scratch);
-    add_row(self, model, phi, lesson->loss, lesson->weight);
-    if (forgetting < 1.0) {
-        for (size_t i = 0; i < triangle_count(self->width); i++)
-            inverse[i] /= forgetting;
-        bound_windup(self, model, phi);
-    }
-    refresh_folded(self);
-    *log_det_of(self, model) += log1p(lesson->weight * excited);
-    count_lesson(self, lesson, residual, excited);
-}
-
-/* theta = P b, and b changes by w phi (after - before). */
-static bool ridge_correct(void *block, const struct lesson *lesson,
-        double before, struct arena *scratch)
-{
-    struct ridge *self = block;
-    uint32_t model = model_of(self, lesson->actions, lesson->chosen);
-    double change = lesson->weight * (lesson->loss - before);
-    double *phi, *gain;
-
-    if (self->options->forgetting < 1.0)
-        return false;
-    phi = whole_phi(
-            self, lesson->context, lesson->actions, lesson->chosen, scratch);
-    gain = arena_array(scratch, double, self->width);
-    CHECK(gain != NULL);
-    symmetric_times(inverse_of(self, model), phi, gain, self->width);
-    self->squares += change * (lesson->loss + before);
-    self->fit += change * (lesson->loss + before) -
-            2.0 * change * dot(phi, theta_of(self, model), self->width) -
-            change * change * dot(phi, gain, self->width);
-    add_weights(self, change, gain, theta_of(self, model));
-    refresh_folded(self);
-    if (self->options->scale)
-        axpy(change, phi, sums_of(self, model), self->width);
-    return true;
-}
-
 /* Section 5: lambda |u|^2 + d ln(1 + n X^2/(lambda d)), d parameters; each
  * model of norm 1. Nothing is proved of a past that is forgotten or of a basis
  * that moves. */
@@ -697,10 +374,12 @@ static void ridge_hindsight(const void *block, struct hindsight *out)
     const struct ridge *self = block;
     bool forgets = self->options->forgetting < 1.0;
 
-    /* A basis that moved has changed the game: nothing is proved. */
-    out->loss = forgets ? (double)NAN : fmax(self->fit, 0.0);
-    out->complexity =
-            forgets || self->options->scale ? (double)NAN : log_dets(self);
+    /* A basis that moved has changed the game: nothing is proved. Preferences
+     * are no squared losses. */
+    out->loss = forgets || self->duel ? (double)NAN : fmax(self->fit, 0.0);
+    out->complexity = forgets || self->duel || self->options->scale
+            ? (double)NAN
+            : log_dets(self);
 }
 
 static double ridge_effective(const void *block)
@@ -733,7 +412,7 @@ static bool ridge_check(const void *block)
             !isfinite(self->squares) || !isfinite(self->fit))
         return false;
     for (size_t i = 0; i < value_count(self); i++)
-        if (!(fabs(self->values[i]) <= STATE_MAX))
+        if (!(fabs(self->values[i]) <= RIDGE_STATE_MAX))
             return false;
     if (!basis_check(&self->basis, const_columns(self)))
         return false;
@@ -796,6 +475,7 @@ const struct oracle oracle_ridge = {
         .predict = ridge_predict,
         .spread = ridge_spread,
         .learn = ridge_learn,
+        .prefer = ridge_prefer,
         .correct = ridge_correct,
         .effective = ridge_effective,
         .regret_bound = ridge_regret_bound,

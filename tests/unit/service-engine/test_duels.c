@@ -203,8 +203,6 @@ START_TEST(policies_that_cannot_are_refused)
     static const char actions[] = "form: duel\nactions: a\nactions: b\n";
     char text[256];
 
-    (void)snprintf(text, sizeof(text), "%spolicy.oracle: ridge\n", actions);
-    stage_settings_refused(text, "ridge does not learn preferences");
     (void)snprintf(text, sizeof(text), "%spolicy.oracle: groupwise\n", actions);
     stage_settings_refused(text, "groupwise does not learn preferences");
     (void)snprintf(

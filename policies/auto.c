@@ -60,6 +60,16 @@ static void choose_ridge(
         choose(choice, "products", own ? "action" : "context");
 }
 
+/* Preferences: one ridge; blend and groupwise do not learn them. */
+static void choose_duel(
+        struct choice *choice, const struct shape *shape, bool own)
+{
+    choose(choice, "oracle", "ridge");
+    if (own && products_fit(shape, own))
+        choose(choice, "products", "action");
+    choose_explorer(choice, "explorer", "squarecb");
+}
+
 uint32_t auto_settings(const struct shape *shape, bool floor,
         struct auto_setting out[AUTO_SETTINGS_MAX])
 {
@@ -72,10 +82,14 @@ uint32_t auto_settings(const struct shape *shape, bool floor,
     if (shape->path)
         return 0;
     if (!shape->predict &&
-            (shape->duel || !dense || plain_width(shape, own) > WIDTH_MAX ||
+            (!dense || plain_width(shape, own) > WIDTH_MAX ||
                     (own && shape->action_dense + shape->named_columns == 0))) {
         choose(&choice, "oracle", "linear");
         choose_explorer(&choice, "explorer", "squarecb");
+        return choice.count;
+    }
+    if (shape->duel) {
+        choose_duel(&choice, shape, own);
         return choice.count;
     }
     choose_ridge(&choice, shape, own);

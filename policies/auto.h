@@ -3,7 +3,8 @@
  *
  * | the problem | oracle | explorer |
  * | --- | --- | --- |
- * | duels | linear | squarecb |
+ * | duels over dense columns, up to 512 in phi | ridge, with products of the
+ *   context with the action where they are not too many | squarecb |
  * | paths | none: the learner needs to know the graph | - |
  * | predicts a number | ridge; with groups groupwise of it | - |
  * | groups | groupwise of ridge | squarecb, gamma_scale 30 |

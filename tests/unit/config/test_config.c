@@ -166,7 +166,8 @@ static const struct {
         {"context: [x, y]", "squarecb over linear"},
         {"context: [x]\n    form: predict", "ridge"},
         {"context: [x, y]\n    actions: [l, r]\n    form: duel",
-                "squarecb over linear"},
+                "squarecb over ridge"},
+        {"actions: [l, r]\n    form: duel", "squarecb over linear"},
 };
 
 START_TEST(what_auto_chooses)

@@ -1,5 +1,7 @@
 #include "base/rng.h"
 
+#include "base/real.h"
+
 #include <math.h>
 
 #define PHILOX_ROUNDS 10
@@ -115,5 +117,5 @@ double rng_normal(struct rng *rng)
         y = 2.0 * rng_unit(rng) - 1.0;
         square = x * x + y * y;
     } while (square >= 1.0 || square == 0.0);
-    return x * sqrt(-2.0 * log(square) / square);
+    return x * sqrt(-2.0 * real_log(square) / square);
 }

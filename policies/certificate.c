@@ -13,6 +13,7 @@
  * most err/(1 - f), and a uniform draw loses at most 1 - 1/K:
  *     reg <= (1 - f) min(1, 2(K-1)/gamma) + (gamma/4) err + f (1 - 1/K). */
 #include "policies/groupwise.h"
+#include "policies/portable.h"
 
 #include <math.h>
 
@@ -30,19 +31,26 @@ bool certificate_proved(
 
 /* ---- gamma (section 8, step 4) ---- */
 
+static double cube_root(double x)
+{
+    return portable_pow(x, 1.0 / 3.0);
+}
+
 /* A bound on the errors that matter over an expert's first `rounds` rounds, if
  * its model is right. */
 static double error_bound(const struct groupwise *self, double rounds)
 {
     const struct oracle_spec *inner = self->spec->inner;
     double alone = inner->oracle->regret_bound(inner, self->shape, rounds);
-    double log_count = log(self->count);
+    double log_count = portable_log(self->count);
 
     if (groupwise_exponential(self->spec, self->shape))
         return alone + 2.0 * log_count;
     return fmax(4.0 * alone,
-            6.35 * cbrt((log_count + LOG_B_MOST) * (log_count + LOG_B_MOST)) *
-                    cbrt(rounds));
+            6.35 *
+                    cube_root((log_count + LOG_B_MOST) *
+                            (log_count + LOG_B_MOST)) *
+                    cube_root(rounds));
 }
 
 static double gamma_of(
@@ -68,7 +76,7 @@ static double gamma_over(const struct groupwise *self,
                 i < count ? context->groups[i] : self->count - 1, actions);
         least = fmin(least, gamma);
         most = fmax(most, gamma);
-        logs += log(gamma);
+        logs += portable_log(gamma);
     }
     if (most == 0.0)
         return 0.0;
@@ -78,7 +86,7 @@ static double gamma_over(const struct groupwise *self,
     case OVER_MAX:
         return most;
     default:
-        return exp(logs / (count + (always_on ? 1 : 0)));
+        return portable_exp(logs / (count + (always_on ? 1 : 0)));
     }
 }
 
@@ -130,11 +138,11 @@ static double meta_bound(const struct groupwise *self, uint32_t expert)
     double b = 1.0;
 
     if (groupwise_exponential(self->spec, self->shape))
-        return 2.0 * log(self->count);
+        return 2.0 * portable_log(self->count);
     for (uint32_t i = 0; i < self->count; i++)
-        b += 1.5 * prior * (1.0 + log1p(self->experts[i].variation));
+        b += 1.5 * prior * (1.0 + portable_log1p(self->experts[i].variation));
     return sqrt(3.0 * self->experts[expert].variation *
-            (log(self->count) + log(b)));
+            (portable_log(self->count) + portable_log(b)));
 }
 
 /* Section 8, steps 1 to 4, with probability 1 - DELTA for all groups at once,
@@ -142,7 +150,7 @@ static double meta_bound(const struct groupwise *self, uint32_t expert)
 static double bandit_bound(const struct groupwise *self,
         const struct expert *state, double squares)
 {
-    double log_term = log(2.0 * self->count / DELTA);
+    double log_term = portable_log(2.0 * self->count / DELTA);
 
     return state->exploration +
             0.25 * state->gamma_most * (3.17 * squares + 4.75 * log_term);

@@ -1,4 +1,5 @@
 #include "policies/flow.h"
+#include "policies/portable.h"
 
 #include <math.h>
 
@@ -13,22 +14,22 @@
 
 double flow_sigmoid(double q)
 {
-    return 1.0 / (1.0 + exp(-q));
+    return 1.0 / (1.0 + portable_exp(-q));
 }
 
 double flow_squared(double q, double z, double reach)
 {
-    return (q - z) * expm1(-reach);
+    return (q - z) * portable_expm1(-reach);
 }
 
 /* The root of v + exp(v) = c, by Newton's method; from above the root where
  * that matters. */
 static double root_of_hard(double c)
 {
-    double v = c > 1.0 ? log(c) : c > -1.0 ? c - 1.0 : c;
+    double v = c > 1.0 ? portable_log(c) : c > -1.0 ? c - 1.0 : c;
 
     for (int i = 0; i < STEPS_MAX; i++) {
-        double e = exp(v);
+        double e = portable_exp(v);
         double step = (v + e - c) / (1.0 + e);
         v -= step;
         if (fabs(step) <= 1e-15 * fmax(1.0, fabs(v)))
@@ -44,7 +45,7 @@ static double flow_hard(double v, double reach)
         return 0.0; /* to rounding */
     if (reach < REACH_TINY)
         return reach * flow_sigmoid(-v);
-    return fmax(root_of_hard(v + exp(v) + reach) - v, 0.0);
+    return fmax(root_of_hard(v + portable_exp(v) + reach) - v, 0.0);
 }
 
 /* The soft label's flow keeps to one side of its end u = ln(z/(1 - z)). With
@@ -54,7 +55,7 @@ static double flow_hard(double v, double reach)
  * shifted; written so, it loses no digits near the end.) */
 static double soft_height(double a, double m)
 {
-    return -a * m - log(-expm1(-m));
+    return -a * m - portable_log(-portable_expm1(-m));
 }
 
 /* The root of H(m) = height, which is less than `from`. H is convex and falls,
@@ -63,13 +64,14 @@ static double soft_height(double a, double m)
 static double root_of_soft(double a, double height, double from)
 {
     double most = fmin(from, 1.0);
-    double guess = exp(-height - a * most);
+    double guess = portable_exp(-height - a * most);
     double m = height < 0.0 ? -height / a : 0.0;
 
     if (guess <= most)
         m = fmax(m, guess);
     for (int i = 0; i < STEPS_MAX && m > 0.0; i++) {
-        double step = (soft_height(a, m) - height) / (a + 1.0 / expm1(m));
+        double step =
+                (soft_height(a, m) - height) / (a + 1.0 / portable_expm1(m));
         m += step;
         if (fabs(step) <= 1e-15 * m)
             break;
@@ -79,7 +81,7 @@ static double root_of_soft(double a, double height, double from)
 
 static double flow_soft(double q, double z, double reach)
 {
-    double end = log(z) - log1p(-z);
+    double end = portable_log(z) - portable_log1p(-z);
     double m = fabs(q - end);
     double a = q > end ? z : 1.0 - z;
     double moved;

@@ -33,6 +33,7 @@
 #include "policies/sleeping.h"
 
 #include "base/hash.h"
+#include "policies/portable.h"
 
 #include <math.h>
 
@@ -619,11 +620,12 @@ static double regret_bound(const struct paths *self, uint32_t expert)
     double b = 1.0;
 
     for (uint32_t i = 0; i < self->count; i++)
-        b += 1.5 * prior * (1.0 + log1p(self->experts[i].variation));
+        b += 1.5 * prior * (1.0 + portable_log1p(self->experts[i].variation));
     return 2.0 * longest *
             sqrt(2.0 * (double)self->graph.used * (double)own->rounds) +
             longest *
-            sqrt(3.0 * own->variation * (log((double)self->count) + log(b)));
+            sqrt(3.0 * own->variation *
+                    (portable_log((double)self->count) + portable_log(b)));
 }
 
 /* For each group and always-on (-1), on its own rounds: rounds, loss of what

@@ -1,4 +1,5 @@
 #include "policies/linalg.h"
+#include "policies/portable.h"
 
 #include <math.h>
 #include <string.h>
@@ -260,7 +261,7 @@ double cholesky(double *triangle, uint32_t d)
         }
         pivot = fmax(diagonal - dot(row, row, i), PIVOT_LEAST * diagonal);
         row[i] = sqrt(pivot);
-        log_det += log(pivot);
+        log_det += portable_log(pivot);
     }
     return log_det;
 }

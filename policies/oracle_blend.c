@@ -7,6 +7,7 @@
  */
 #include "policies/linalg.h"
 #include "policies/oracle.h"
+#include "policies/portable.h"
 #include "policies/sleeping.h"
 
 #include <math.h>
@@ -119,7 +120,7 @@ static void blend_init(
         const struct oracle_spec *member = &self->member[i];
         self->offset[i] = at;
         at += rounded(member->oracle->footprint(member, shape, NULL));
-        self->log_weight[i] = -log(self->members);
+        self->log_weight[i] = -portable_log(self->members);
         member->oracle->init(state_of(self, i), member, shape);
     }
 }

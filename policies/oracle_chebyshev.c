@@ -20,6 +20,7 @@
 #include "base/limits.h"
 #include "policies/linalg.h"
 #include "policies/oracle.h"
+#include "policies/portable.h"
 
 #include <math.h>
 
@@ -159,7 +160,8 @@ static void chebyshev_predict(const void *block, const struct context *context,
 static double unit_of(const struct chebyshev *self)
 {
     return 2.0 * self->largest +
-            4.0 * (self->largest - self->smallest) * (1.0 + log(FEATURES));
+            4.0 * (self->largest - self->smallest) *
+            (1.0 + portable_log(FEATURES));
 }
 
 /* eta = 2 t sqrt(d t/(R - residual + 2 alpha^2 t)), for gaps in units of K N.
@@ -176,7 +178,7 @@ static double chebyshev_gamma(const void *block, const struct context *context,
     (void)scratch;
     if (!(unit > 0.0) || !(t > 0.0))
         return 0.0;
-    alpha = (PI + 2.0 / PI * log(2.0 * FEATURES + 1.0)) *
+    alpha = (PI + 2.0 / PI * portable_log(2.0 * FEATURES + 1.0)) *
             (self->largest - self->smallest) / (2.0 * unit * (FEATURES + 1.0));
     errors = self->predicted_square - 2.0 * self->predicted_loss / unit +
             self->loss_square / (unit * unit);

@@ -14,6 +14,7 @@
  * refused and counts at the next retraining. */
 #include "policies/groupwise.h"
 #include "policies/linalg.h"
+#include "policies/portable.h"
 #include "policies/sleeping.h"
 
 #include <math.h>
@@ -204,7 +205,7 @@ static void groupwise_init(
             rounded(spec->inner->oracle->footprint(spec->inner, shape, NULL));
     for (uint32_t i = 0; i < self->count; i++) {
         if (groupwise_exponential(spec, shape))
-            self->experts[i].regret = -log(self->count);
+            self->experts[i].regret = -portable_log(self->count);
         spec->inner->oracle->init(inner_of(self, i), spec->inner, shape);
     }
 }

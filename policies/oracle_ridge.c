@@ -11,6 +11,7 @@
  * Not for thousands of columns: a lesson costs d^2, a move of the basis d^3. */
 #include "base/limits.h"
 #include "policies/features.h"
+#include "policies/portable.h"
 #include "policies/ridge.h"
 
 #include <float.h>
@@ -357,7 +358,7 @@ static double ridge_regret_bound(const struct oracle_spec *spec,
     if (options->scale || options->forgetting < 1.0)
         return (double)NAN;
     return models * options->lambda +
-            parameters * log1p(rounds / (options->lambda * models));
+            parameters * portable_log1p(rounds / (options->lambda * models));
 }
 
 static double log_dets(const struct ridge *self)

@@ -3,6 +3,7 @@
 #include "base/limits.h"
 #include "base/units.h"
 #include "policies/pmf.h"
+#include "policies/portable.h"
 #include "policies/registry.h"
 
 #include <math.h>
@@ -493,7 +494,7 @@ static bool scores_of_logits(
         double sum = 0.0;
         for (uint32_t j = 0; j < count; j++)
             if (j != i)
-                sum += 1.0 / (1.0 + exp(losses[i] - losses[j]));
+                sum += 1.0 / (1.0 + portable_exp(losses[i] - losses[j]));
         scores[i] = sum / (double)(count - 1);
     }
     return true;

@@ -1,12 +1,11 @@
 #include "policies/portable.h"
 
-#include <math.h>
-#include <string.h>
+#include "base/real.h"
 
-/* ln 2 in two parts: the first has 32 bits, so that k times it is exact. */
-#define LN2_HIGH 0x1.62e42feep-1
-#define LN2_LOW  0x1.a39ef35793c76p-33
-#define LOG2_E   0x1.71547652b82fep+0
+#include <float.h>
+#include <math.h>
+
+#define LOG2_E 0x1.71547652b82fep+0
 /* Added to a number below 2^51, it leaves its nearest integer in the low
  * bits. */
 #define ROUNDER 0x1.8p52
@@ -14,22 +13,6 @@
 /* There k = -1023, and the bits of 2^k come out as those of 0. */
 #define EXP_MIN (-709.0)
 #define EXP_MAX 709.0
-
-static inline double double_of_bits(uint64_t bits)
-{
-    double value;
-
-    memcpy(&value, &bits, sizeof(value));
-    return value;
-}
-
-static inline uint64_t bits_of_double(double value)
-{
-    uint64_t bits;
-
-    memcpy(&bits, &value, sizeof(bits));
-    return bits;
-}
 
 /* exp(x) = 2^k exp(r) with |r| <= ln 2 / 2; exp(r) by its Taylor series, whose
  * rest after r^13/13! is below 5e-18. Even and odd terms apart, for speed. */
@@ -53,7 +36,7 @@ static inline double exp_within(double x)
     odd = odd * s + 1.0 / 5040.0;
     odd = odd * s + 1.0 / 120.0;
     odd = odd * s + 1.0 / 6.0;
-    power = double_of_bits((bits_of_double(shifted) + 1023) << 52);
+    power = real_of_bits((bits_of_real(shifted) + 1023) << 52);
     return (1.0 + (r + (s * even + s * r * odd))) * power;
 }
 
@@ -75,48 +58,49 @@ void portable_exps(const double *x, double *y, uint32_t count)
 
 double portable_exp(double x)
 {
-    return exp_within(exp_argument(x));
-}
-
-/* x = 2^k m with m in [sqrt(1/2), sqrt(2)); ln m = 2 artanh s with
- * s = (m - 1)/(m + 1), by its series up to s^21. */
-static inline double log_of(double x)
-{
-    uint64_t bits = bits_of_double(x);
-    /* The exponent as the low bits of 2^52 + exponent. */
-    double k = double_of_bits(bits >> 52 | UINT64_C(0x433) << 52) -
-            (0x1p52 + 1023.0);
-    double m = double_of_bits(
-            (bits & UINT64_C(0xfffffffffffff)) | UINT64_C(0x3ff) << 52);
-    double scale = m > 0x1.6a09e667f3bcdp+0 ? 0.5 : 1.0;
-    double f = m * scale - 1.0;
-    double s = f / (2.0 + f);
-    double square = s * s;
-    double sum = 2.0 / 21.0;
-
-    k += 2.0 - 2.0 * scale;
-    sum = sum * square + 2.0 / 19.0;
-    sum = sum * square + 2.0 / 17.0;
-    sum = sum * square + 2.0 / 15.0;
-    sum = sum * square + 2.0 / 13.0;
-    sum = sum * square + 2.0 / 11.0;
-    sum = sum * square + 2.0 / 9.0;
-    sum = sum * square + 2.0 / 7.0;
-    sum = sum * square + 2.0 / 5.0;
-    sum = sum * square + 2.0 / 3.0;
-    return k * LN2_HIGH + (2.0 * s + (s * square * sum + k * LN2_LOW));
+    return isnan(x) ? x : exp_within(exp_argument(x));
 }
 
 double portable_log(double x)
 {
-    return log_of(x);
+    if (!(x <= DBL_MAX))
+        return x;
+    if (x < DBL_MIN)
+        return x > 0.0 ? real_log(x * 0x1p54) - 54.0 * (LN2_HIGH + LN2_LOW)
+                       : -(double)INFINITY;
+    return real_log(x);
+}
+
+/* 2 artanh s with s = x/(2 + x), by its series up to s^27; further out 1 + x
+ * has digits enough. */
+double portable_log1p(double x)
+{
+    double s = x / (2.0 + x), square = s * s, sum = 0.0;
+
+    if (!(fabs(x) < 0.25))
+        return portable_log(1.0 + x);
+    for (int odd = 27; odd >= 3; odd -= 2)
+        sum = (sum + 2.0 / odd) * square;
+    return 2.0 * s + s * sum;
+}
+
+/* By its series up to x^15/15!; further out exp(x) - 1 has digits enough. */
+double portable_expm1(double x)
+{
+    double sum = 0.0;
+
+    if (!(fabs(x) < 0.35))
+        return portable_exp(x) - 1.0;
+    for (int i = 15; i >= 2; i--)
+        sum = (1.0 + sum) * (x / i);
+    return x + x * sum;
 }
 
 double portable_pow(double x, double y)
 {
     if (y == 0.0)
         return 1.0;
-    return x <= 0.0 ? 0.0 : portable_exp(y * log_of(x));
+    return x <= 0.0 ? 0.0 : portable_exp(y * real_log(x));
 }
 
 /* sum coefficients[i] x^i */
@@ -200,7 +184,7 @@ static void normals_near(const double *q, double *z, uint32_t count)
 static void normals_far(double *q, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++)
-        q[i] = -log_of(0.5 - fabs(q[i]));
+        q[i] = -real_log(0.5 - fabs(q[i]));
     for (uint32_t i = 0; i < count; i++)
         q[i] = sqrt(q[i]) - 1.6;
     for (uint32_t i = 0; i < count; i++)

@@ -15,8 +15,12 @@
 void portable_exps(const double *x, double *y, uint32_t count);
 double portable_exp(double x);
 
-/* ln x within 1e-15 of max(1, |ln x|), for normal finite x > 0. */
+/* ln x within 1e-15 of max(1, |ln x|), for x > 0; -infinity below. */
 double portable_log(double x);
+/* ln(1 + x) and exp(x) - 1 within 1e-15 of max(1, |result|), and near 0 within
+ * 2e-15, relative. */
+double portable_log1p(double x);
+double portable_expm1(double x);
 
 /* x^y for x >= 0 within 1e-13; 0^0 = 1. */
 double portable_pow(double x, double y);

@@ -1,5 +1,6 @@
 /* Learning of the ridge oracle: recursive least squares (bandits.md, section
  * 2.1), and what keeps it a number. */
+#include "policies/portable.h"
 #include "policies/ridge.h"
 
 #include <float.h>
@@ -103,8 +104,8 @@ static void solve(struct ridge *self, uint32_t model)
             triangle_count(self->width) * sizeof(*inverse));
     for (uint32_t i = 0; i < self->width; i++)
         inverse[triangle_count(i + 1) - 1] += lambda;
-    *log_det_of(self, model) =
-            cholesky(inverse, self->width) - (double)self->width * log(lambda);
+    *log_det_of(self, model) = cholesky(inverse, self->width) -
+            (double)self->width * portable_log(lambda);
     cholesky_invert(inverse, self->width);
     symmetric_times(inverse, sums, theta_of(self, model), self->width);
 }
@@ -165,7 +166,7 @@ struct ridge_row ridge_learn_row(struct ridge *self, uint32_t model,
         bound_windup(self, model, phi);
     }
     refresh_folded(self);
-    *log_det_of(self, model) += log1p(weight * row.excited);
+    *log_det_of(self, model) += portable_log1p(weight * row.excited);
     return row;
 }
 

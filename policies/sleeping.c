@@ -1,4 +1,5 @@
 #include "policies/sleeping.h"
+#include "policies/portable.h"
 
 #include <math.h>
 
@@ -16,7 +17,7 @@ double anh_log_weight(double regret, double variation)
 
     if (regret <= -1.0)
         return -INFINITY;
-    return a + log(-expm1(b - a)) - log(2.0);
+    return a + portable_log(-portable_expm1(b - a)) - portable_log(2.0);
 }
 
 /* p from log weights in place; all -inf gives the uniform distribution. */
@@ -28,7 +29,7 @@ static void normalise(double *p, uint32_t count)
     for (uint32_t i = 0; i < count; i++)
         most = fmax(most, p[i]);
     for (uint32_t i = 0; i < count; i++) {
-        p[i] = isinf(most) ? 1.0 : exp(p[i] - most);
+        p[i] = isinf(most) ? 1.0 : portable_exp(p[i] - most);
         sum += p[i];
     }
     for (uint32_t i = 0; i < count; i++)
@@ -72,8 +73,8 @@ double specialists_update(double *log_weight, const double *p,
     double mix;
 
     for (uint32_t i = 0; i < count; i++)
-        sum += p[i] * exp(-SPECIALISTS_RATE * losses[i]);
-    mix = -log(sum) / SPECIALISTS_RATE;
+        sum += p[i] * portable_exp(-SPECIALISTS_RATE * losses[i]);
+    mix = -portable_log(sum) / SPECIALISTS_RATE;
     for (uint32_t i = 0; i < count; i++)
         log_weight[i] += SPECIALISTS_RATE * (mix - losses[i]);
     return mix;

@@ -217,6 +217,17 @@ START_TEST(neighbouring_events_are_not_correlated)
 }
 END_TEST
 
+/* On every machine: the logarithm is our own. */
+START_TEST(normals_have_these_bits)
+{
+    struct rng rng = rng_keyed(1, 2, RNG_TEST);
+
+    ck_assert_double_eq(rng_normal(&rng), 0x1.4829866c446d5p-2);
+    ck_assert_double_eq(rng_normal(&rng), 0x1.168216f5a455ep-2);
+    ck_assert_double_eq(rng_normal(&rng), -0x1.2c2d7e71688b9p-1);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("rng");
@@ -231,6 +242,7 @@ int main(void)
     tcase_add_test(exact, a_copy_draws_the_same);
     tcase_add_test(exact, unit_is_53_bits_of_two_words);
     tcase_add_loop_test(exact, below_stays_below, 0, 5);
+    tcase_add_test(exact, normals_have_these_bits);
     suite_add_tcase(suite, exact);
     tcase_set_timeout(statistical, 60);
     tcase_add_test(statistical, unit_has_the_moments_of_the_uniform);

@@ -194,7 +194,14 @@ static void learn(struct fixture *fixture, const struct context *context,
 {
     static const double pmf[16];
     struct lesson lesson = {
-            context, actions, chosen, pmf, loss, weight, 0, 1.0};
+            .context = context,
+            .actions = actions,
+            .chosen = chosen,
+            .pmf = pmf,
+            .loss = loss,
+            .weight = weight,
+            .propensity = 1.0,
+    };
 
     policy_learn(fixture->policy, &lesson, &arena);
     ck_assert(policy_check(fixture->policy));

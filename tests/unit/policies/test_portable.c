@@ -55,6 +55,43 @@ START_TEST(logarithm)
 }
 END_TEST
 
+/* Near 0, where a logarithm of 1 + x would lose its digits, and far away. */
+START_TEST(logarithm_and_exponential_near_0)
+{
+    for (int i = 0; i <= 50000; i++)
+        for (int sign = -1; sign <= 1; sign += 2) {
+            double size = exp(-60.0 + 66.0 * i / 50000.0), x = sign * size;
+            long double wanted = expm1l(x);
+            double room = size < 0.5 ? 2e-15 : 1e-15;
+            ck_assert_double_le((double)fabsl(portable_expm1(x) - wanted),
+                    room * fmin(1.0, (double)fabsl(wanted)) +
+                            1e-15 * fmax(0.0, (double)fabsl(wanted) - 1.0));
+            if (!(x > -1.0))
+                continue;
+            wanted = log1pl(x);
+            ck_assert_double_le((double)fabsl(portable_log1p(x) - wanted),
+                    fmax(2e-15, 4e-16 / (1.0 + x)) * (double)fabsl(wanted));
+        }
+}
+END_TEST
+
+START_TEST(ends)
+{
+    ck_assert(portable_log(0.0) == -(double)INFINITY);
+    ck_assert(portable_log((double)INFINITY) == (double)INFINITY);
+    ck_assert(isnan(portable_log((double)NAN)));
+    ck_assert_double_le(
+            relative(portable_log(5e-324), logl((long double)5e-324)), 1e-15);
+    ck_assert_double_eq(portable_log1p(0.0), 0.0);
+    ck_assert(portable_log1p(-1.0) == -(double)INFINITY);
+    ck_assert_double_eq(portable_expm1(0.0), 0.0);
+    ck_assert_double_eq(portable_expm1(-1e300), -1.0);
+    ck_assert(isnan(portable_exp((double)NAN)));
+    ck_assert_double_eq(portable_log1p(1e-300), 1e-300);
+    ck_assert_double_eq(portable_expm1(-1e-300), -1e-300);
+}
+END_TEST
+
 START_TEST(power)
 {
     for (int i = 0; i < 1000; i++)
@@ -135,6 +172,10 @@ START_TEST(bits)
     ck_assert_double_eq(portable_exp(-1.5), 0x1.c8f87724b5c1dp-3);
     ck_assert_double_eq(portable_exp(-123.456), 0x1.da9fb9e4ee72p-179);
     ck_assert_double_eq(portable_log(12345.678), 0x1.2d79559791e31p+3);
+    ck_assert_double_eq(portable_log1p(0.1), 0x1.8663f793c46c6p-4);
+    ck_assert_double_eq(portable_log1p(-0.6), -0x1.d5240f0e0e077p-1);
+    ck_assert_double_eq(portable_expm1(-0.2), -0x1.733d4a7a67a9bp-3);
+    ck_assert_double_eq(portable_expm1(1.7), 0x1.1e552770df8a6p+2);
     ck_assert_double_eq(portable_normal_tail(-0.7), 0x1.ef8aa3a8f356p-3);
     ck_assert_double_eq(portable_normal_tail(-4.2), 0x1.bfcf1c72e0827p-17);
     ck_assert_double_eq(z[0], -0x1.77b263457d4cep+0);
@@ -152,6 +193,8 @@ int main(void)
     tcase_add_test(cases, exponential);
     tcase_add_test(cases, array_of_exponentials);
     tcase_add_test(cases, logarithm);
+    tcase_add_test(cases, logarithm_and_exponential_near_0);
+    tcase_add_test(cases, ends);
     tcase_add_test(cases, power);
     tcase_add_test(cases, normal_tail);
     tcase_add_test(cases, quantiles);

@@ -250,7 +250,15 @@ static void teach_at(struct played *played, const struct round_data *round,
 {
     double pmf[SLOTS];
     struct lesson lesson = {
-            &round->context, &round->actions, 0, pmf, loss, 1.0, time, 1.0};
+            .context = &round->context,
+            .actions = &round->actions,
+            .chosen = 0,
+            .pmf = pmf,
+            .loss = loss,
+            .weight = 1.0,
+            .time = time,
+            .propensity = 1.0,
+    };
 
     memcpy(pmf, decide(played, round), sizeof(pmf));
     while (round->slots[lesson.chosen] != slot)
@@ -396,7 +404,14 @@ START_TEST(a_hedged_failure_teaches)
     struct round_data *round = round_of(0, 0, 3);
     double pmf[2] = {0.05, 0.95};
     struct lesson lesson = {
-            &round->context, &round->actions, 0, pmf, 1.0, 1.0, 0, 1.0};
+            .context = &round->context,
+            .actions = &round->actions,
+            .chosen = 0,
+            .pmf = pmf,
+            .loss = 1.0,
+            .weight = 1.0,
+            .propensity = 1.0,
+    };
 
     arena_reset(&scratch);
     policy_learn(played->policy, &lesson, &scratch);
@@ -434,7 +449,14 @@ START_TEST(corrections)
     static uint8_t a[STATE_MAX], b[STATE_MAX];
     double pmf[2] = {0.95, 0.05};
     struct lesson lesson = {
-            &round->context, &round->actions, 0, pmf, 0.2, 1.0, 0, 1.0};
+            .context = &round->context,
+            .actions = &round->actions,
+            .chosen = 0,
+            .pmf = pmf,
+            .loss = 0.2,
+            .weight = 1.0,
+            .propensity = 1.0,
+    };
     size_t size;
 
     arena_reset(&scratch);

@@ -19,6 +19,7 @@ struct command {
 int cmd_bakeoff(int argc, char **argv);
 int cmd_config(int argc, char **argv);
 int cmd_decide(int argc, char **argv);
+int cmd_drift(int argc, char **argv);
 int cmd_feedback(int argc, char **argv);
 int cmd_generations(int argc, char **argv);
 int cmd_log(int argc, char **argv);

@@ -15,6 +15,7 @@ static const struct command commands[] = {
         {"sim", cmd_sim, "play a simulated world against a service"},
         {"bakeoff", cmd_bakeoff,
                 "what policies lose on files of labelled rows"},
+        {"drift", cmd_drift, "detectors of change over a file of numbers"},
         {"log", cmd_log, "print the records of a store"},
         {"verify", cmd_verify, "check a store against itself"},
         {"config", cmd_config, "check a configuration, show every setting"},

@@ -83,8 +83,8 @@ void proximity_score(const double *alarms, uint32_t alarm_count,
         scores[i] = 0.0;
         if (change_count == 0)
             continue;
-        u = distance(alarms[i],
-                &changes[nearest(alarms[i], changes, change_count)]);
+        u = distance(
+                alarms[i], &changes[nearest(alarms[i], changes, change_count)]);
         scores[i] = alone(u, early, late);
         inside += is_inside(u, early, late) != 0;
     }
@@ -96,8 +96,8 @@ void proximity_score(const double *alarms, uint32_t alarm_count,
     out->repeats = inside > out->hits ? inside - out->hits : 0;
     out->precision = ratio(sum, alarm_count);
     out->recall = ratio(sum, change_count);
-    out->f1 = ratio(2.0 * out->precision * out->recall,
-            out->precision + out->recall);
+    out->f1 = ratio(
+            2.0 * out->precision * out->recall, out->precision + out->recall);
     out->hit_rate = ratio(out->hits, change_count);
     out->early_mean = ratio(out->early_mean, out->early_hits);
     out->late_mean = ratio(out->late_mean, out->late_hits);

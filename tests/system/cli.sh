@@ -255,6 +255,30 @@ on="--connect $endpoint --timeout 20000"
     said out "name: sor"
 }
 
+# Detectors over a file: the golden stream of tests/unit/policies/test_detectors.
+awk 'BEGIN {
+    print "t,declined"
+    z = 1
+    for (t = 1; t <= 8000; t++) {
+        # 1103515245 z + 12345 mod 2^31, in parts that a double holds
+        high = int(1103515245 / 65536); low = 1103515245 % 65536
+        z = (((high * z) % 32768) * 65536 + low * z + 12345) % 2147483648
+        print t "," (z / 2147483648 < (t <= 5000 ? 0.15 : 0.30) ? 1 : 0)
+    }
+}' >"$dir/declines.csv"
+call 0 drift "$dir/declines.csv" --column declined --json --changes 5000 \
+    --detector page-hinkley,threshold=48.4 --detector hddm-a
+json '[a["row"] for a in lines[0]["alarms"]] == [5373] and
+      [a["row"] for a in lines[1]["alarms"]] == [5323] and
+      lines[0]["score"]["late_hits"] == 1 and lines[0]["rows"] == 8000 and
+      abs(lines[0]["score"]["f1"] - (1 - 373 / 5000)) < 1e-12'
+call 0 drift "$dir/declines.csv" --column 2
+said out "adwin: 6 alarms in 8000 rows"
+failure drift "$dir/declines.csv" --column nothing
+said err "there is no column"
+call 2 drift "$dir/declines.csv" --detector nothing
+call 2 drift "$dir/declines.csv" --detector adwin,delta=2
+
 # The log and its check, beside the running service: nothing but the answer,
 # no progress, since this is no terminal.
 call 0 log "$dir/data"

@@ -1,0 +1,472 @@
+/* rue drift: detectors of change over a file of numbers, and how good their
+ * alarms are where the changes are known. */
+#include "cli/cli.h"
+#include "policies/detector.h"
+#include "policies/proximity.h"
+
+#include "base/units.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CHANGES_MAX  4096u
+#define ALARMS_MAX   100000u
+#define SETTINGS_MAX 8u
+
+static const char help[] =
+        "usage: rue drift FILE [--column NAME|N] [--detector D]...\n"
+        "                 [--range MIN:MAX] [--changes T,T,A-B,...]\n"
+        "                 [--early N] [--late N] [--json]\n"
+        "\n"
+        "Feeds a column of numbers to detectors of change and prints their\n"
+        "alarms; FILE is CSV, or a number a line, `-` is standard input. With\n"
+        "--changes the alarms are scored by their distance from the changes\n"
+        "that are known, in rows from 1 on.\n"
+        "\n"
+        "  --column NAME|N  which column (default: the first; from 1 on)\n"
+        "  --detector D     NAME or NAME,OPTION=VALUE,...; may be repeated\n"
+        "                   (default: adwin and page-hinkley)\n"
+        "  --range MIN:MAX  scales the values to 0..1 (default 0:1)\n"
+        "  --changes LIST   rows, or intervals A-B, in ascending order\n"
+        "  --early N        tolerance before a change (default: late / 10)\n"
+        "  --late N         tolerance after a change (default 5000)\n"
+        "  --json           a JSON object a detector\n"
+        "\n"
+        "Detectors: adwin, page-hinkley, ddm, hddm-a, hddm-w.\n"
+        "\n"
+        "Example:\n"
+        "  rue drift declines.csv --column declined --changes 20000 \\\n"
+        "      --detector adwin,delta=0.0001 --detector hddm-w,delta=1e-5\n";
+
+struct watcher {
+    const char *text; /* as given */
+    const struct detector *detector;
+    union {
+        uint8_t bytes[DETECTOR_SIZE_MAX];
+        double aligned;
+    } state;
+    double *alarms; /* rows */
+    struct detection *found;
+    uint32_t count;
+    bool full;
+};
+
+struct drift_command {
+    const char *path;
+    const char *column;
+    double min, max;
+    struct watcher watchers[16];
+    uint32_t watcher_count;
+    struct change changes[CHANGES_MAX];
+    uint32_t change_count;
+    bool scored;
+    double early, late;
+    bool json;
+    uint64_t rows;
+};
+
+/* ---- arguments ---- */
+
+/* "NAME,OPTION=VALUE,..." */
+static bool watcher_open(struct watcher *watcher, const char *text)
+{
+    union {
+        uint8_t bytes[DETECTOR_OPTIONS_MAX];
+        double aligned;
+    } options;
+    struct keyvalue settings[SETTINGS_MAX];
+    size_t count = 0, size = strcspn(text, ",");
+    struct err err;
+
+    watcher->text = text;
+    watcher->detector = detector_find(bytes_of(text, size));
+    if (watcher->detector == NULL) {
+        (void)cli_usage(
+                "drift", "--detector: there is no '%.*s'", (int)size, text);
+        return false;
+    }
+    for (const char *at = text + size; *at == ',';) {
+        size_t key, whole;
+        at++;
+        whole = strcspn(at, ",");
+        key = strcspn(at, "=,");
+        if (key == whole || count == SETTINGS_MAX) {
+            (void)cli_usage("drift", "--detector: '%s'", text);
+            return false;
+        }
+        settings[count++] = (struct keyvalue){bytes_of(at, key),
+                bytes_of(at + key + 1, whole - key - 1), 0, false};
+        at += whole;
+    }
+    if (options_parse(&watcher->detector->options, settings, count, &options,
+                &err) != 0) {
+        (void)cli_usage("drift", "--detector: %s", err.text);
+        return false;
+    }
+    for (size_t i = 0; i < count; i++)
+        if (!settings[i].used) {
+            (void)cli_usage("drift", "--detector: %s has no option '%.*s'",
+                    watcher->detector->name, (int)settings[i].key.size,
+                    (const char *)settings[i].key.data);
+            return false;
+        }
+    watcher->detector->init(&watcher->state, &options);
+    watcher->alarms = calloc(ALARMS_MAX, sizeof(*watcher->alarms));
+    watcher->found = calloc(ALARMS_MAX, sizeof(*watcher->found));
+    if (watcher->alarms != NULL && watcher->found != NULL)
+        return true;
+    fprintf(stderr, "rue drift: no memory\n");
+    return false;
+}
+
+static bool parse_changes(struct drift_command *command, const char *text)
+{
+    const char *at = text;
+
+    command->scored = true;
+    while (*at != '\0') {
+        struct change *change = &command->changes[command->change_count];
+        char *end;
+        if (command->change_count == CHANGES_MAX) {
+            (void)cli_usage("drift", "--changes: more than %u", CHANGES_MAX);
+            return false;
+        }
+        change->from = change->to = strtod(at, &end);
+        if (end != at && *end == '-')
+            change->to = strtod(end + 1, &end);
+        if (end == at || (*end != ',' && *end != '\0') ||
+                !(change->to >= change->from) ||
+                (command->change_count > 0 &&
+                        !(change->from >= change[-1].to))) {
+            (void)cli_usage(
+                    "drift", "--changes: '%s' is no ascending list", text);
+            return false;
+        }
+        command->change_count++;
+        at = end + (*end == ',');
+    }
+    return true;
+}
+
+static bool parse_range(struct drift_command *command, const char *text)
+{
+    char *end;
+
+    command->min = strtod(text, &end);
+    if (end != text && *end == ':') {
+        const char *second = end + 1;
+        command->max = strtod(second, &end);
+        if (end != second && *end == '\0' && isfinite(command->min) &&
+                isfinite(command->max) && command->max > command->min)
+            return true;
+    }
+    (void)cli_usage("drift", "--range: '%s' is not MIN:MAX", text);
+    return false;
+}
+
+static int parse(struct drift_command *command, int argc, char **argv)
+{
+    static const struct option options[] = {
+            {"column", required_argument, NULL, 'c'},
+            {"detector", required_argument, NULL, 'd'},
+            {"range", required_argument, NULL, 'r'},
+            {"changes", required_argument, NULL, 'k'},
+            {"early", required_argument, NULL, 'e'},
+            {"late", required_argument, NULL, 'l'},
+            {"json", no_argument, NULL, 'j'},
+            {"help", no_argument, NULL, 'h'},
+            {NULL, 0, NULL, 0},
+    };
+    int letter;
+    bool good = true;
+
+    while (good && (letter = getopt_long(argc, argv, "h", options, NULL)) != -1)
+        switch (letter) {
+        case 'c':
+            command->column = optarg;
+            break;
+        case 'd':
+            if (command->watcher_count == ARRAY_COUNT(command->watchers))
+                return cli_usage("drift", "too many detectors");
+            good = watcher_open(
+                    &command->watchers[command->watcher_count++], optarg);
+            break;
+        case 'r':
+            good = parse_range(command, optarg);
+            break;
+        case 'k':
+            good = parse_changes(command, optarg);
+            break;
+        case 'e':
+            good = cli_number("drift", "--early", optarg, &command->early);
+            break;
+        case 'l':
+            good = cli_number("drift", "--late", optarg, &command->late);
+            break;
+        case 'j':
+            command->json = true;
+            break;
+        case 'h':
+            fputs(help, stdout);
+            exit(0);
+        default:
+            return EXIT_USAGE;
+        }
+    if (!good)
+        return EXIT_USAGE;
+    if (optind + 1 != argc)
+        return cli_usage("drift", "name one file");
+    command->path = argv[optind];
+    if (command->early == 0.0)
+        command->early = command->late / 10.0;
+    if (!(command->late > 0.0) || !(command->early > 0.0))
+        return cli_usage("drift", "--early and --late are more than 0");
+    if (command->watcher_count == 0 &&
+            !(watcher_open(
+                      &command->watchers[command->watcher_count++], "adwin") &&
+                    watcher_open(&command->watchers[command->watcher_count++],
+                            "page-hinkley")))
+        return 1;
+    return 0;
+}
+
+/* ---- the file ---- */
+
+/* The field `column` of a line of CSV without quotes around numbers. */
+static bool field_of(const char *line, uint32_t column, struct bytes *field)
+{
+    for (uint32_t i = 0;; i++) {
+        size_t size = strcspn(line, ",;\t\r\n");
+        if (i == column) {
+            while (size > 0 && (*line == ' ' || *line == '"')) {
+                line++;
+                size--;
+            }
+            while (size > 0 && (line[size - 1] == ' ' || line[size - 1] == '"'))
+                size--;
+            *field = bytes_of(line, size);
+            return true;
+        }
+        if (line[size] == '\0' || line[size] == '\r' || line[size] == '\n')
+            return false;
+        line += size + 1;
+    }
+}
+
+/* The column's index: a number, or a name in the header. */
+static int find_column(
+        const struct drift_command *command, const char *header, uint32_t *out)
+{
+    struct bytes field;
+    double number;
+
+    *out = 0;
+    if (command->column == NULL)
+        return 0;
+    if (number_parse(bytes_of_text(command->column), &number) &&
+            number >= 1.0 && number <= 100000.0 && number == floor(number)) {
+        *out = (uint32_t)number - 1;
+        return 0;
+    }
+    for (uint32_t i = 0; field_of(header, i, &field); i++)
+        if (bytes_equal(field, bytes_of_text(command->column))) {
+            *out = i;
+            return 0;
+        }
+    fprintf(stderr, "rue drift: %s: there is no column '%s'\n", command->path,
+            command->column);
+    return 1;
+}
+
+static void feed(struct drift_command *command, double value)
+{
+    double scaled = (value - command->min) / (command->max - command->min);
+
+    command->rows++;
+    for (uint32_t i = 0; i < command->watcher_count; i++) {
+        struct watcher *watcher = &command->watchers[i];
+        struct detection found;
+        if (!watcher->detector->feed(&watcher->state, scaled, &found))
+            continue;
+        watcher->full = watcher->count == ALARMS_MAX;
+        if (watcher->full)
+            continue;
+        watcher->alarms[watcher->count] = (double)command->rows;
+        watcher->found[watcher->count++] = found;
+    }
+}
+
+static int bad_line(
+        const struct drift_command *command, uint64_t number, const char *what)
+{
+    fprintf(stderr, "rue drift: %s: line %llu: %s\n", command->path,
+            (unsigned long long)number, what);
+    return 1;
+}
+
+static int read_lines(struct drift_command *command, FILE *file)
+{
+    char *line = NULL;
+    size_t room = 0;
+    uint32_t column = 0;
+    int status = 0;
+
+    for (uint64_t number = 1; status == 0 && getline(&line, &room, file) != -1;
+            number++) {
+        struct bytes field;
+        double value;
+        if (number == 1)
+            status = find_column(command, line, &column);
+        if (status != 0 || line[strspn(line, " \t\r\n")] == '\0')
+            continue;
+        if (!field_of(line, column, &field))
+            status = bad_line(command, number, "has too few columns");
+        else if (number_parse(field, &value) && isfinite(value))
+            feed(command, value);
+        else if (number > 1)
+            status = bad_line(command, number, "is not a number");
+    }
+    free(line);
+    return status;
+}
+
+static int read_file(struct drift_command *command)
+{
+    bool standard = strcmp(command->path, "-") == 0;
+    FILE *file = standard ? stdin : fopen(command->path, "r");
+    int status;
+
+    if (file == NULL) {
+        fprintf(stderr, "rue drift: %s: %s\n", command->path, strerror(errno));
+        return 1;
+    }
+    status = read_lines(command, file);
+    if (!standard)
+        (void)fclose(file);
+    if (status == 0 && command->rows == 0)
+        status = bad_line(command, 1, "there is no number in the file");
+    return status;
+}
+
+/* ---- printing ---- */
+
+static json_t *json_or_null(double value)
+{
+    return isfinite(value) ? json_real(value) : json_null();
+}
+
+static json_t *score_json(const struct proximity *score)
+{
+    return json_pack("{s:o,s:o,s:o,s:o,s:o,s:o,s:i,s:i,s:i,s:i,s:i}",
+            "precision", json_or_null(score->precision), "recall",
+            json_or_null(score->recall), "f1", json_or_null(score->f1),
+            "hit_rate", json_or_null(score->hit_rate), "mean_early",
+            json_or_null(score->early_mean), "mean_late",
+            json_or_null(score->late_mean), "hits", (int)score->hits,
+            "early_hits", (int)score->early_hits, "late_hits",
+            (int)score->late_hits, "repeats", (int)score->repeats,
+            "false_alarms", (int)score->false_alarms);
+}
+
+static void print_json(const struct drift_command *command,
+        const struct watcher *watcher, const double *scores,
+        const struct proximity *score)
+{
+    json_t *alarms = json_array(), *all;
+
+    for (uint32_t i = 0; i < watcher->count; i++) {
+        const struct detection *found = &watcher->found[i];
+        json_t *alarm = json_pack("{s:f,s:f,s:f,s:f,s:f,s:I}", "row",
+                watcher->alarms[i], "statistic", found->statistic, "threshold",
+                found->threshold, "before", found->before, "after",
+                found->after, "rows_since", (json_int_t)found->rows);
+        if (command->scored)
+            (void)json_object_set_new(alarm, "score", json_real(scores[i]));
+        (void)json_array_append_new(alarms, alarm);
+    }
+    all = json_pack("{s:s,s:I,s:o}", "detector", watcher->text, "rows",
+            (json_int_t)command->rows, "alarms", alarms);
+    if (command->scored)
+        (void)json_object_set_new(all, "score", score_json(score));
+    cli_print_json(all);
+}
+
+static void print_number(const char *name, double value)
+{
+    if (isfinite(value))
+        printf("  %-26s %.6g\n", name, value);
+    else
+        printf("  %-26s -\n", name);
+}
+
+static void print_text(const struct drift_command *command,
+        const struct watcher *watcher, const double *scores,
+        const struct proximity *score)
+{
+    printf("%s: %u alarm%s in %llu rows\n", watcher->text, watcher->count,
+            watcher->count == 1 ? "" : "s", (unsigned long long)command->rows);
+    for (uint32_t i = 0; i < watcher->count; i++) {
+        const struct detection *found = &watcher->found[i];
+        printf("  row %-10.0f %.4f -> %.4f, since %llu rows; statistic %.4g, "
+               "threshold %.4g",
+                watcher->alarms[i], found->before, found->after,
+                (unsigned long long)found->rows, found->statistic,
+                found->threshold);
+        if (command->scored)
+            printf("; score %.3f", scores[i]);
+        putchar('\n');
+    }
+    if (!command->scored)
+        return;
+    print_number("precision", score->precision);
+    print_number("recall", score->recall);
+    print_number("f1", score->f1);
+    print_number("hit rate", score->hit_rate);
+    print_number("mean delay of late hits", score->late_mean);
+    print_number("mean lead of early hits", score->early_mean);
+    print_number("repeats", score->repeats);
+    print_number("false alarms", score->false_alarms);
+    print_number("false alarms per 1e6 rows",
+            score->false_alarms * 1e6 / (double)command->rows);
+}
+
+static void print(
+        const struct drift_command *command, const struct watcher *watcher)
+{
+    double *scores = calloc(watcher->count + 1, sizeof(*scores));
+    struct proximity score;
+
+    if (scores == NULL)
+        return;
+    proximity_score(watcher->alarms, watcher->count, command->changes,
+            command->change_count, command->early, command->late, scores,
+            &score);
+    if (command->json)
+        print_json(command, watcher, scores, &score);
+    else
+        print_text(command, watcher, scores, &score);
+    if (watcher->full)
+        fprintf(stderr, "rue drift: only the first %u alarms are shown\n",
+                ALARMS_MAX);
+    free(scores);
+}
+
+int cmd_drift(int argc, char **argv)
+{
+    static struct drift_command command = {.max = 1.0, .late = 5000.0};
+    int status = parse(&command, argc, argv);
+
+    if (status == 0)
+        status = read_file(&command);
+    for (uint32_t i = 0; status == 0 && i < command.watcher_count; i++)
+        print(&command, &command.watchers[i]);
+    for (uint32_t i = 0; i < command.watcher_count; i++) {
+        free(command.watchers[i].alarms);
+        free(command.watchers[i].found);
+    }
+    return status;
+}

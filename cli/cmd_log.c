@@ -1,5 +1,6 @@
 #include "cli/cli.h"
 #include "cli/generation.h"
+#include "policies/drift.h"
 #include "storage/ledger.h"
 
 #include <getopt.h>
@@ -142,6 +143,25 @@ static void print_feedback(const struct feedback_record *record)
     print_costs("costs", &record->costs);
 }
 
+static const char *const alarm_parts[ALARM_PARTS] = {
+        "all", "action", "group", "column"};
+
+static void print_alarm(const struct alarm_record *alarm)
+{
+    char text[ID_BYTES_MAX + 1];
+
+    printf(" stream=%s of=%s", drift_stream_name(alarm->stream),
+            alarm_parts[alarm->part]);
+    if (alarm->part > 0)
+        printf(":%u", alarm->index);
+    if (alarm->name.size > 0)
+        printf(" name=%s", bytes_text(alarm->name, text, sizeof(text)));
+    printf(" statistic=%.6g threshold=%.6g before=%.6g after=%.6g "
+           "rows=%" PRIu64,
+            alarm->statistic, alarm->threshold, alarm->before, alarm->after,
+            alarm->rows);
+}
+
 static void print_text(
         uint64_t sequence, struct bytes problem, const union any_record *record)
 {
@@ -179,11 +199,28 @@ static void print_text(
     case RECORD_CONFIG:
         printf(" bytes=%zu", record->config.settings.size);
         break;
+    case RECORD_ALARM:
+        print_alarm(&record->alarm);
+        break;
     }
     putchar('\n');
 }
 
 /* ---- one line of JSON ---- */
+
+static void json_add_alarm(json_t *line, const struct alarm_record *alarm)
+{
+    json_t *more = json_pack("{s:s,s:s,s:I,s:f,s:f,s:f,s:f,s:I}", "stream",
+            drift_stream_name(alarm->stream), "of", alarm_parts[alarm->part],
+            "index", (json_int_t)alarm->index, "statistic", alarm->statistic,
+            "threshold", alarm->threshold, "before", alarm->before, "after",
+            alarm->after, "rows", (json_int_t)alarm->rows);
+
+    (void)json_object_update(line, more);
+    if (alarm->name.size > 0)
+        (void)json_object_set_new(line, "name", cli_json_text(alarm->name));
+    json_decref(more);
+}
 
 static json_t *json_matrix(const struct matrix *matrix)
 {
@@ -458,6 +495,9 @@ static void print_json(
     case RECORD_CONFIG:
         (void)json_object_set_new(
                 line, "settings", cli_json_text(record->config.settings));
+        break;
+    case RECORD_ALARM:
+        json_add_alarm(line, &record->alarm);
         break;
     }
     cli_print_json(line);

@@ -469,7 +469,24 @@ static void save_alarm(const struct alarm *alarm, struct writer *writer)
     write_u64(writer, alarm->rows);
 }
 
-static bool load_alarm(struct alarm *alarm, struct reader *reader)
+static bool has_part(
+        const struct drift_spec *spec, uint32_t part, uint32_t index)
+{
+    switch (part) {
+    case DRIFT_ALL:
+        return index == 0;
+    case DRIFT_ACTION:
+        return index < spec->slots;
+    case DRIFT_GROUP:
+        return index < spec->groups;
+    case DRIFT_COLUMN:
+        return index < spec->columns;
+    }
+    return false;
+}
+
+static bool load_alarm(const struct drift_spec *spec, struct alarm *alarm,
+        struct reader *reader)
 {
     alarm->stream = read_u32(reader);
     alarm->part = read_u32(reader);
@@ -479,7 +496,8 @@ static bool load_alarm(struct alarm *alarm, struct reader *reader)
     alarm->before = read_f64(reader);
     alarm->after = read_f64(reader);
     alarm->rows = read_u64(reader);
-    return alarm->stream < DRIFT_STREAMS && alarm->part <= DRIFT_COLUMN &&
+    return alarm->stream < DRIFT_STREAMS &&
+            has_part(spec, alarm->part, alarm->index) &&
             isfinite(alarm->statistic) && isfinite(alarm->threshold) &&
             isfinite(alarm->before) && isfinite(alarm->after);
 }
@@ -566,7 +584,7 @@ int drift_load(struct drift *drift, struct reader *reader, struct err *err)
     drift->pending_count = read_u32(reader);
     good = good && drift->pending_count <= DRIFT_PENDING;
     for (uint32_t i = 0; good && i < drift->pending_count; i++)
-        good = load_alarm(&drift->pending[i], reader);
+        good = load_alarm(drift->spec, &drift->pending[i], reader);
     good = good && load_watches(drift, reader) && load_draws(drift, reader);
     for (uint32_t i = 0; good && i <= drift->column_count; i++)
         good = shift_column_load(&drift->columns[i], reader);

@@ -778,6 +778,27 @@ int policy_predict(const struct policy *policy, const struct context *context,
     return 0;
 }
 
+double policy_expected(const struct policy *policy,
+        const struct context *context, const struct action_set *actions,
+        uint32_t index, struct arena *arena)
+{
+    const struct policy_spec *spec = policy->spec;
+    struct action_set one = {.count = 1,
+            .slot = actions->slot == NULL ? NULL : actions->slot + index,
+            .features = actions->features == NULL ? NULL
+                                                  : actions->features + index};
+    size_t mark = arena->used;
+    double loss;
+
+    MAGIC_CHECK(policy, POLICY_MAGIC);
+    if (spec->learner != NULL || spec->shape.duel || spec->shape.path ||
+            arena_left(arena) < policy->scratch)
+        return (double)NAN;
+    spec->oracle.oracle->predict(policy->state, context, &one, arena, &loss);
+    arena_release(arena, mark);
+    return loss;
+}
+
 uint32_t policy_experts(const struct policy *policy,
         const struct context *context, const struct action_set *actions,
         uint32_t index, struct arena *arena, struct expert_view *out,

@@ -20,7 +20,7 @@ _Static_assert((int)STAGE_CANARY == (int)RUE__STAGE__CANARY &&
 const char *record_kind_name(enum record_kind kind)
 {
     static const char *const names[] = {"?", "decision", "feedback", "expiry",
-            "activation", "promotion", "config"};
+            "activation", "promotion", "config", "alarm"};
 
     return kind >= 1 && kind <= RECORD_KIND_MAX ? names[kind] : names[0];
 }
@@ -608,6 +608,52 @@ static int decode_config(const Rue__ConfigRecord *message,
     return 0;
 }
 
+/* ---- alarm ---- */
+
+struct bytes record_encode_alarm(
+        const struct alarm_record *record, struct arena *arena)
+{
+    Rue__AlarmRecord message = RUE__ALARM_RECORD__INIT;
+
+    message.problem = record->head.problem;
+    message.time_ns = record->head.time;
+    message.stream = record->stream;
+    message.part = record->part;
+    message.index = record->index;
+    message.has_name = record->name.size > 0;
+    message.name = message_of_bytes(record->name);
+    message.statistic = record->statistic;
+    message.threshold = record->threshold;
+    message.before = record->before;
+    message.after = record->after;
+    message.rows = record->rows;
+    return pack_message(&message.base, arena);
+}
+
+static int decode_alarm(const Rue__AlarmRecord *message,
+        struct alarm_record *record, struct err *err)
+{
+    record->head = (struct record){RECORD_ALARM, message->problem,
+            message->time_ns, bytes_of(NULL, 0)};
+    record->stream = message->stream;
+    record->part = message->part;
+    record->index = message->index;
+    record->name = bytes_of_message(message->name);
+    record->statistic = message->statistic;
+    record->threshold = message->threshold;
+    record->before = message->before;
+    record->after = message->after;
+    record->rows = message->rows;
+    if (record->stream >= ALARM_STREAMS || record->part >= ALARM_PARTS)
+        return corrupt(err, RECORD_ALARM, "stream or part is unknown");
+    if (message->has_name && wire_check_id(record->name, "name", NULL) != 0)
+        return corrupt(err, RECORD_ALARM, "name is not a name");
+    if (!isfinite(record->statistic) || !isfinite(record->threshold) ||
+            !isfinite(record->before) || !isfinite(record->after))
+        return corrupt(err, RECORD_ALARM, "a number is not finite");
+    return 0;
+}
+
 /* ---- any ---- */
 
 bool record_peek_problem(struct bytes payload, uint32_t *problem)
@@ -643,6 +689,8 @@ static const ProtobufCMessageDescriptor *descriptor_of(enum record_kind kind)
         return &rue__promotion_record__descriptor;
     case RECORD_CONFIG:
         return &rue__config_record__descriptor;
+    case RECORD_ALARM:
+        return &rue__alarm_record__descriptor;
     }
     return NULL;
 }
@@ -666,6 +714,8 @@ static int decode_kind(enum record_kind kind, const ProtobufCMessage *message,
         return decode_promotion(any, &record->promotion, err);
     case RECORD_CONFIG:
         return decode_config(any, &record->config, err);
+    case RECORD_ALARM:
+        return decode_alarm(any, &record->alarm, err);
     }
     CHECK_UNREACHABLE();
 }

@@ -16,8 +16,9 @@ enum record_kind {
     RECORD_ACTIVATION = 4,
     RECORD_PROMOTION = 5,
     RECORD_CONFIG = 6,
+    RECORD_ALARM = 7,
 };
-#define RECORD_KIND_MAX 6
+#define RECORD_KIND_MAX 7
 
 /* What a feedback did; numbers as in rue.proto, enum Effect. */
 enum effect { EFFECT_NONE, EFFECT_LEARN, EFFECT_CORRECT, EFFECT_HOLD };
@@ -27,7 +28,7 @@ struct record {
     enum record_kind kind;
     uint32_t problem;
     nanos time;
-    struct bytes event; /* empty for PROMOTION and CONFIG */
+    struct bytes event; /* empty for PROMOTION, CONFIG and ALARM */
 };
 
 /* What an outcome that teaches is about. */
@@ -144,6 +145,17 @@ struct config_record {
     uint64_t shape;
 };
 
+/* A detector's alarm; the members as in rue.proto, AlarmRecord. */
+struct alarm_record {
+    struct record head;
+    uint32_t stream, part, index;
+    struct bytes name; /* empty where part is 0 */
+    double statistic, threshold, before, after;
+    uint64_t rows;
+};
+#define ALARM_STREAMS 9u
+#define ALARM_PARTS   4u
+
 /* One encoder per kind: the message's bytes, in the arena. Empty if they did
  * not fit. */
 struct bytes record_encode_decision(
@@ -158,6 +170,8 @@ struct bytes record_encode_promotion(
         const struct promotion_record *record, struct arena *arena);
 struct bytes record_encode_config(
         const struct config_record *record, struct arena *arena);
+struct bytes record_encode_alarm(
+        const struct alarm_record *record, struct arena *arena);
 
 /* Any kind, decoded. */
 union any_record {
@@ -168,6 +182,7 @@ union any_record {
     struct activation_record activation;
     struct promotion_record promotion;
     struct config_record config;
+    struct alarm_record alarm;
 };
 
 /* CORRUPT if the payload is not a record of that kind within all limits. What

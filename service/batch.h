@@ -65,7 +65,8 @@ struct batch_effect {
                              memory that the commit thread frees */
     struct bytes event; /* DUE */
     nanos deadline; /* DUE; MODEL: when */
-    uint64_t digest; /* SNAPSHOT and MODEL: the problem's state_digest */
+    uint64_t digest; /* the problem's state_digest; of a MODEL,
+                        its model_digest */
     uint64_t sequence; /* RECORD: set by the commit */
 };
 

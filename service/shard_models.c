@@ -75,7 +75,7 @@ int shard_model_keep(void *self, const struct problem *problem, struct err *err)
     problem_save_model(problem, &writer);
     CHECK(!writer.failed && writer.size == size);
     if (batch_model(shard->open, problem->spec->number,
-                problem->spec->state_digest, shard->now, writer_bytes(&writer)))
+                problem->spec->model_digest, shard->now, writer_bytes(&writer)))
         return 0;
     free(data);
     return err_set(err, STATUS_BUSY, "too much is to be stored; try again");

@@ -32,6 +32,18 @@ static void add_visited(
     add(gather, name, of_group ? group_name : bytes_of(NULL, 0), value);
 }
 
+static void add_drift(void *self, const char *name, uint32_t part,
+        uint32_t index, double value)
+{
+    struct gather *gather = self;
+    const struct problem_spec *spec = gather->spec;
+
+    if (part == DRIFT_ALL)
+        add(gather, name, bytes_of(NULL, 0), value);
+    else if (part == DRIFT_GROUP)
+        add(gather, name, spec->groups[index].name, value);
+}
+
 static void add_problem(struct gather *gather, const struct problem *problem)
 {
     const struct problem_counters *folded = &problem->counters;
@@ -46,6 +58,8 @@ static void add_problem(struct gather *gather, const struct problem *problem)
         add(gather, "value_mean", bytes_of(NULL, 0),
                 folded->value_sum / (double)folded->learned);
     policy_visit(problem->policy, &visitor);
+    if (problem->drift != NULL)
+        drift_visit(problem->drift, add_drift, gather);
 }
 
 static void add_training(

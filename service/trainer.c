@@ -150,7 +150,7 @@ static int check_model(struct trainer *trainer,
 
     lock(trainer);
     spec = spec_of(trainer, trainer->who);
-    if (generation->settings != spec->state_digest) {
+    if (generation->settings != spec->model_digest) {
         unlock(trainer);
         return err_set(err, STATUS_INVALID,
                 "model file: was made for other settings of the problem");

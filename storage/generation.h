@@ -32,7 +32,7 @@ struct generation {
     nanos created;
     uint64_t digest; /* XXH3 of the model's bytes */
     uint64_t size; /* of the model */
-    uint64_t settings; /* the problem's state_digest that it was made for */
+    uint64_t settings; /* the problem's model_digest that it was made for */
     uint64_t through; /* the last record that its training looked at */
     uint64_t promoted; /* sequence of its newest Promotion record; 0 = none */
     uint64_t rows; /* outcomes that it was trained on */

@@ -240,7 +240,7 @@ static int save(struct work *work)
     }
     problem_save_model(work->model, &model);
     generation->created = work->job->now;
-    generation->settings = work->spec.state_digest;
+    generation->settings = work->spec.model_digest;
     file_size = generation_file_size(generation, writer_bytes(&model));
     file_data = malloc(file_size);
     file = writer_over(file_data, file_size);

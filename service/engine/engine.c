@@ -1000,6 +1000,40 @@ static int deadline(struct step *step)
                               : expire_event(step, event, &state);
 }
 
+/* ---- drift ---- */
+
+/* An alarm that the folded records raised becomes a record. One a step, so
+ * that a step has a bound; others wait in the problem's state. */
+static void note_alarm(struct step *step)
+{
+    struct problem *problem = step->problem;
+    const struct alarm *alarm =
+            problem->drift == NULL ? NULL : drift_pending(problem->drift);
+    struct alarm_record record;
+    struct bytes payload;
+
+    if (alarm == NULL)
+        return;
+    record = (struct alarm_record){
+            .head = head_of(step, RECORD_ALARM, bytes_of(NULL, 0)),
+            .stream = alarm->stream,
+            .part = alarm->part,
+            .index = alarm->index,
+            .name = fold_alarm_name(problem, alarm),
+            .statistic = alarm->statistic,
+            .threshold = alarm->threshold,
+            .before = alarm->before,
+            .after = alarm->after,
+            .rows = alarm->rows,
+    };
+    payload = record_encode_alarm(&record, step->arena);
+    step->arena->overflow = false;
+    if (payload.data == NULL)
+        return; /* with the next step */
+    append(step, RECORD_ALARM, payload);
+    fold_alarm(problem, &record);
+}
+
 /* ---- the step ---- */
 
 static int step_run(struct step *step, struct answer *answer)
@@ -1034,8 +1068,10 @@ void engine_step(struct problem *problem, const struct input *input,
     memset(answer, 0, sizeof(*answer));
     arena_reset(&problem->scratch);
     status = step_run(&step, answer);
-    if (status == 0)
+    if (status == 0) {
+        note_alarm(&step);
         return;
+    }
     memset(answer, 0, sizeof(*answer));
     answer->decision.status = (enum status)status;
     answer->decision.message = message_of(&step);

@@ -50,7 +50,7 @@ struct journal {
 };
 
 /* Most effects of one kind that a step has. */
-#define STEP_EFFECTS_MAX 2
+#define STEP_EFFECTS_MAX 3
 
 enum input_kind {
     INPUT_DECIDE,

@@ -16,6 +16,7 @@ struct outcome {
     nanos time; /* of the record that teaches it */
     const struct subject *subject; /* decide form */
     const struct costs *costs; /* path form */
+    bool unjoined; /* the default: no feedback came in time */
 };
 
 static int misfit(struct err *err, const char *what)
@@ -112,6 +113,29 @@ static int lesson_of(struct problem *problem,
     return status == 0 ? room_to_learn(problem, err) : status;
 }
 
+/* The outcome as the detectors of drift see it, before the policy learns it. */
+static void watch_outcome(struct problem *problem,
+        const struct decision_record *decision, const struct outcome *outcome,
+        const struct lesson *lesson)
+{
+    const struct action_set *actions = lesson->actions;
+    struct drift_outcome seen = {
+            .context = lesson->context,
+            .slot = actions->slot == NULL
+                    ? -1
+                    : (int64_t)actions->slot[lesson->chosen],
+            .count = actions->count,
+            .propensity = lesson->propensity,
+            .loss = lesson->loss,
+            .unjoined = outcome->unjoined,
+            .delay = outcome->time - decision->head.time,
+    };
+
+    seen.predicted = policy_expected(problem->policy, lesson->context, actions,
+            lesson->chosen, &problem->scratch);
+    drift_learned(problem->drift, &seen);
+}
+
 static int learn_action(struct problem *problem,
         const struct decision_record *decision, const struct outcome *outcome,
         struct err *err)
@@ -122,6 +146,8 @@ static int learn_action(struct problem *problem,
 
     if (status != 0)
         return status;
+    if (problem->drift != NULL)
+        watch_outcome(problem, decision, outcome, &lesson);
     policy_learn(problem->policy, &lesson, &problem->scratch);
     problem->counters.propensity_unknown += lesson.propensity == 0.0;
     return 0;
@@ -283,6 +309,60 @@ static int correct(struct problem *problem,
     return 0;
 }
 
+/* ---- drift ---- */
+
+static void watch_decision(
+        struct problem *problem, const struct decision_record *record)
+{
+    struct context context = {
+            .shared = {.dense = record->question.shared.values,
+                    .dense_count = record->question.shared.columns}};
+    struct action_set actions = {.count = record->count,
+            .slot = problem->spec->slots > 0 &&
+                            record->question.action_count == 0
+                    ? record->eligible
+                    : NULL};
+
+    if (is_too_wide(problem, record) || record->probability == NULL)
+        return;
+    for (uint32_t i = 0; actions.slot != NULL && i < record->count; i++)
+        if (record->eligible[i] >= problem->spec->slots)
+            return;
+    drift_decided(problem->drift, &context, &actions, record->probability,
+            record->chosen);
+}
+
+struct bytes fold_alarm_name(
+        const struct problem *problem, const struct alarm *alarm)
+{
+    const struct problem_spec *spec = problem->spec;
+
+    switch ((enum drift_part)alarm->part) {
+    case DRIFT_ALL:
+        break;
+    case DRIFT_ACTION:
+        return spec->catalogue[alarm->index];
+    case DRIFT_GROUP:
+        return spec->groups[alarm->index].name;
+    case DRIFT_COLUMN:
+        return spec->columns[alarm->index];
+    }
+    return bytes_of(NULL, 0);
+}
+
+void fold_alarm(struct problem *problem, const struct alarm_record *record)
+{
+    const struct alarm *pending =
+            problem->drift == NULL ? NULL : drift_pending(problem->drift);
+    struct alarm alarm = {record->stream, record->part, record->index,
+            record->statistic, record->threshold, record->before, record->after,
+            record->rows};
+
+    problem->counters.alarms++;
+    if (pending != NULL && alarm_equal(pending, &alarm))
+        drift_take(problem->drift);
+}
+
 /* ---- records ---- */
 
 /* `value` of an event that has a decision, or a defect of the log. */
@@ -304,11 +384,13 @@ int fold_decision(struct problem *problem, const struct decision_record *record,
 {
     if (record->has_held && !record->question.deferred) {
         struct outcome outcome = {record->held, record->head.time,
-                &record->held_subject, &record->held_costs};
+                &record->held_subject, &record->held_costs, false};
         int status = learn(problem, record, &outcome, err);
         if (status != 0)
             return status;
     }
+    if (problem->drift != NULL)
+        watch_decision(problem, record);
     problem->counters.held_misfits += record->held_misfit;
     problem->counters.decisions++;
     return 0;
@@ -317,8 +399,8 @@ int fold_decision(struct problem *problem, const struct decision_record *record,
 int fold_feedback(struct problem *problem, const struct feedback_record *record,
         const struct decision_record *decision, struct err *err)
 {
-    struct outcome outcome = {
-            record->after, record->head.time, &record->subject, &record->costs};
+    struct outcome outcome = {record->after, record->head.time,
+            &record->subject, &record->costs, false};
     int status = 0;
 
     switch (record->effect) {
@@ -349,8 +431,8 @@ int fold_expiry(struct problem *problem, const struct expiry_record *record,
     static const struct subject chosen;
 
     if (record->effect == EFFECT_LEARN) {
-        struct outcome outcome = {
-                record->after, record->head.time, &chosen, &record->costs};
+        struct outcome outcome = {record->after, record->head.time, &chosen,
+                &record->costs, true};
         int status = need_decision(decision, &record->head, err);
         if (status == 0)
             status = learn(problem, decision, &outcome, err);
@@ -369,7 +451,7 @@ int fold_activation(struct problem *problem,
         const struct decision_record *decision, struct err *err)
 {
     struct outcome outcome = {record->held, record->head.time,
-            &record->held_subject, &record->held_costs};
+            &record->held_subject, &record->held_costs, false};
     int status = 0;
 
     if (record->has_held)
@@ -419,6 +501,7 @@ static bool wants_decision(const union any_record *record)
     case RECORD_DECISION:
     case RECORD_PROMOTION:
     case RECORD_CONFIG:
+    case RECORD_ALARM:
         return false;
     }
     return false;
@@ -476,6 +559,9 @@ static int fold_any(struct problem *problem, const union any_record *record,
     case RECORD_PROMOTION:
         return find_and_promote(problem, &record->promotion, source, err);
     case RECORD_CONFIG:
+        return 0;
+    case RECORD_ALARM:
+        fold_alarm(problem, &record->alarm);
         return 0;
     }
     CHECK_UNREACHABLE();

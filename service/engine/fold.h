@@ -45,4 +45,12 @@ int fold_promotion(struct problem *problem,
         const struct promotion_record *record, struct bytes model,
         struct err *err) MUST_USE;
 
+/* An Alarm record: takes away the alarm that the records before it raised, if
+ * it is this one. Another, of a version whose detectors differed, only counts.
+ * The problem's detectors are looked at, and taken from, by nobody else. */
+void fold_alarm(struct problem *problem, const struct alarm_record *record);
+/* The name of the action, group or column that an alarm is about, or empty. */
+struct bytes fold_alarm_name(
+        const struct problem *problem, const struct alarm *alarm);
+
 #endif

@@ -16,10 +16,6 @@
 #define MODEL_TAG             UINT32_C(0x4d455552) /* "RUEM" */
 #define MODEL_FORMAT          1u
 
-/* Version 1 had the first counters only; version 2 knew nothing of a way
- * back. */
-#define PROBLEM_COUNTERS_V1 9u
-
 /* Room for the views of the largest record: the request that it came from, its
  * matrices widened, and 256 bytes for each named feature. */
 #define SCRATCH_BYTES (16 * MESSAGE_BYTES_MAX)
@@ -445,9 +441,14 @@ static uint64_t digest_options(uint64_t digest, const char *name,
     return digest;
 }
 
-/* What the state's bytes depend on: the shape, the scale of losses and the
+static bool is_watched(const struct problem_spec *spec)
+{
+    return spec->settings.drift.on && spec->settings.form == FORM_DECIDE;
+}
+
+/* What a policy's bytes depend on: the shape, the scale of losses and the
  * parts that learn. Explorer, floor and cap are free to change. */
-static uint64_t state_digest(const struct problem_spec *spec)
+static uint64_t model_digest(const struct problem_spec *spec)
 {
     const struct policy_spec *policy = &spec->policy;
     double range[2] = {policy->range.min, policy->range.max};
@@ -463,6 +464,21 @@ static uint64_t state_digest(const struct problem_spec *spec)
         digest = digest_options(digest, oracle->oracle->name,
                 &oracle->oracle->options, oracle->options);
     return digest;
+}
+
+/* With the detectors, whose settings the policy does not depend on. */
+static uint64_t state_digest(const struct problem_spec *spec)
+{
+    const struct drift_options *options = &spec->drift.options;
+    uint64_t digest = spec->model_digest;
+
+    if (!is_watched(spec))
+        return digest;
+    digest = digest_text(
+            digest, bytes_of(&options->between, sizeof(options->between)));
+    digest = hash_mix(
+            digest, (uint64_t)options->window << 32 | options->silence);
+    return hash_mix(digest, options->warmup);
 }
 
 /* ---- the spec ---- */
@@ -517,10 +533,15 @@ int problem_spec_parse(struct problem_spec *spec, struct bytes name,
             (status = parse_policy(&parse)) != 0 ||
             (status = refuse_unused(&parse)) != 0)
         return status;
+    spec->drift = (struct drift_spec){.options = spec->settings.drift,
+            .slots = spec->slots,
+            .groups = spec->group_count,
+            .columns = spec->column_count};
     spec->text = settings_text(parse.values, parse.count, arena);
     if (arena->overflow)
         return out_of_memory(err);
     spec->shape_digest = shape_digest(spec, values, count);
+    spec->model_digest = model_digest(spec);
     spec->state_digest = state_digest(spec);
     return 0;
 }
@@ -557,32 +578,53 @@ int problem_spec_parse_text(struct problem_spec *spec, struct bytes name,
 
 /* ---- the state ---- */
 
+/* Learning is preceded by a prediction, for the detectors of drift. */
+static size_t learn_scratch_of(const struct problem_spec *spec)
+{
+    size_t learn = policy_learn_scratch(&spec->policy);
+    size_t predict = policy_scratch(&spec->policy);
+
+    return learn > predict ? learn : predict;
+}
+
+static void *aligned_block(size_t size)
+{
+    return aligned_alloc(64, (size + 63) / 64 * 64);
+}
+
 /* Room for a policy; NULL if there is none. */
 static void *policy_block(const struct problem_spec *spec)
 {
-    return aligned_alloc(64, (policy_footprint(&spec->policy) + 63) / 64 * 64);
+    return aligned_block(policy_footprint(&spec->policy));
 }
 
 struct problem *problem_open(const struct problem_spec *spec, struct err *err)
 {
-    size_t learn_scratch = policy_learn_scratch(&spec->policy);
+    size_t learn_scratch = learn_scratch_of(spec);
     size_t scratch = SCRATCH_BYTES + learn_scratch;
+    size_t footprint = policy_footprint(&spec->policy);
+    size_t drift = is_watched(spec) ? drift_footprint(&spec->drift) : 0;
     struct problem *problem = calloc(1, sizeof(*problem));
     void *block = policy_block(spec);
+    void *drift_block = drift > 0 ? aligned_block(drift) : NULL;
     void *scratch_block = malloc(scratch);
 
-    if (problem == NULL || block == NULL || scratch_block == NULL) {
+    if (problem == NULL || block == NULL || scratch_block == NULL ||
+            (drift > 0 && drift_block == NULL)) {
         free(problem);
         free(block);
+        free(drift_block);
         free(scratch_block);
         (void)err_set(err, STATUS_INTERNAL,
                 "no memory for the problem's state: %zu bytes",
-                policy_footprint(&spec->policy) + scratch);
+                footprint + drift + scratch);
         return NULL;
     }
     MAGIC_SET(problem, PROBLEM_MAGIC);
     problem->spec = spec;
     problem->policy = policy_init(block, &spec->policy);
+    if (drift > 0)
+        problem->drift = drift_init(drift_block, &spec->drift);
     problem->decide_scratch = policy_scratch(&spec->policy);
     problem->learn_scratch = learn_scratch;
     problem->scratch = arena_over(scratch_block, scratch);
@@ -595,6 +637,7 @@ void problem_close(struct problem *problem)
         return;
     MAGIC_CHECK(problem, PROBLEM_MAGIC);
     free(problem->policy);
+    free(problem->drift);
     free(problem->scratch.data);
     problem->magic = 0;
     free(problem);
@@ -608,6 +651,8 @@ void problem_reset(struct problem *problem)
     problem->has_back = false;
     problem->back = 0;
     problem->policy = policy_init(problem->policy, &problem->spec->policy);
+    if (problem->drift != NULL)
+        problem->drift = drift_init(problem->drift, &problem->spec->drift);
 }
 
 void problem_save(const struct problem *problem, struct writer *writer)
@@ -624,6 +669,8 @@ void problem_save(const struct problem *problem, struct writer *writer)
 #undef X
     write_f64(writer, problem->counters.value_sum);
     policy_save(problem->policy, writer);
+    if (problem->drift != NULL)
+        drift_save(problem->drift, writer);
 }
 
 size_t problem_save_size(const struct problem *problem)
@@ -639,25 +686,20 @@ int problem_load(struct problem *problem, struct bytes state, struct err *err)
     struct reader reader = reader_of(state);
     uint32_t tag = read_u32(&reader);
     uint32_t version = read_u32(&reader);
-    uint32_t counter = 0;
-    uint8_t back = 0;
+    uint8_t back;
 
     if (reader.failed || tag != PROBLEM_STATE_TAG)
         return err_set(err, STATUS_CORRUPT, "not the state of a problem");
-    if (version < 1 || version > PROBLEM_STATE_VERSION)
+    if (version != PROBLEM_STATE_VERSION)
         return err_set(
                 err, STATUS_CORRUPT, "problem state of version %u", version);
     if (read_u64(&reader) != problem->spec->state_digest)
         return err_set(err, STATUS_CORRUPT, "problem state of other settings");
     problem->generation = read_u64(&reader);
-    if (version > 2) {
-        back = read_u8(&reader);
-        problem->back = read_u64(&reader);
-    }
+    back = read_u8(&reader);
+    problem->back = read_u64(&reader);
     problem->has_back = back != 0;
-#define X(name, sentence)                                                      \
-    if (version > 1 || counter++ < PROBLEM_COUNTERS_V1)                        \
-        problem->counters.name = read_u64(&reader);
+#define X(name, sentence) problem->counters.name = read_u64(&reader);
     PROBLEM_COUNTERS(X)
 #undef X
     problem->counters.value_sum = read_f64(&reader);
@@ -667,6 +709,8 @@ int problem_load(struct problem *problem, struct bytes state, struct err *err)
             !isfinite(problem->counters.value_sum))
         return err_set(err, STATUS_CORRUPT, "problem state is damaged");
     if (policy_load(problem->policy, &reader, err) != 0)
+        return STATUS_CORRUPT;
+    if (problem->drift != NULL && drift_load(problem->drift, &reader, err) != 0)
         return STATUS_CORRUPT;
     if (!reader_done(&reader))
         return err_set(err, STATUS_CORRUPT, "problem state is too long");
@@ -688,7 +732,7 @@ void problem_save_model(const struct problem *problem, struct writer *writer)
     MAGIC_CHECK(problem, PROBLEM_MAGIC);
     write_u32(writer, MODEL_TAG);
     write_u32(writer, MODEL_FORMAT);
-    write_u64(writer, problem->spec->state_digest);
+    write_u64(writer, problem->spec->model_digest);
     policy_save(problem->policy, writer);
 }
 
@@ -710,7 +754,7 @@ static int read_model(const struct problem_spec *spec, struct bytes model,
 
     if (reader.failed || tag != MODEL_TAG || format != MODEL_FORMAT)
         return err_set(err, STATUS_CORRUPT, "model: is none");
-    if (settings != spec->state_digest)
+    if (settings != spec->model_digest)
         return err_set(err, STATUS_INVALID,
                 "model: was made for other settings of the problem");
     if (policy_load(policy, &reader, err) != 0)
@@ -737,6 +781,8 @@ int problem_load_model(
     }
     free(problem->policy);
     problem->policy = block;
+    if (problem->drift != NULL)
+        drift_restart(problem->drift);
     return 0;
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/limits.h"
+#include "policies/drift.h"
 #include "policies/groups.h"
 #include "policies/policy.h"
 #include "service/engine/problem_settings.h"
@@ -31,10 +32,12 @@ struct problem_spec {
     const struct group *groups; /* [group_count] */
     uint32_t group_count;
     struct policy_spec policy;
+    struct drift_spec drift;
     char policy_name[POLICY_NAME_SIZE];
     struct bytes text; /* the settings as `key: value` lines */
     uint64_t shape_digest; /* of what a Decision record's places mean */
-    uint64_t state_digest; /* of all that the state's bytes depend on */
+    uint64_t model_digest; /* of all that the policy's bytes depend on */
+    uint64_t state_digest; /* and of all that the state's depend on */
 };
 
 /* Builds a spec from settings with dotted keys, in the order of the config:
@@ -67,7 +70,9 @@ int problem_spec_parse_text(struct problem_spec *spec, struct bytes name,
     X(propensity_unknown,                                                      \
             "outcomes of actions that clients showed on their own account "    \
             "without saying how likely")                                       \
-    X(held_misfits, "held feedbacks that did not fit the decision when it came")
+    X(held_misfits,                                                            \
+            "held feedbacks that did not fit the decision when it came")       \
+    X(alarms, "alarms of drift")
 
 struct problem_counters {
 #define X(name, sentence) uint64_t name;
@@ -80,6 +85,7 @@ struct problem {
     uint32_t magic;
     const struct problem_spec *spec;
     struct policy *policy;
+    struct drift *drift; /* NULL: not watched */
     struct problem_counters counters;
     struct arena scratch; /* for one input at a time */
     size_t decide_scratch, learn_scratch; /* what the policy needs of one */
@@ -108,7 +114,7 @@ int problem_load(
 bool problem_state_is_current(struct bytes state);
 /* ---- models: what a generation stores ----
  *
- * u32 tag, u32 format, u64 state_digest of the settings it was made for, then
+ * u32 tag, u32 format, u64 model_digest of the settings it was made for, then
  * the policy's own bytes. A model is all that a policy needs to decide. */
 
 void problem_save_model(const struct problem *problem, struct writer *writer);

@@ -203,6 +203,42 @@ static const struct option_row rows[] = {
                 .fallback = 3600e9,
                 .sentence = "longest time that a training may take; then it "
                             "is ended"},
+        {.name = "drift.on",
+                .type = OPTION_FLAG,
+                .offset = AT(drift.on),
+                .fallback = 1,
+                .sentence = "watch the problem for drift; of the decide form "
+                            "only"},
+        {.name = "drift.between",
+                .type = OPTION_DOUBLE,
+                .offset = AT(drift.between),
+                .min = 1000,
+                .max = 1e12,
+                .fallback = 1e6,
+                .sentence = "rows between false alarms of the sequential "
+                            "tests that are tolerated, all streams together"},
+        {.name = "drift.window",
+                .type = OPTION_COUNT,
+                .offset = AT(drift.window),
+                .min = 100,
+                .max = 1e8,
+                .fallback = 2000,
+                .sentence = "rows of a window in which context, actions and "
+                            "delay are compared with their reference"},
+        {.name = "drift.silence",
+                .type = OPTION_COUNT,
+                .offset = AT(drift.silence),
+                .max = 1e9,
+                .fallback = 500,
+                .sentence = "values for which a stream is silent after an "
+                            "alarm"},
+        {.name = "drift.warmup",
+                .type = OPTION_COUNT,
+                .offset = AT(drift.warmup),
+                .max = 1e9,
+                .fallback = 2000,
+                .sentence = "outcomes before the policy's predictions are "
+                            "watched: until then it still learns"},
 };
 
 const struct option_table problem_settings_table = {

@@ -7,6 +7,7 @@
 
 #include "base/options.h"
 #include "base/time.h"
+#include "policies/drift.h"
 
 enum problem_form { FORM_DECIDE, FORM_PREDICT, FORM_DUEL, FORM_PATH };
 enum problem_objective { OBJECTIVE_MAXIMISE, OBJECTIVE_MINIMISE };
@@ -48,6 +49,7 @@ struct problem_settings {
     uint32_t retrain_cores;
     uint32_t retrain_priority;
     nanos retrain_time;
+    struct drift_options drift;
 };
 
 /* The row table over struct problem_settings. */

@@ -99,6 +99,10 @@ static void check_record(const union any_record *record)
         break;
     case RECORD_PROMOTION:
         break;
+    case RECORD_ALARM:
+        CHECK(record->alarm.stream < ALARM_STREAMS);
+        CHECK(isfinite(record->alarm.statistic));
+        break;
     case RECORD_CONFIG:
         CHECK_ZERO(wire_check_id(record->config.name, "name", NULL));
         break;
@@ -122,6 +126,8 @@ static struct bytes encode(const union any_record *record, struct arena *arena)
         return record_encode_promotion(&record->promotion, arena);
     case RECORD_CONFIG:
         return record_encode_config(&record->config, arena);
+    case RECORD_ALARM:
+        return record_encode_alarm(&record->alarm, arena);
     }
     CHECK_UNREACHABLE();
 }

@@ -18,6 +18,7 @@ static const ProtobufCMessageDescriptor *const kinds[] = {
         &rue__activation_record__descriptor,
         &rue__promotion_record__descriptor,
         &rue__config_record__descriptor,
+        &rue__alarm_record__descriptor,
         &rue__reply__descriptor,
 };
 

@@ -341,6 +341,11 @@ static void seed_records(void)
             .estimate = {true, 0.01, -0.01, 0.03, 0.05, 1000},
             .why = bytes_of_text("not worse"),
     };
+    struct alarm_record alarm = {.head = {RECORD_ALARM, 1, 1, {NULL, 0}},
+            .part = 1,
+            .name = bytes_of_text("shop"),
+            .statistic = 2.5,
+            .threshold = 2.0};
     struct config_record config = {{RECORD_CONFIG, 1, 1, {NULL, 0}},
             bytes_of_text("shop"), bytes_of_text("context: x\n"), 3};
 
@@ -358,6 +363,8 @@ static void seed_records(void)
             record_encode_promotion(&promotion, arena));
     seed_packed("record", "config", RECORD_CONFIG,
             record_encode_config(&config, arena));
+    seed_packed("record", "alarm", RECORD_ALARM,
+            record_encode_alarm(&alarm, arena));
 }
 
 static void seed_states(void)

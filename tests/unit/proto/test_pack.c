@@ -35,6 +35,7 @@ static const ProtobufCMessageDescriptor *const kinds[] = {
         &rue__expiry_record__descriptor,
         &rue__activation_record__descriptor,
         &rue__promotion_record__descriptor,
+        &rue__alarm_record__descriptor,
         &rue__config_record__descriptor,
 };
 #define KINDS ((int)ARRAY_COUNT(kinds))

@@ -446,43 +446,6 @@ START_TEST(what_was_shown_of_other_actions_teaches_nothing)
 }
 END_TEST
 
-/* ---- the state ---- */
-
-/* A state of version 1 knows of no way back and ends its counters at the
- * ninth. */
-START_TEST(an_older_state_is_read)
-{
-    struct err err;
-    const size_t head = 16 + 8, back = 1 + 8, counters = 9 * 8;
-    size_t size, tail = head + back + counters + 2 * 8, older_size;
-    uint8_t *bytes, *older;
-    struct writer writer;
-    struct problem *copy;
-
-    stage_open(RIDGE);
-    play(5);
-    size = problem_save_size(stage.problem);
-    bytes = malloc(size);
-    older = malloc(size);
-    writer = writer_over(bytes, size);
-    problem_save(stage.problem, &writer);
-    ck_assert(problem_state_is_current(bytes_of(bytes, size)));
-    older_size = head + counters + size - tail;
-    memcpy(older, bytes, head);
-    memcpy(older + head, bytes + head + back, counters);
-    memcpy(older + head + counters, bytes + tail, size - tail);
-    older[4] = 1;
-    ck_assert(!problem_state_is_current(bytes_of(older, older_size)));
-    copy = problem_open(&stage.spec, &err);
-    ck_assert_int_eq(problem_load(copy, bytes_of(older, older_size), &err), 0);
-    ck_assert_uint_eq(stage_hash(copy), stage_hash(stage.problem));
-    problem_close(copy);
-    free(bytes);
-    free(older);
-    stage_close();
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("shown");
@@ -506,7 +469,6 @@ int main(void)
     tcase_add_test(cases, what_does_not_fit_is_given_up_and_counted);
     tcase_add_test(cases, what_cannot_have_been_shown_is_refused);
     tcase_add_test(cases, what_was_shown_of_other_actions_teaches_nothing);
-    tcase_add_test(cases, an_older_state_is_read);
     suite_add_tcase(suite, cases);
     return run_suite(suite);
 }

@@ -24,7 +24,7 @@
 #define ARENA      ((size_t)4 << 20)
 #define FRAME_SIZE 2048u
 
-enum stage {
+enum bench_stage {
     PARSE_DECIDE,
     STEP_DECIDE,
     PACK_DECISION,

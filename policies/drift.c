@@ -279,8 +279,10 @@ static void feed_draws(struct drift *drift, const struct action_set *actions,
     }
     evidence_feed(&drift->draws[0], (top == chosen ? 1.0 : 0.0) - pmf[top]);
     for (uint32_t i = 0; i < BANDS; i++)
-        evidence_feed(&drift->draws[1 + i],
-                (band_of(pmf[chosen]) == i ? 1.0 : 0.0) - fmin(bands[i], 1.0));
+        if (bands[i] > 0.0)
+            evidence_feed(&drift->draws[1 + i],
+                    (band_of(pmf[chosen]) == i ? 1.0 : 0.0) -
+                            fmin(bands[i], 1.0));
 }
 
 static void look_at_draws(struct drift *drift)

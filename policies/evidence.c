@@ -9,6 +9,8 @@
 #define SCALED_MAX 0x1p500
 #define SCALED_MIN 0x1p-500
 #define SCALE_STEP 500
+/* Differences fed before that is looked at: a factor is within 2^-1 .. 2. */
+#define LOOK_EVERY 64u
 /* |ln M| of a row is at most ln 2. */
 #define POWER_MAX ((int64_t)1 << 52)
 
@@ -21,26 +23,30 @@ void evidence_init(struct evidence *evidence)
         evidence->scaled[i] = 1.0;
         evidence->power[i] = 0;
     }
+    evidence->fed = 0;
 }
 
-static void bring_back(struct evidence *evidence, uint32_t i)
+static void bring_back(struct evidence *evidence)
 {
-    if (evidence->scaled[i] > SCALED_MAX) {
-        evidence->scaled[i] *= 0x1p-500;
-        evidence->power[i] += SCALE_STEP;
-    } else if (evidence->scaled[i] < SCALED_MIN) {
-        evidence->scaled[i] *= 0x1p500;
-        evidence->power[i] -= SCALE_STEP;
+    for (uint32_t i = 0; i < EVIDENCE_BETS; i++) {
+        if (evidence->scaled[i] > SCALED_MAX) {
+            evidence->scaled[i] *= 0x1p-500;
+            evidence->power[i] += SCALE_STEP;
+        } else if (evidence->scaled[i] < SCALED_MIN) {
+            evidence->scaled[i] *= 0x1p500;
+            evidence->power[i] -= SCALE_STEP;
+        }
     }
+    evidence->fed = 0;
 }
 
-static void feed_bets(struct evidence *evidence, double difference,
+static inline void feed_bets(struct evidence *evidence, double difference,
         uint32_t from, uint32_t to)
 {
-    for (uint32_t i = from; i < to; i++) {
+    for (uint32_t i = from; i < to; i++)
         evidence->scaled[i] *= 1.0 + bets[i] * difference;
-        bring_back(evidence, i);
-    }
+    if (++evidence->fed >= LOOK_EVERY)
+        bring_back(evidence);
 }
 
 void evidence_feed(struct evidence *evidence, double difference)
@@ -92,6 +98,7 @@ void evidence_save(const struct evidence *evidence, struct writer *writer)
         write_f64(writer, evidence->scaled[i]);
         write_i64(writer, evidence->power[i]);
     }
+    write_u32(writer, evidence->fed);
 }
 
 bool evidence_load(struct evidence *evidence, struct reader *reader)
@@ -99,11 +106,12 @@ bool evidence_load(struct evidence *evidence, struct reader *reader)
     for (uint32_t i = 0; i < EVIDENCE_BETS; i++) {
         evidence->scaled[i] = read_f64(reader);
         evidence->power[i] = read_i64(reader);
-        if (!(evidence->scaled[i] >= SCALED_MIN / 2.0 &&
-                    evidence->scaled[i] <= SCALED_MAX * 2.0) ||
+        if (!(evidence->scaled[i] >= SCALED_MIN * 0x1p-64 &&
+                    evidence->scaled[i] <= SCALED_MAX * 0x1p64) ||
                 evidence->power[i] > POWER_MAX ||
                 evidence->power[i] < -POWER_MAX)
             return false;
     }
-    return true;
+    evidence->fed = read_u32(reader);
+    return evidence->fed < LOOK_EVERY;
 }

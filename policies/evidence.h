@@ -23,6 +23,7 @@ struct evidence {
     /* M of each bet = scaled * 2^power */
     double scaled[EVIDENCE_BETS];
     int64_t power[EVIDENCE_BETS];
+    uint32_t fed; /* since they were brought back to about 1 */
 };
 
 void evidence_init(struct evidence *evidence);

@@ -96,6 +96,7 @@ CFLAGS_ALL := -std=c17 -D_GNU_SOURCE -DRUE_VERSION='"$(VERSION)"' -I. -I$(B) \
 # only.
 CFLAGS_policies := $(if $(filter release,$(VARIANT)),-O3)
 CFLAGS_proto    := $(CFLAGS_policies)
+CFLAGS_sim      := $(CFLAGS_policies)
 
 # ---- sources: one archive per folder ---------------------------------------
 FOLDERS := base report policies proto storage service/engine config replay \

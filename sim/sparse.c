@@ -1,10 +1,14 @@
 #include "sim/sparse.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <suitesparse/cholmod.h>
+
+#define POWER_STEPS_MAX 20000
+#define POWER_MOVE      1e-13
 
 static int allocate(
         struct sparse *matrix, uint32_t n, size_t entries, struct err *err)
@@ -12,11 +16,13 @@ static int allocate(
     memset(matrix, 0, sizeof(*matrix));
     matrix->n = n;
     matrix->start = calloc((size_t)n + 1, sizeof(*matrix->start));
+    matrix->middle = calloc((size_t)n + 1, sizeof(*matrix->middle));
     matrix->column = calloc(entries + 1, sizeof(*matrix->column));
     matrix->value = calloc(entries + 1, sizeof(*matrix->value));
     matrix->diagonal = calloc((size_t)n + 1, sizeof(*matrix->diagonal));
-    if (matrix->start == NULL || matrix->column == NULL ||
-            matrix->value == NULL || matrix->diagonal == NULL) {
+    if (matrix->start == NULL || matrix->middle == NULL ||
+            matrix->column == NULL || matrix->value == NULL ||
+            matrix->diagonal == NULL) {
         sparse_free(matrix);
         return err_set(err, STATUS_INTERNAL, "no memory for the matrix");
     }
@@ -26,6 +32,7 @@ static int allocate(
 void sparse_free(struct sparse *matrix)
 {
     free(matrix->start);
+    free(matrix->middle);
     free(matrix->column);
     free(matrix->value);
     free(matrix->diagonal);
@@ -39,34 +46,53 @@ static void put(
 
     matrix->column[at] = column;
     matrix->value[at] = value;
-    if (row == column)
+    if (row == column) {
+        matrix->middle[row] = at;
         matrix->diagonal[row] = value;
+    }
 }
 
-int sparse_laplacian(uint32_t m, struct sparse *matrix, struct err *err)
+/* ---- stencils ---- */
+
+/* A grid point and those around it, `corners` included or not, all -1 but the
+ * point itself. */
+static int stencil(uint32_t m, bool corners, double middle,
+        struct sparse *matrix, struct err *err)
 {
     uint32_t n = m * m;
     int status;
 
-    CHECK(m > 0);
-    status = allocate(matrix, n, 5 * (size_t)n, err);
+    CHECK(m > 0 && m <= 20000);
+    status = allocate(matrix, n, (corners ? 9 : 5) * (size_t)n, err);
     if (status != 0)
         return status;
     for (uint32_t row = 0; row < n; row++) {
-        uint32_t i = row / m, j = row % m;
+        int i = (int)(row / m), j = (int)(row % m), last = (int)m - 1;
         matrix->start[row + 1] = matrix->start[row];
-        if (i > 0)
-            put(matrix, row, row - m, -1.0);
-        if (j > 0)
-            put(matrix, row, row - 1, -1.0);
-        put(matrix, row, row, 4.0);
-        if (j + 1 < m)
-            put(matrix, row, row + 1, -1.0);
-        if (i + 1 < m)
-            put(matrix, row, row + m, -1.0);
+        for (int di = -1; di <= 1; di++)
+            for (int dj = -1; dj <= 1; dj++) {
+                bool corner = di != 0 && dj != 0;
+                if (i + di < 0 || i + di > last || j + dj < 0 ||
+                        j + dj > last || (corner && !corners))
+                    continue;
+                put(matrix, row, (uint32_t)((i + di) * (int)m + j + dj),
+                        di == 0 && dj == 0 ? middle : -1.0);
+            }
     }
     return 0;
 }
+
+int sparse_laplacian(uint32_t m, struct sparse *matrix, struct err *err)
+{
+    return stencil(m, false, 4.0, matrix, err);
+}
+
+int sparse_laplacian9(uint32_t m, struct sparse *matrix, struct err *err)
+{
+    return stencil(m, true, 8.0, matrix, err);
+}
+
+/* ---- files ---- */
 
 /* Both triangles of CHOLMOD's columns, which are our rows by symmetry. */
 static int copy_in(cholmod_sparse *all, struct sparse *matrix, struct err *err)
@@ -92,19 +118,39 @@ static int copy_in(cholmod_sparse *all, struct sparse *matrix, struct err *err)
     return 0;
 }
 
+/* Does every entry above the diagonal have its like below it? Both are sorted.
+ */
+static bool equals_its_transpose(cholmod_sparse *all, cholmod_common *common)
+{
+    cholmod_sparse *turned = cholmod_transpose(all, 1, common);
+    bool same = turned != NULL && cholmod_sort(turned, common);
+
+    if (same) {
+        const int *a = all->p, *b = turned->p;
+        size_t entries = (size_t)a[all->ncol];
+        same = memcmp(a, b, (all->ncol + 1) * sizeof(*a)) == 0 &&
+                memcmp(all->i, turned->i, entries * sizeof(int)) == 0 &&
+                memcmp(all->x, turned->x, entries * sizeof(double)) == 0;
+    }
+    cholmod_free_sparse(&turned, common);
+    return same;
+}
+
 static int convert(cholmod_sparse *read, cholmod_common *common,
         struct sparse *matrix, struct err *err)
 {
     cholmod_sparse *all;
     int status;
 
-    if (read->nrow != read->ncol || read->stype == 0 ||
-            read->xtype != CHOLMOD_REAL)
+    if (read->nrow != read->ncol || read->xtype != CHOLMOD_REAL)
         return err_set(err, STATUS_INVALID,
                 "the matrix is not real, square and symmetric");
     all = cholmod_copy(read, 0, 1, common);
     if (all == NULL || !cholmod_sort(all, common))
         status = err_set(err, STATUS_INTERNAL, "no memory for the matrix");
+    else if (read->stype == 0 && !equals_its_transpose(all, common))
+        status = err_set(err, STATUS_INVALID,
+                "the matrix is not real, square and symmetric");
     else
         status = copy_in(all, matrix, err);
     cholmod_free_sparse(&all, common);
@@ -134,15 +180,96 @@ int sparse_read(const char *path, struct sparse *matrix, struct err *err)
     return status;
 }
 
-void sparse_times(const struct sparse *matrix, double shift, int by_diagonal,
-        const double *x, double *y)
+/* ---- shifting and multiplying ---- */
+
+int sparse_copy(
+        const struct sparse *from, struct sparse *matrix, struct err *err)
+{
+    size_t entries = from->start[from->n];
+    int status = allocate(matrix, from->n, entries, err);
+
+    if (status != 0)
+        return status;
+    memcpy(matrix->start, from->start, (from->n + 1) * sizeof(*from->start));
+    memcpy(matrix->middle, from->middle, from->n * sizeof(*from->middle));
+    memcpy(matrix->column, from->column, entries * sizeof(*from->column));
+    memcpy(matrix->value, from->value, entries * sizeof(*from->value));
+    memcpy(matrix->diagonal, from->diagonal, from->n * sizeof(double));
+    return 0;
+}
+
+void sparse_shift(
+        const struct sparse *from, struct shift shift, struct sparse *to)
+{
+    CHECK(from->n == to->n && from->start[from->n] == to->start[to->n]);
+    for (uint32_t at = 0; at < from->start[from->n]; at++)
+        to->value[at] = shift.scale * from->value[at];
+    for (uint32_t row = 0; row < from->n; row++) {
+        double own = from->diagonal[row];
+        double diagonal =
+                shift.scale * own + shift.by * (shift.diagonal ? own : 1.0);
+        to->diagonal[row] = diagonal;
+        to->value[to->middle[row]] = diagonal;
+    }
+}
+
+void sparse_times(const struct sparse *matrix, const double *x, double *y)
 {
     for (uint32_t row = 0; row < matrix->n; row++) {
-        double sum =
-                shift * (by_diagonal ? matrix->diagonal[row] : 1.0) * x[row];
+        double sum = 0.0;
         for (uint32_t at = matrix->start[row]; at < matrix->start[row + 1];
                 at++)
             sum += matrix->value[at] * x[matrix->column[at]];
         y[row] = sum;
     }
+}
+
+/* ---- Jacobi's spectral radius ---- */
+
+static double normalise(uint32_t n, double *x)
+{
+    double square = 0.0;
+
+    for (uint32_t i = 0; i < n; i++)
+        square += x[i] * x[i];
+    for (uint32_t i = 0; square > 0.0 && i < n; i++)
+        x[i] /= sqrt(square);
+    return sqrt(square);
+}
+
+/* y = (I - S) x, S = D^-1/2 A D^-1/2 */
+static void jacobi_step(const struct sparse *matrix, const double *x, double *y)
+{
+    for (uint32_t row = 0; row < matrix->n; row++) {
+        double sum = 0.0;
+        for (uint32_t at = matrix->start[row]; at < matrix->start[row + 1];
+                at++) {
+            uint32_t column = matrix->column[at];
+            if (column != row)
+                sum += matrix->value[at] * x[column] /
+                        sqrt(matrix->diagonal[column]);
+        }
+        y[row] = -sum / sqrt(matrix->diagonal[row]);
+    }
+}
+
+/* |(I - S)^2 x| for unit x: even steps, so that eigenvalues of both signs and
+ * the same size, as every consistently ordered matrix has them, do no harm. */
+double sparse_jacobi_radius(const struct sparse *matrix, double *work)
+{
+    double *x = work, *y = work + matrix->n;
+    double last = 0.0, square = 0.0;
+
+    for (uint32_t i = 0; i < matrix->n; i++)
+        x[i] = 1.0 + 0.5 * sin(1.0 + 7.0 * i);
+    (void)normalise(matrix->n, x);
+    for (int step = 0; step < POWER_STEPS_MAX; step++) {
+        jacobi_step(matrix, x, y);
+        jacobi_step(matrix, y, x);
+        square = normalise(matrix->n, x);
+        if (fabs(square - last) <= POWER_MOVE * square)
+            break;
+        last = square;
+    }
+    return sqrt(square);
 }

@@ -41,7 +41,7 @@ static void check_times(const struct sparse *matrix)
     double *y = calloc((size_t)matrix->n + 1, sizeof(*y));
 
     CHECK(x != NULL && y != NULL);
-    sparse_times(matrix, 0.5, 1, x, y);
+    sparse_times(matrix, x, y);
     for (uint32_t i = 0; i < matrix->n; i++)
         CHECK(y[i] == 0.0);
     free(x);

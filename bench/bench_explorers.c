@@ -114,7 +114,7 @@ static struct policy *make_policy(
     struct shape shape = {.shared_dense = SHARED,
             .action_dense = COLUMNS,
             .actions_max = ACTIONS};
-    struct value_range range = {0.0, 1.0, false};
+    struct value_range range = {0.0, 1.0, false, false};
     struct keyvalue value = {
             bytes_of_text("explorer"), bytes_of_text(explorer), 0, false};
 

@@ -167,7 +167,7 @@ static struct policy *make_policy(struct policy_spec *spec,
             .slots = ACTIONS,
             .actions_max = ACTIONS,
             .groups = groups};
-    struct value_range range = {0.0, 1.0, false};
+    struct value_range range = {0.0, 1.0, false, false};
     struct keyvalue values[8];
     size_t count = variant->weights == NULL ? 5 : 8;
 

@@ -135,7 +135,7 @@ static struct policy_spec *parse(const struct bench_case *one,
             .action_dense = one->action,
             .slots = ACTIONS,
             .actions_max = ACTIONS};
-    struct value_range range = {0.0, 1.0, true};
+    struct value_range range = {0.0, 1.0, true, false};
     struct keyvalue values[4];
     struct policy_spec *spec = arena_alloc(&arena, sizeof(*spec));
 

@@ -6,6 +6,7 @@
 #include "policies/portable.h"
 #include "policies/registry.h"
 
+#include <float.h>
 #include <math.h>
 
 #define POLICY_MAGIC  UINT32_C(0x706f6c69)
@@ -28,9 +29,20 @@ struct policy {
 
 /* ---- losses ---- */
 
+/* Where the value lies in its range, 0 at min and 1 at max. */
+static double place_of(const struct value_range *range, double value)
+{
+    if (!range->logarithmic)
+        return (value - range->min) / (range->max - range->min);
+    if (!(value >= DBL_MIN))
+        return (double)-INFINITY;
+    return (portable_log(value) - portable_log(range->min)) /
+            (portable_log(range->max) - portable_log(range->min));
+}
+
 double loss_of_value(const struct value_range *range, double value)
 {
-    double place = (value - range->min) / (range->max - range->min);
+    double place = place_of(range, value);
 
     return range->minimise ? place : 1.0 - place;
 }
@@ -39,6 +51,10 @@ double value_of_loss(const struct value_range *range, double loss)
 {
     double place = range->minimise ? loss : 1.0 - loss;
 
+    if (range->logarithmic) {
+        double low = portable_log(range->min);
+        return portable_exp(low + place * (portable_log(range->max) - low));
+    }
     return range->min + place * (range->max - range->min);
 }
 

@@ -26,10 +26,12 @@
 struct value_range {
     double min, max;
     bool minimise; /* the value is a cost */
+    bool logarithmic; /* the logarithms of value, min and max count; min > 0 */
 };
 
 /* (cost - min)/(max - min), or 1 minus that of a reward; not clipped. For
- * the predict form the label scaled the same way as a cost. */
+ * the predict form the label scaled the same way as a cost. Infinite for a
+ * value that has no logarithm where one is needed. */
 double loss_of_value(const struct value_range *range, double value);
 /* Its inverse. */
 double value_of_loss(const struct value_range *range, double loss);

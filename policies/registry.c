@@ -1,6 +1,7 @@
 #include "policies/registry.h"
 
-#define ORACLES(X) X(ridge) X(linear) X(chebyshev) X(groupwise) X(blend)
+#define ORACLES(X)                                                             \
+    X(ridge) X(linear) X(chebyshev) X(surface) X(groupwise) X(blend)
 #define EXPLORERS(X)                                                           \
     X(greedy)                                                                  \
     X(epsilon)                                                                 \

@@ -6,6 +6,7 @@
 #include "policies/registry.h"
 #include "proto/wire.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -248,6 +249,27 @@ static int check_form(const struct parse *parse)
     CHECK_UNREACHABLE();
 }
 
+/* A logarithmic scale: of numbers above 0, of one value an event; what never
+ * came is as bad as can be, unless the configuration says otherwise. */
+static int check_scale(const struct parse *parse)
+{
+    struct problem_settings *settings = &parse->spec->settings;
+
+    if (settings->scale != SCALE_LOG)
+        return 0;
+    if (settings->form == FORM_DUEL || settings->form == FORM_PATH)
+        return err_set(parse->err, STATUS_INVALID,
+                "reward.scale: log is for the forms decide and predict");
+    if (!(settings->reward_min >= DBL_MIN))
+        return err_set(parse->err, STATUS_INVALID,
+                "reward.scale: log needs reward.min above 0");
+    if (find_setting(parse, "reward.default") == NULL)
+        settings->reward_default = settings->objective == OBJECTIVE_MINIMISE
+                ? settings->reward_max
+                : settings->reward_min;
+    return 0;
+}
+
 static int parse_rows(const struct parse *parse)
 {
     struct problem_settings *settings = &parse->spec->settings;
@@ -258,6 +280,8 @@ static int parse_rows(const struct parse *parse)
     if (!(settings->reward_min < settings->reward_max))
         return err_set(parse->err, STATUS_INVALID,
                 "reward: min must be less than max");
+    if (check_scale(parse) != 0)
+        return STATUS_INVALID;
     if (settings->has_default &&
             (settings->reward_default < settings->reward_min ||
                     settings->reward_default > settings->reward_max))
@@ -351,7 +375,8 @@ static int parse_policy(const struct parse *parse)
     const struct problem_settings *settings = &spec->settings;
     struct value_range range = {settings->reward_min, settings->reward_max,
             settings->form == FORM_PREDICT || settings->form == FORM_PATH ||
-                    settings->objective == OBJECTIVE_MINIMISE};
+                    settings->objective == OBJECTIVE_MINIMISE,
+            settings->scale == SCALE_LOG};
     struct shape shape = shape_of(spec);
     struct keyvalue *values =
             arena_array(parse->arena, struct keyvalue, parse->count);
@@ -452,7 +477,8 @@ static uint64_t model_digest(const struct problem_spec *spec)
 {
     const struct policy_spec *policy = &spec->policy;
     double range[2] = {policy->range.min, policy->range.max};
-    uint64_t digest = hash_mix(spec->shape_digest, policy->range.minimise);
+    uint64_t digest = hash_mix(spec->shape_digest,
+            policy->range.minimise | (uint64_t)policy->range.logarithmic << 1);
 
     digest = digest_text(digest, bytes_of(range, sizeof(range)));
     digest = hash_mix(digest, policy->shape.actions_max);

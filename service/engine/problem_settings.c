@@ -4,6 +4,7 @@
 
 static const char *const forms[] = {"decide", "predict", "duel", "path", NULL};
 static const char *const objectives[] = {"maximise", "minimise", NULL};
+static const char *const scales[] = {"linear", "log", NULL};
 static const char *const aggregates[] = {"last", "first", "sum", "max", NULL};
 static const char *const durabilities[] = {"commit", "relaxed", NULL};
 static const char *const cuts[] = {"known", "wait", NULL};
@@ -84,6 +85,14 @@ static const struct option_row rows[] = {
                 .choices = objectives,
                 .sentence = "maximise: values are rewards; minimise: costs, "
                             "as those of paths always are"},
+        {.name = "reward.scale",
+                .type = OPTION_CHOICE,
+                .offset = AT(scale),
+                .choices = scales,
+                .sentence = "log: policies learn the logarithm of the value, "
+                            "as suits costs that differ by factors; reward.min "
+                            "must then be above 0, and reward.default is the "
+                            "worst value unless set"},
         {.name = "reward.wait",
                 .type = OPTION_DURATION,
                 .offset = AT(reward_wait),

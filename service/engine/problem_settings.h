@@ -11,6 +11,7 @@
 
 enum problem_form { FORM_DECIDE, FORM_PREDICT, FORM_DUEL, FORM_PATH };
 enum problem_objective { OBJECTIVE_MAXIMISE, OBJECTIVE_MINIMISE };
+enum problem_scale { SCALE_LINEAR, SCALE_LOG };
 enum problem_aggregate {
     AGGREGATE_LAST,
     AGGREGATE_FIRST,
@@ -35,6 +36,7 @@ struct problem_settings {
     nanos reward_wait;
     nanos orphan_wait;
     uint32_t objective;
+    uint32_t scale;
     uint32_t aggregate;
     bool has_default;
     bool log_experts;

@@ -79,6 +79,13 @@ static const struct edge_case edge_cases[] = {
         {.name = "chebyshev_far",
                 .settings = {{"oracle", "chebyshev"}},
                 .far = true},
+        {.name = "surface",
+                .settings = {{"oracle", "surface"}, {"explorer", "linucb"}},
+                .columns = true},
+        {.name = "surface_far",
+                .settings = {{"oracle", "surface"}, {"explorer", "linucb"}},
+                .columns = true,
+                .far = true},
         {.name = "groupwise",
                 .settings = {{"oracle", "groupwise"}, {"explorer", "regcb"}},
                 .columns = true},
@@ -222,7 +229,7 @@ static inline void edge_open(struct edge_life *life)
             .actions_max = one->predict ? 1 : EDGE_PLACES,
             .groups = EDGE_GROUPS,
             .predict = one->predict};
-    struct value_range range = {0.0, 1.0, true};
+    struct value_range range = {0.0, 1.0, true, false};
     struct keyvalue values[EDGE_OPTIONS];
     size_t count = 0;
 

@@ -19,7 +19,7 @@ struct fixture {
 static inline struct fixture *open_policy(
         const char *const settings[][2], size_t count, struct shape shape)
 {
-    struct value_range range = {0.0, 1.0, true};
+    struct value_range range = {0.0, 1.0, true, false};
     struct keyvalue values[16];
     struct fixture *fixture = arena_alloc(&arena, sizeof(*fixture));
 

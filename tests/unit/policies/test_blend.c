@@ -74,7 +74,7 @@ START_TEST(needs_something_simpler)
     struct keyvalue values[] = {
             {bytes_of_text("oracle"), bytes_of_text("blend"), 0, false},
             {bytes_of_text("lambda"), bytes_of_text("2"), 0, false}};
-    struct value_range range = {0.0, 1.0, false};
+    struct value_range range = {0.0, 1.0, false, false};
     struct shape shape = {.shared_dense = D, .predict = true};
     struct policy_spec spec;
 

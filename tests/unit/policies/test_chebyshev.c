@@ -24,7 +24,7 @@ struct fixture {
 static int parse(struct policy_spec *spec, const char *min, const char *max,
         struct shape shape)
 {
-    struct value_range range = {0.0, 1.0, true};
+    struct value_range range = {0.0, 1.0, true, false};
     struct keyvalue values[3] = {
             {bytes_of_text("oracle"), bytes_of_text("chebyshev"), 0, false},
             {bytes_of_text("min"), bytes_of_text(min), 0, false},

@@ -936,7 +936,7 @@ START_TEST(only_pairs_without_widths_are_refused_for_it)
 {
     const struct explorer *explorer = registry_explorers[_i];
     struct shape shape = {.shared_dense = 1, .slots = 3, .actions_max = 3};
-    struct value_range range = {0.0, 1.0, false};
+    struct value_range range = {0.0, 1.0, false, false};
 
     for (size_t o = 0; registry_oracles[o] != NULL; o++) {
         const struct oracle *oracle = registry_oracles[o];

@@ -437,7 +437,7 @@ START_TEST(what_has_no_proof_is_refused)
             .actions_max = cases[_i].predict ? 1 : ACTIONS,
             .groups = GROUPS,
             .predict = cases[_i].predict};
-    struct value_range range = {0.0, 1.0, false};
+    struct value_range range = {0.0, 1.0, false, false};
     struct keyvalue values[3] = {
             {bytes_of_text("oracle"), bytes_of_text("groupwise"), 0, false}};
     struct policy_spec spec;

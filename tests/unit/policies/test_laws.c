@@ -73,7 +73,7 @@ static bool is_part(const char *name, const char *part)
 static int parse_case(const struct law_case *one, struct policy_spec *spec,
         struct arena *memory)
 {
-    struct value_range range = {0.0, 1.0, false};
+    struct value_range range = {0.0, 1.0, false, false};
     struct shape shape = shape_of(one->kind);
     const char *const settings[][2] = {{"oracle", one->oracle},
             {"inner", one->inner}, {"explorer", one->explorer},

@@ -136,7 +136,7 @@ struct fixture {
 static int parse(struct policy_spec *spec, const char *const settings[][2],
         struct shape shape)
 {
-    struct value_range range = {0.0, 1.0, true};
+    struct value_range range = {0.0, 1.0, true, false};
     struct keyvalue values[SETTINGS_MAX + 1] = {
             {bytes_of_text("oracle"), bytes_of_text("linear"), 0, false}};
     size_t count = 1;

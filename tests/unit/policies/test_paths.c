@@ -168,7 +168,7 @@ static const struct hostile_graph hostile_graphs[] = {
 static int parse_spec(struct policy_spec *spec, const struct shape *shape,
         const char *const settings[][2], size_t count)
 {
-    struct value_range range = {0.0, 1.0, true};
+    struct value_range range = {0.0, 1.0, true, false};
     struct keyvalue values[16];
     size_t used = 0;
 

@@ -156,7 +156,7 @@ struct setting {
 static int parse_spec(
         struct policy_spec *spec, const struct setting *settings, size_t count)
 {
-    struct value_range range = {0.0, 1.0, true};
+    struct value_range range = {0.0, 1.0, true, false};
     struct shape shape = {.shared_dense = COLUMNS,
             .slots = SLOTS,
             .actions_max = SLOTS,

@@ -179,7 +179,7 @@ static void open_case(struct bench_case *one)
             .actions_max = EDGES,
             .groups = one->groups,
             .path = true};
-    struct value_range range = {0.0, 1.0, true};
+    struct value_range range = {0.0, 1.0, true, false};
 
     for (size_t i = 0; i < count; i++)
         values[i] = (struct keyvalue){bytes_of_text(settings[i][0]),

@@ -27,6 +27,8 @@ int cmd_promote(int argc, char **argv);
 int cmd_retrain(int argc, char **argv);
 int cmd_rollback(int argc, char **argv);
 int cmd_sim(int argc, char **argv);
+/* rue sim sor; argv[0] is "rue sim sor". */
+int cmd_sim_sor(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 

@@ -16,7 +16,8 @@ static const char help_head[] =
         "Plays a simulated world against a running service, through its\n"
         "socket, and compares what was learned with baselines and with the\n"
         "best possible. --config prints the problem's entry for the service's\n"
-        "configuration instead.\n"
+        "configuration instead. The world `sor` has a command of its own:\n"
+        "rue sim sor --help.\n"
         "\n"
         "Worlds:\n";
 
@@ -34,9 +35,9 @@ static const char help_tail[] =
         "  --json              one JSON object\n"
         "\n"
         "Example:\n"
-        "  (echo problems:; rue sim sor --config) > sor.yaml\n"
-        "  rued --config sor.yaml --data /tmp/rue-sor &\n"
-        "  rue sim sor --seed 7\n";
+        "  (echo problems:; rue sim payments --config) > payments.yaml\n"
+        "  rued --config payments.yaml --data /tmp/rue-payments &\n"
+        "  rue sim payments --seed 7\n";
 
 struct sim_command {
     const struct world_functions *functions;
@@ -53,6 +54,8 @@ static void print_help(void)
         printf("  %-10s %s\n             variants: %s; policies: %s\n",
                 worlds[i]->name, worlds[i]->sentence, worlds[i]->variants,
                 worlds[i]->policies);
+    printf("  %-10s %s\n", "sor",
+            "tune the relaxation parameter of solvers, solve by solve");
     fputs(help_tail, stdout);
 }
 
@@ -227,6 +230,11 @@ int cmd_sim(int argc, char **argv)
     };
     int letter;
 
+    if (argc > 1 && strcmp(argv[1], "sor") == 0) {
+        static char title[] = "rue sim sor";
+        argv[1] = title;
+        return cmd_sim_sor(argc - 1, argv + 1);
+    }
     while ((letter = getopt_long(argc, argv, "h", options, NULL)) != -1) {
         if (letter == 'h') {
             print_help();

@@ -3,11 +3,10 @@
 #include <string.h>
 
 extern const struct world_functions world_groupwise;
-extern const struct world_functions world_sor;
 extern const struct world_functions world_payments;
 
 const struct world_functions *const worlds[] = {
-        &world_groupwise, &world_sor, &world_payments, NULL};
+        &world_groupwise, &world_payments, NULL};
 
 const struct world_functions *world_find(const char *name)
 {

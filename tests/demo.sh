@@ -29,20 +29,27 @@ start() {
     done
 }
 
+# Of solvers: the policy that learns, and baselines beside it.
+learner="--seeds 1 --policy shared"
+beside="--policy omega-1 --policy best-fixed --policy grid-oracle"
+grid=tests/data/matrices/gr_30_30.mtx
+beam=tests/data/matrices/bcsstk01.mtx
+
 sim() { # NAME WORLD [ARGUMENT]...
     name=$1
     shift
     "$B/rue" sim "$@" --problem "$name" --connect "$endpoint" --seed 1
 }
 
+# shellcheck disable=SC2086 # the options are words
 {
     echo "listen: $endpoint"
     echo "data: $dir/data"
     echo "problems:"
     "$B/rue" sim groupwise --config --problem patients
-    "$B/rue" sim sor --config --problem sor-model
-    "$B/rue" sim sor --config --problem sor-grid --variant gr_30_30.mtx
-    "$B/rue" sim sor --config --problem sor-beam --variant bcsstk01.mtx
+    "$B/rue" sim sor --config $learner --problem model
+    "$B/rue" sim sor --config $learner --problem grid --matrix "$grid"
+    "$B/rue" sim sor --config $learner --problem beam --matrix "$beam"
     "$B/rue" sim payments --config --problem payments
 } >"$dir/rued.yaml"
 
@@ -53,10 +60,13 @@ echo "== patients: small loss for every group (seed 473 of the paper)"
     >"$dir/patients"
 cat "$dir/patients"
 echo "== solvers: SOR's relaxation parameter, solve by solve"
-sim sor-model sor --rounds 1500 >"$dir/sor"
-sim sor-grid sor --variant gr_30_30.mtx >>"$dir/sor"
-sim sor-beam sor --variant bcsstk01.mtx >>"$dir/sor"
-cat "$dir/sor"
+# shellcheck disable=SC2086 # the options are words
+{
+    sim model sor $learner $beside --rounds 1500 >"$dir/model"
+    sim grid sor $learner $beside --matrix "$grid" >"$dir/grid"
+    sim beam sor $learner $beside --matrix "$beam" >"$dir/beam"
+}
+cat "$dir/model" "$dir/grid" "$dir/beam"
 
 echo "== payments, and rued is killed with -9 in the middle"
 sim payments payments --rounds 20000 >"$dir/payments" &
@@ -91,15 +101,10 @@ printf '%-28s %10s %10s %10s\n' 'patients: squared loss' \
     "$(row "$dir/patients" learned)" \
     "$(row "$dir/patients" 'one ridge for all')" \
     "$(row "$dir/patients" 'best linear model in hindsight')"
-for problem in model gr_30_30.mtx bcsstk01.mtx; do
-    if [ $problem = model ]; then
-        sed -n '/^sor, /,/requests/p' "$dir/sor" >"$dir/one"
-    else
-        sed -n "/^sor $problem/,/requests/p" "$dir/sor" >"$dir/one"
-    fi
-    printf '%-28s %10s %10s %10s\n' "sor $problem: iterations" \
-        "$(row "$dir/one" learned)" "$(row "$dir/one" 'omega = 1')" \
-        "$(row "$dir/one" 'best arm of each solve')"
+for problem in model grid beam; do
+    printf '%-28s %10s %10s %10s\n' "sor, $problem: iterations" \
+        "$(row "$dir/$problem" shared)" "$(row "$dir/$problem" omega-1)" \
+        "$(row "$dir/$problem" grid-oracle)"
 done
 printf '%-28s %10s %10s %10s\n' 'payments: share approved' \
     "$(row "$dir/payments" learned)" \

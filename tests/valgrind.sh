@@ -68,7 +68,7 @@ configure() {
         echo "engine_threads: $1"
         echo "storage: {map_size: 64MiB, keep: 1h}"
         echo "problems:"
-        "$B/rue" sim sor --config
+        "$B/rue" sim sor --config --policy shared --seeds 1
         "$B/rue" sim groupwise --config
         echo "  - name: short"
         echo "    actions: [a, b]"
@@ -81,7 +81,8 @@ configure() {
 for threads in 0 2; do
     configure $threads 100ms
     start
-    ask sim sor --rounds 150 --timeout 60000 >"$dir/log"
+    ask sim sor --policy shared --seeds 1 --rounds 150 --timeout 60000 \
+        >"$dir/log"
     ask sim groupwise --rounds 100 --timeout 60000 >"$dir/log"
     ask decide short --event "again-$threads" --timeout 60000 >"$dir/log"
     ask decide short --event "again-$threads" --timeout 60000 >"$dir/log"

@@ -100,7 +100,14 @@ usage status one two
 usage status --timeout 999999999999
 usage sim
 usage sim nowhere
+usage sim payments --seed x
 usage sim sor --seed x
+usage sim sor extra
+usage sim sor --experiment middle
+usage sim sor --policy nobody
+usage sim sor --heat 2
+usage sim sor --solver ssor-cg
+usage sim sor --heat 25 --policy young
 usage log
 usage log a b
 usage log a --from x
@@ -117,8 +124,9 @@ failure status --connect "$endpoint" --timeout 50
 said err "AWAY"
 failure decide one --connect "$endpoint" --timeout 50
 failure feedback one event 1 --connect "$endpoint" --timeout 50
-failure sim sor --connect "$endpoint" --timeout 50
-failure sim sor --data /nowhere --variant nonsense --connect "$endpoint"
+failure sim sor --rounds 9 --connect "$endpoint" --timeout 50 --policy shared
+failure sim payments --connect "$endpoint" --timeout 50
+failure sim sor --matrix "$dir/nowhere"
 failure log "$dir/nowhere"
 said err "NOT_FOUND"
 failure verify "$dir/nowhere"
@@ -251,8 +259,11 @@ on="--connect $endpoint --timeout 20000"
           len(lines[0]["state_hash"]) == 16'
     failure status nobody $on
 
-    call 0 sim sor --config --rounds 100
-    said out "name: sor"
+    call 0 sim payments --config --rounds 100
+    said out "name: payments"
+    call 0 sim sor --config --seeds 2 --seed 5 --policy shared --policy chebcb
+    said out "name: sor-shared-5"
+    said out "name: sor-chebcb-6"
 }
 
 # Detectors over a file: the golden stream of tests/unit/policies/test_detectors.

@@ -245,7 +245,7 @@ START_TEST(what_contradicts_is_refused)
             .slots = ACTIONS,
             .actions_max = ACTIONS,
             .groups = GROUPS};
-    struct value_range range = {0.0, 1.0, false};
+    struct value_range range = {0.0, 1.0, false, false};
     struct keyvalue values[5] = {
             {bytes_of_text("oracle"), bytes_of_text("groupwise"), 0, false},
             {bytes_of_text("scale"), bytes_of_text("false"), 0, false}};

@@ -1,0 +1,350 @@
+/* rue sim sor: what choosing a solver's parameter online saves. */
+#include "cli/connect.h"
+#include "sim/tuning.h"
+
+#include <getopt.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char help_head[] =
+        "usage: rue sim sor [--experiment low|high | --matrix FILE.mtx |\n"
+        "                    --heat NX] [--solver sor|ssor-cg]\n"
+        "                   [--policy NAME]... [--seeds N] [--seed N]\n"
+        "                   [--rounds N] [--jobs N] [--connect ENDPOINT]\n"
+        "                   [--problem NAME] [--timeout MS] [--json]\n"
+        "       rue sim sor --config [...]\n"
+        "\n"
+        "Solves a sequence of linear systems, choosing omega for each, and\n"
+        "compares policies with baselines on the same systems. What a solve\n"
+        "costs is its number of iterations; omega is one of 1, 1.05, .. 1.95.\n"
+        "\n"
+        "  --experiment E  low (the default) or high: systems of 100 unknowns,\n"
+        "                  shifts of low or high variance; SOR\n"
+        "  --matrix FILE   a symmetric Matrix Market file, shifted by random\n"
+        "                  multiples of its diagonal\n"
+        "  --heat NX       time steps of a heat equation on an NX x NX grid;\n"
+        "                  SSOR-CG, seconds are reported too\n"
+        "  --solver S      of a file: sor (the default) or ssor-cg\n"
+        "  --policy NAME   one of those below, may be repeated, or `all` that\n"
+        "                  fit (the default)\n"
+        "  --seeds N       trials, each with systems of its own; default 10\n"
+        "                  (heat: 1)\n"
+        "  --seed N        of the first trial; default 1\n"
+        "  --rounds N      systems of a trial; default 5000 (a file: 500)\n"
+        "  --jobs N        processes; default: one for each processor\n"
+        "  --connect E     let a service decide, not the engine in here; with\n"
+        "                  one process unless --jobs says more\n"
+        "  --config        print the problems that this needs at the service\n"
+        "  --problem NAME  they are NAME-POLICY-SEED; default sor\n"
+        "  --timeout MS    of a request with all its retries; default 30000\n"
+        "  --json          {\"experiment\":..., \"policies\":{NAME:\n"
+        "                  {\"per_solve\":..., \"sd\":..., \"last_quarter\":"
+        "...}}};\n"
+        "                  sd is that of per_solve between trials\n"
+        "\n"
+        "Policies and baselines:\n";
+
+static const char help_tail[] =
+        "\n"
+        "Example:\n"
+        "  rue sim sor --experiment high --policy shared --policy grid-oracle\n"
+        "  rue sim sor --matrix bcsstk01.mtx --solver ssor-cg\n";
+
+struct sor_command {
+    struct tuning_settings tuning;
+    const struct tuning_policy *policies[TUNING_POLICIES_MAX];
+    size_t policy_count;
+    const char *experiment;
+    bool config, json;
+};
+
+static void print_help(void)
+{
+    fputs(help_head, stdout);
+    for (size_t i = 0; tuning_policies[i].name != NULL; i++)
+        printf("  %-17s %s%s\n", tuning_policies[i].name,
+                tuning_policies[i].learns ? "learns: " : "",
+                tuning_policies[i].sentence);
+    fputs(help_tail, stdout);
+}
+
+static void progress(void *self, uint64_t done, uint64_t all)
+{
+    (void)self;
+    cli_progress("sor", done, all);
+}
+
+/* ---- reports ---- */
+
+static size_t find_policy(const struct sor_command *command, const char *name)
+{
+    for (size_t i = 0; i < command->policy_count; i++)
+        if (strcmp(command->policies[i]->name, name) == 0)
+            return i;
+    return SIZE_MAX;
+}
+
+static void print_row(const struct tuning_policy *policy,
+        const struct tuning_summary *row, double best)
+{
+    printf("  %-17s %9.2f %8.2f %9.2f", policy->name, row->per_solve, row->sd,
+            row->last_quarter);
+    if (isfinite(best))
+        printf(" %8.3f", row->per_solve / best);
+    if (row->seconds > 0.0)
+        printf(" %8.2f s", row->seconds);
+    if (row->omega > 0.0)
+        printf("  omega %.2f", row->omega);
+    if (row->capped > 0)
+        printf("  %u not converged", row->capped);
+    putchar('\n');
+}
+
+static void print_text(
+        const struct sor_command *command, const struct tuning_result *result)
+{
+    size_t oracle = find_policy(command, "grid-oracle");
+    double best = oracle == SIZE_MAX
+            ? (double)NAN
+            : tuning_summarise(result, oracle).per_solve;
+
+    printf("%s: %u solves, %u trials from seed %u; iterations per solve\n",
+            command->experiment, result->rounds, result->trials,
+            command->tuning.systems.seed);
+    printf("  %-17s %9s %8s %9s %s\n", "", "mean", "sd", "last 1/4",
+            isfinite(best) ? " /oracle" : "");
+    for (size_t i = 0; i < result->policy_count; i++) {
+        struct tuning_summary row = tuning_summarise(result, i);
+        if (isfinite(row.per_solve))
+            print_row(command->policies[i], &row, best);
+    }
+}
+
+static void print_json(
+        const struct sor_command *command, const struct tuning_result *result)
+{
+    json_t *policies = json_object();
+
+    for (size_t i = 0; i < result->policy_count; i++) {
+        struct tuning_summary row = tuning_summarise(result, i);
+        json_t *value;
+        if (!isfinite(row.per_solve))
+            continue;
+        value = json_pack("{s:f,s:f,s:f,s:i}", "per_solve", row.per_solve, "sd",
+                row.sd, "last_quarter", row.last_quarter, "not_converged",
+                (int)row.capped);
+        if (row.omega > 0.0)
+            (void)json_object_set_new(value, "omega", json_real(row.omega));
+        if (row.seconds > 0.0)
+            (void)json_object_set_new(value, "seconds", json_real(row.seconds));
+        (void)json_object_set_new(policies, command->policies[i]->name, value);
+    }
+    cli_print_json(json_pack("{s:s,s:i,s:i,s:i,s:o}", "experiment",
+            command->experiment, "rounds", (int)result->rounds, "seeds",
+            (int)result->trials, "seed", (int)command->tuning.systems.seed,
+            "policies", policies));
+}
+
+/* ---- the command ---- */
+
+static int play(struct sor_command *command)
+{
+    struct tuning_result result;
+    struct err err;
+
+    if (tuning_run(&command->tuning, &result, &err) != 0)
+        return cli_fail("sim sor", &err);
+    if (command->json)
+        print_json(command, &result);
+    else
+        print_text(command, &result);
+    tuning_free(&result);
+    return 0;
+}
+
+/* What the options leave open; a wrong combination is a usage error. */
+static int complete(struct sor_command *command)
+{
+    struct tuning_settings *tuning = &command->tuning;
+    bool heat = tuning->systems.kind == SYSTEMS_HEAT;
+
+    if (tuning->systems.kind != SYSTEMS_FILE &&
+            tuning->systems.solver != SOLVER_SOR && !heat)
+        return cli_usage("sim sor", "--solver: only with --matrix");
+    if (tuning->trials == 0)
+        tuning->trials = heat ? 1 : 10;
+    if (tuning->jobs == 0 && (tuning->endpoint != NULL || heat))
+        tuning->jobs = 1;
+    if (command->policy_count == 0)
+        for (size_t i = 0; tuning_policies[i].name != NULL; i++)
+            if (tuning_fits(&tuning_policies[i], &tuning->systems))
+                command->policies[command->policy_count++] =
+                        &tuning_policies[i];
+    for (size_t i = 0; i < command->policy_count; i++)
+        if (!tuning_fits(command->policies[i], &tuning->systems))
+            return cli_usage("sim sor", "--policy: %s does not fit here",
+                    command->policies[i]->name);
+    tuning->policies = command->policies;
+    tuning->policy_count = command->policy_count;
+    return 0;
+}
+
+static int run(struct sor_command *command)
+{
+    struct err err;
+
+    if (complete(command) != 0)
+        return EXIT_USAGE;
+    if (!command->config)
+        return play(command);
+    if (tuning_config(&command->tuning, stdout, &err) != 0)
+        return cli_fail("sim sor", &err);
+    return 0;
+}
+
+static bool take_policy(struct sor_command *command, const char *name)
+{
+    const struct tuning_policy *policy = tuning_find(name);
+
+    if (strcmp(name, "all") == 0)
+        return true;
+    if (policy == NULL || command->policy_count == TUNING_POLICIES_MAX) {
+        (void)cli_usage("sim sor", "--policy: there is no '%s'", name);
+        return false;
+    }
+    command->policies[command->policy_count++] = policy;
+    return true;
+}
+
+static bool take_count(
+        const char *option, uint64_t least, uint64_t most, uint32_t *out)
+{
+    uint64_t count;
+
+    if (!cli_count("sim sor", option, optarg, &count))
+        return false;
+    if (count < least || count > most) {
+        (void)cli_usage("sim sor", "%s: %llu to %llu", option,
+                (unsigned long long)least, (unsigned long long)most);
+        return false;
+    }
+    *out = (uint32_t)count;
+    return true;
+}
+
+static bool take_systems(struct sor_command *command, int letter)
+{
+    struct systems_settings *systems = &command->tuning.systems;
+
+    switch (letter) {
+    case 'e':
+        if (strcmp(optarg, "low") != 0 && strcmp(optarg, "high") != 0) {
+            (void)cli_usage("sim sor", "--experiment: low or high");
+            return false;
+        }
+        systems->kind = strcmp(optarg, "low") == 0 ? SYSTEMS_LOW : SYSTEMS_HIGH;
+        command->experiment = optarg;
+        return true;
+    case 'm':
+        systems->kind = SYSTEMS_FILE;
+        systems->path = optarg;
+        command->experiment = optarg;
+        return true;
+    case 'H':
+        systems->kind = SYSTEMS_HEAT;
+        systems->solver = SOLVER_SSOR_CG;
+        command->experiment = "heat";
+        return take_count("--heat", 3, 2000, &systems->nx);
+    case 'S':
+        if (strcmp(optarg, "sor") != 0 && strcmp(optarg, "ssor-cg") != 0) {
+            (void)cli_usage("sim sor", "--solver: sor or ssor-cg");
+            return false;
+        }
+        systems->solver =
+                strcmp(optarg, "sor") == 0 ? SOLVER_SOR : SOLVER_SSOR_CG;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static bool take_option(struct sor_command *command, int letter)
+{
+    struct tuning_settings *tuning = &command->tuning;
+    uint64_t timeout;
+
+    switch (letter) {
+    case 'P':
+        return take_policy(command, optarg);
+    case 'n':
+        return take_count("--seeds", 1, TUNING_TRIALS_MAX, &tuning->trials);
+    case 's':
+        return take_count("--seed", 0, 4000000000u, &tuning->systems.seed);
+    case 'r':
+        return take_count("--rounds", 1, 10000000, &tuning->systems.rounds);
+    case 'J':
+        return take_count("--jobs", 1, 64, &tuning->jobs);
+    case 'c':
+        tuning->endpoint = optarg;
+        return true;
+    case 'p':
+        tuning->problem = optarg;
+        return true;
+    case 't':
+        if (!cli_timeout("sim sor", optarg, &timeout))
+            return false;
+        tuning->timeout_ms = (int)timeout;
+        return true;
+    case 'C':
+        command->config = true;
+        return true;
+    case 'j':
+        command->json = true;
+        return true;
+    default:
+        return take_systems(command, letter);
+    }
+}
+
+int cmd_sim_sor(int argc, char **argv)
+{
+    static const struct option options[] = {
+            {"experiment", required_argument, NULL, 'e'},
+            {"matrix", required_argument, NULL, 'm'},
+            {"heat", required_argument, NULL, 'H'},
+            {"solver", required_argument, NULL, 'S'},
+            {"policy", required_argument, NULL, 'P'},
+            {"seeds", required_argument, NULL, 'n'},
+            {"seed", required_argument, NULL, 's'},
+            {"rounds", required_argument, NULL, 'r'},
+            {"jobs", required_argument, NULL, 'J'},
+            {"connect", required_argument, NULL, 'c'},
+            {"problem", required_argument, NULL, 'p'},
+            {"timeout", required_argument, NULL, 't'},
+            {"config", no_argument, NULL, 'C'},
+            {"json", no_argument, NULL, 'j'},
+            {"help", no_argument, NULL, 'h'},
+            {NULL, 0, NULL, 0},
+    };
+    struct sor_command command = {
+            .tuning = {.systems = {.kind = SYSTEMS_LOW, .seed = 1},
+                    .problem = "sor",
+                    .timeout_ms = 30000,
+                    .progress = progress},
+            .experiment = "low",
+    };
+    int letter;
+
+    while ((letter = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+        if (letter == 'h') {
+            print_help();
+            return 0;
+        }
+        if (!take_option(&command, letter))
+            return EXIT_USAGE;
+    }
+    if (optind != argc)
+        return cli_usage("sim sor", "'%s': not an option", argv[optind]);
+    return run(&command);
+}

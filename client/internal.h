@@ -30,6 +30,38 @@ struct errand_answer {
     rue_receipt receipt;
 };
 
+extern const struct errand client_no_errand;
+
+/* What the kinds of clients do differently. `call` is one request, waiting for
+ * its reply, whose views belong to the client; what comes of its errand goes to
+ * client->answer. The others as in rue.h. */
+struct client_functions {
+    void (*close)(rue_client *client);
+    rue_status (*call)(rue_client *client, const rue_request *request,
+            const struct errand *errand, rue_reply *reply);
+    rue_status (*send)(rue_client *client, const rue_request *request,
+            rue_done *done, void *self);
+    size_t (*poll)(rue_client *client, int timeout_ms);
+};
+
+/* The first member of every kind of client. */
+struct rue_client {
+    const struct client_functions *call;
+    struct event_id_source ids;
+    struct errand_answer *answer; /* of the errand in progress, or NULL */
+    rue_counters counters;
+    uint32_t in_flight;
+    char error[CLIENT_ERROR_SIZE];
+};
+
+/* Into cleared memory. False if there are no random bytes for ids. */
+bool client_init(rue_client *client, const struct client_functions *call);
+/* Notes the sentence for rue_error(); returns the status. */
+rue_status client_fail(
+        rue_client *client, rue_status status, const char *sentence);
+/* Milliseconds since 1970, for new ids. */
+uint64_t client_wall_ms(void);
+
 /* Packs a request as the service reads it, ids included. Texts that are made
  * on the way (event ids) lie in the arena. False with a sentence in `error`
  * if the request is not acceptable or does not fit the arena. */

@@ -449,29 +449,46 @@ static void pack_errand(const struct errand *errand, struct errands *errands,
     }
 }
 
+struct Rue__Request *message_build(const rue_request *request, uint64_t id,
+        const struct errand *errand, struct event_id_source *ids,
+        uint64_t now_ms, struct arena *arena, char error[CLIENT_ERROR_SIZE])
+{
+    struct pack pack = {arena, ids, now_ms, error};
+    Rue__Request *message = arena_alloc(arena, sizeof(*message));
+    struct errands *errands = arena_alloc(arena, sizeof(*errands));
+
+    if (request == NULL || message == NULL || errands == NULL) {
+        (void)refuse(&pack, "a request is needed");
+        return NULL;
+    }
+    rue__request__init(message);
+    message->id = id;
+    if (errand->kind != ERRAND_NONE)
+        pack_errand(errand, errands, message);
+    return pack_request(&pack, request, errand->kind != ERRAND_NONE, message)
+            ? message
+            : NULL;
+}
+
 bool message_pack(const rue_request *request, uint64_t id,
         const struct errand *errand, struct event_id_source *ids,
         uint64_t now_ms, struct arena *arena, struct bytes *packed,
         char error[CLIENT_ERROR_SIZE])
 {
     struct pack pack = {arena, ids, now_ms, error};
-    Rue__Request message = RUE__REQUEST__INIT;
-    struct errands errands;
+    const Rue__Request *message =
+            message_build(request, id, errand, ids, now_ms, arena, error);
     uint8_t *data;
     size_t size;
 
-    message.id = id;
-    if (request == NULL)
-        return refuse(&pack, "a request is needed");
-    if (!pack_request(&pack, request, errand->kind != ERRAND_NONE, &message))
+    if (message == NULL)
         return false;
-    pack_errand(errand, &errands, &message);
-    size = rue__request__get_packed_size(&message);
+    size = rue__request__get_packed_size(message);
     data = arena_alloc(arena, size);
     if (data == NULL || size > MESSAGE_BYTES_MAX)
         return refuse(&pack, "the request has %zu bytes, at most %zu", size,
                 MESSAGE_BYTES_MAX);
-    *packed = bytes_of(data, rue__request__pack(&message, data));
+    *packed = bytes_of(data, rue__request__pack(message, data));
     return true;
 }
 
@@ -656,22 +673,15 @@ static void errand_of(const Rue__Reply *message, struct arena *arena,
         generations_of(message, arena, answer->generations);
 }
 
-bool message_unpack(struct bytes frame, struct arena *arena, uint64_t *id,
+bool message_read(const struct Rue__Reply *message, struct arena *arena,
         rue_reply *reply, struct errand_answer *answer)
 {
-    ProtobufCAllocator allocator = {allocate, forget, arena};
-    Rue__Reply *message =
-            rue__reply__unpack(&allocator, frame.size, frame.data);
-    rue_answer *answers;
+    rue_answer *answers = arena_array(arena, rue_answer, message->n_decision);
 
-    if (message == NULL)
-        return false;
-    *id = message->id;
-    reply->status = (rue_status)message->status;
-    reply->message = message_of(message->message);
-    answers = arena_array(arena, rue_answer, message->n_decision);
     if (answers == NULL)
         return false;
+    reply->status = (rue_status)message->status;
+    reply->message = message_of(message->message);
     for (size_t i = 0; i < message->n_decision; i++)
         if (!answer_of(message->decision[i], arena, &answers[i]))
             return false;
@@ -685,6 +695,19 @@ bool message_unpack(struct bytes frame, struct arena *arena, uint64_t *id,
     reply->activation_count = message->n_activate;
     errand_of(message, arena, answer);
     return !arena->overflow;
+}
+
+bool message_unpack(struct bytes frame, struct arena *arena, uint64_t *id,
+        rue_reply *reply, struct errand_answer *answer)
+{
+    ProtobufCAllocator allocator = {allocate, forget, arena};
+    Rue__Reply *message =
+            rue__reply__unpack(&allocator, frame.size, frame.data);
+
+    if (message == NULL)
+        return false;
+    *id = message->id;
+    return message_read(message, arena, reply, answer);
 }
 
 /* ---- fallbacks ---- */

@@ -359,11 +359,31 @@ static int request_check(const Rue__Request *message, struct err *err)
     return 0;
 }
 
+int wire_request_read(const struct Rue__Request *message, struct arena *arena,
+        struct request *request, struct err *err)
+{
+    int status;
+
+    memset(request, 0, sizeof(*request));
+    request->id = message->id;
+    request->problem = bytes_of_message(message->problem);
+    request->status = message->status != NULL;
+    errand_from_message(message, request);
+    if ((status = request_check(message, err)) != 0 ||
+            (status = decides_from_message(message, arena, request, err)) !=
+                    0 ||
+            (status = feedbacks_from_message(message, arena, request, err)) !=
+                    0 ||
+            (status = activates_from_message(message, arena, request, err)) !=
+                    0)
+        return status;
+    return 0;
+}
+
 int wire_request_decode(struct bytes frame, struct arena *arena,
         struct request *request, struct err *err)
 {
     Rue__Request *message;
-    int status;
 
     memset(request, 0, sizeof(*request));
     if (frame.size > MESSAGE_BYTES_MAX) {
@@ -379,19 +399,7 @@ int wire_request_decode(struct bytes frame, struct arena *arena,
             return refuse_large(frame, err);
         return err_set(err, STATUS_INVALID, "request: not well formed");
     }
-    request->id = message->id;
-    request->problem = bytes_of_message(message->problem);
-    request->status = message->status != NULL;
-    errand_from_message(message, request);
-    if ((status = request_check(message, err)) != 0 ||
-            (status = decides_from_message(message, arena, request, err)) !=
-                    0 ||
-            (status = feedbacks_from_message(message, arena, request, err)) !=
-                    0 ||
-            (status = activates_from_message(message, arena, request, err)) !=
-                    0)
-        return status;
-    return 0;
+    return wire_request_read(message, arena, request, err);
 }
 
 /* ---- replies ---- */
@@ -612,29 +620,46 @@ static Rue__Receipt *receipt_to_message(
     return list == NULL ? NULL : list[0];
 }
 
+static void reply_to_message(
+        const struct reply *reply, struct arena *arena, Rue__Reply *message)
+{
+    rue__reply__init(message);
+    message->id = reply->id;
+    message->status = (Rue__Status)reply->status;
+    message->message = UNCONST(char, reply->message);
+    message->n_decision = reply->decision_count;
+    message->decision =
+            decisions_to_message(reply->decision, reply->decision_count, arena);
+    message->n_feedback = reply->feedback_count;
+    message->feedback =
+            receipts_to_message(reply->feedback, reply->feedback_count, arena);
+    message->n_activate = reply->activate_count;
+    message->activate =
+            receipts_to_message(reply->activate, reply->activate_count, arena);
+    if (reply->answer != NULL)
+        message->answer = answer_to_message(reply->answer, arena);
+    message->retrain = receipt_to_message(reply->retrain, arena);
+    message->promote = receipt_to_message(reply->promote, arena);
+    message->n_generation = reply->generation_count;
+    message->generation = generations_to_message(
+            reply->generation, reply->generation_count, arena);
+}
+
+const struct Rue__Reply *wire_reply_build(
+        const struct reply *reply, struct arena *arena)
+{
+    Rue__Reply *message = arena_alloc(arena, sizeof(*message));
+
+    if (message == NULL)
+        return NULL;
+    reply_to_message(reply, arena, message);
+    return arena->overflow ? NULL : message;
+}
+
 struct bytes wire_reply_encode(const struct reply *reply, struct arena *arena)
 {
     Rue__Reply message;
 
-    rue__reply__init(&message);
-    message.id = reply->id;
-    message.status = (Rue__Status)reply->status;
-    message.message = UNCONST(char, reply->message);
-    message.n_decision = reply->decision_count;
-    message.decision =
-            decisions_to_message(reply->decision, reply->decision_count, arena);
-    message.n_feedback = reply->feedback_count;
-    message.feedback =
-            receipts_to_message(reply->feedback, reply->feedback_count, arena);
-    message.n_activate = reply->activate_count;
-    message.activate =
-            receipts_to_message(reply->activate, reply->activate_count, arena);
-    if (reply->answer != NULL)
-        message.answer = answer_to_message(reply->answer, arena);
-    message.retrain = receipt_to_message(reply->retrain, arena);
-    message.promote = receipt_to_message(reply->promote, arena);
-    message.n_generation = reply->generation_count;
-    message.generation = generations_to_message(
-            reply->generation, reply->generation_count, arena);
+    reply_to_message(reply, arena, &message);
     return pack_message(&message.base, arena);
 }

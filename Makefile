@@ -89,7 +89,7 @@ LINK := $(LINK_$(VARIANT)) $(LDFLAGS)
 $(if $(OPT),,$(error unknown VARIANT '$(VARIANT)'))
 
 # Same inputs, same bits: no contraction, no fast-math, anywhere.
-CFLAGS_ALL := -std=c17 -D_GNU_SOURCE -DRUE_VERSION='"$(VERSION)"' -I. -I$(B) \
+CFLAGS_ALL := -std=c17 -D_GNU_SOURCE -DRUE_VERSION='"$(VERSION)"' -I. -I$(B) -I$(B)/include \
 	-fPIC -fno-semantic-interposition -ffp-contract=off -pthread $(OPT) \
 	$(WARNINGS) $(CFLAGS)
 # What walks over arrays of numbers is worth vectorising: gcc 12 does it at -O3
@@ -100,7 +100,7 @@ CFLAGS_sim      := $(CFLAGS_policies)
 
 # ---- sources: one archive per folder ---------------------------------------
 FOLDERS := base report policies proto storage service/engine config replay \
-	training service client sim cli
+	training service client local sim cli
 sources  = $(filter-out $(addprefix $(1)/,$(MAINS_$(1))),$(wildcard $(1)/*.c))
 MAINS_service := main.c
 MAINS_training := main.c
@@ -121,11 +121,15 @@ RUED := $(B)/rued
 RUE  := $(B)/rue
 TRAIN := $(B)/rue-train
 LIBRUE := $(B)/librue.so
+LIBRUE_LOCAL := $(B)/librue-local.so
+
+# The public headers where programs of others have them.
+PUBLIC := $(B)/include/rue/rue.h $(B)/include/rue/rue-local.h
 
 ## all      everything, under build/VARIANT/ (rued, rue and rue-train are there)
 .PHONY: all
 all: $(RUED) $(RUE) $(TRAIN) \
-	$(LIBRUE) $(B)/librue.a examples \
+	$(LIBRUE) $(B)/librue.a $(LIBRUE_LOCAL) $(B)/librue-local.a examples \
 	$(foreach f,$(FOLDERS),$(call archive,$(f)))
 
 # ---- rules ----------------------------------------------------------------
@@ -133,11 +137,19 @@ $(B)/proto/rue.pb-c.c $(B)/proto/rue.pb-c.h &: proto/rue.proto
 	@mkdir -p $(@D)
 	$(Q)protoc-c --c_out=$(B) proto/rue.proto
 
+$(B)/include/rue/rue.h: client/rue.h
+	@mkdir -p $(@D)
+	@cp $< $@
+
+$(B)/include/rue/rue-local.h: local/rue-local.h
+	@mkdir -p $(@D)
+	@cp $< $@
+
 $(B)/%.pb-c.o: $(B)/%.pb-c.c
 	@echo "  CC    $<"
 	$(Q)$(CC) $(filter-out -Wcast-qual,$(CFLAGS_ALL)) -c $< -o $@
 
-$(B)/%.o: %.c | $(PB_H)
+$(B)/%.o: %.c | $(PB_H) $(PUBLIC)
 	@mkdir -p $(@D)
 	@$(if $(Q),echo "  CC    $<")
 	$(Q)$(CC) $(CFLAGS_ALL) $(CFLAGS_$(firstword $(subst /, ,$<))) \
@@ -168,6 +180,8 @@ link_training       := $(call archive,training) $(link_replay)
 link_service        := $(call archive,service) $(call archive,config) \
 	$(link_replay)
 link_client         := $(call archive,client) $(link_proto)
+link_local          := $(call archive,local) $(call archive,client) \
+	$(link_service)
 link_sim            := $(call archive,sim) $(call archive,report) \
 	$(call archive,client) $(link_replay)
 link_cli            := $(call archive,cli) $(call archive,sim) \
@@ -184,6 +198,7 @@ libs_replay         := $(LIBS_lmdb) $(LIBS_pb) -lm
 libs_training       := $(LIBS_lmdb) $(LIBS_pb) -lm
 libs_service        := $(LIBS_zmq) $(LIBS_lmdb) $(LIBS_pb) $(LIBS_yaml) -lm
 libs_client         := $(LIBS_zmq) $(LIBS_pb) -lm
+libs_local          := $(libs_service)
 libs_sim            := $(LIBS_zmq) $(LIBS_lmdb) $(LIBS_pb) $(LIBS_mtx) -lm
 libs_cli            := $(LIBS_zmq) $(LIBS_lmdb) $(LIBS_pb) $(LIBS_yaml) \
 	$(LIBS_json) $(LIBS_mtx) -lm
@@ -221,14 +236,35 @@ $(B)/librue.a: $(OBJECTS_client) $(OBJECTS_proto) $(OBJECTS_base) Makefile
 	@rm -f $@
 	$(Q)ar rcs $@ $(B)/librue.o
 
+# rue in the program's own process: the same, with the engine and all it needs.
+# It has the client of a service too.
+WHOLE_LOCAL := $(call archive,local) $(call archive,client)
+$(LIBRUE_LOCAL): $(link_local) client/rue.map
+	@echo "  LINK  $@"
+	$(Q)$(CC) -shared -pthread $(LINK) -Wl,-soname,librue-local.so.0 \
+		-Wl,--version-script,client/rue.map \
+		-Wl,--whole-archive $(WHOLE_LOCAL) -Wl,--no-whole-archive \
+		-Wl,--start-group $(filter-out $(WHOLE_LOCAL),$(link_local)) \
+		-Wl,--end-group $(libs_local) -o $@
+	@ln -sf librue-local.so $(B)/librue-local.so.0
+
+$(B)/librue-local.a: $(link_local) Makefile
+	$(Q)$(CC) -r -nostdlib -Wl,--whole-archive $(WHOLE_LOCAL) \
+		-Wl,--no-whole-archive -Wl,--start-group \
+		$(filter-out $(WHOLE_LOCAL),$(link_local)) -Wl,--end-group \
+		-o $(B)/librue-local.o
+	$(Q)objcopy --wildcard --keep-global-symbol='rue_[!_]*' \
+		$(B)/librue-local.o
+	@rm -f $@
+	$(Q)ar rcs $@ $(B)/librue-local.o
+
 # ---- examples --------------------------------------------------------------
 # Built as a user's program would be: against the public header and librue.
 EXAMPLES := $(B)/examples/decide $(B)/examples/decide.py \
 	$(B)/examples/rue_pb2.py
 
-$(B)/examples/decide: examples/decide.c $(LIBRUE)
-	@mkdir -p $(@D) $(B)/include/rue
-	@cp client/rue.h $(B)/include/rue/rue.h
+$(B)/examples/decide: examples/decide.c $(LIBRUE) $(PUBLIC)
+	@mkdir -p $(@D)
 	$(Q)$(CC) -std=c17 -Wall -Wextra -I$(B)/include $(OPT) $(LINK) $< \
 		-L$(B) -lrue -Wl,-rpath,'$$ORIGIN/..' -o $@
 
@@ -271,10 +307,11 @@ unit: $(UNIT_TESTS)
 # tests/system/test_x.c drive the real programs; tests/system/x.sh too.
 SYSTEM_TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/system/test_*.c))
 SYSTEM_LIBS  := $(patsubst %.c,$(B)/%.o,$(wildcard tests/lib/*.c))
-$(SYSTEM_TESTS): $(B)/%: $(B)/%.o $(SYSTEM_LIBS) $(link_cli)
+$(SYSTEM_TESTS): $(B)/%: $(B)/%.o $(SYSTEM_LIBS) $(link_cli) $(link_local)
 	@echo "  LINK  $@"
 	$(Q)$(CC) -pthread $(LINK) $< $(INSTEAD) $(SYSTEM_LIBS) \
-		-Wl,--start-group $(link_cli) -Wl,--end-group $(libs_cli) \
+		-Wl,--start-group $(link_cli) $(link_local) -Wl,--end-group \
+		$(libs_cli) \
 		-lcheck -lsubunit -lrt -lm -o $@
 
 # The service with those parts, for tests/system/test_forms.
@@ -351,10 +388,10 @@ cov: deps-test
 
 # ---- measuring ---------------------------------------------------------------
 BENCHES := $(patsubst %.c,$(B)/%,$(wildcard bench/bench_*.c))
-$(BENCHES): $(B)/%: $(B)/%.o $(SYSTEM_LIBS) $(link_cli)
+$(BENCHES): $(B)/%: $(B)/%.o $(SYSTEM_LIBS) $(link_cli) $(link_local)
 	@echo "  LINK  $@"
 	$(Q)$(CC) -pthread $(LINK) $< $(SYSTEM_LIBS) -Wl,--start-group \
-		$(link_cli) $(call archive,service) -Wl,--end-group $(libs_cli) -o $@
+		$(link_cli) $(link_local) -Wl,--end-group $(libs_cli) -o $@
 
 NULL_SERVICE := $(B)/bench/null_service
 $(NULL_SERVICE): $(B)/%: $(B)/%.o $(link_service)
@@ -413,11 +450,17 @@ install: all
 	install -m 755 $(RUED) $(RUE) $(TRAIN) $(DESTDIR)$(PREFIX)/bin
 	install -m 755 $(LIBRUE) $(DESTDIR)$(PREFIX)/lib/librue.so.0
 	ln -sf librue.so.0 $(DESTDIR)$(PREFIX)/lib/librue.so
-	install -m 644 $(B)/librue.a $(DESTDIR)$(PREFIX)/lib
-	install -m 644 client/rue.h $(DESTDIR)$(PREFIX)/include/rue
+	install -m 755 $(LIBRUE_LOCAL) \
+		$(DESTDIR)$(PREFIX)/lib/librue-local.so.0
+	ln -sf librue-local.so.0 $(DESTDIR)$(PREFIX)/lib/librue-local.so
+	install -m 644 $(B)/librue.a $(B)/librue-local.a \
+		$(DESTDIR)$(PREFIX)/lib
+	install -m 644 client/rue.h local/rue-local.h \
+		$(DESTDIR)$(PREFIX)/include/rue
 	install -m 644 proto/rue.proto $(DESTDIR)$(PREFIX)/share/rue
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' \
-		client/rue.pc.in > $(DESTDIR)$(PREFIX)/lib/pkgconfig/rue.pc
+	for pc in client/rue local/rue-local; do \
+		sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' $$pc.pc.in \
+			> $(DESTDIR)$(PREFIX)/lib/pkgconfig/$${pc##*/}.pc; done
 	sed -e 's|@PREFIX@|$(PREFIX)|' service/dist/rued.service \
 		> $(DESTDIR)$(PREFIX)/lib/systemd/system/rued.service
 	[ -e $(DESTDIR)/etc/rue/rued.yaml ] || \

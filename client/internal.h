@@ -62,6 +62,22 @@ rue_status client_fail(
 /* Milliseconds since 1970, for new ids. */
 uint64_t client_wall_ms(void);
 
+/* The messages themselves, before they are packed and after they are unpacked:
+ * what an engine in this process is asked and answers (proto/wire.h). */
+struct Rue__Request;
+struct Rue__Reply;
+
+/* A request's message in the arena, ids included; what it points to lies there
+ * too (event ids that are made) or is the caller's. NULL with a sentence in
+ * `error` if the request is not acceptable or does not fit the arena. */
+struct Rue__Request *message_build(const rue_request *request, uint64_t id,
+        const struct errand *errand, struct event_id_source *ids,
+        uint64_t now_ms, struct arena *arena, char error[CLIENT_ERROR_SIZE]);
+
+/* A reply's views, in the arena or into the message. As message_unpack. */
+bool message_read(const struct Rue__Reply *message, struct arena *arena,
+        rue_reply *reply, struct errand_answer *answer);
+
 /* Packs a request as the service reads it, ids included. Texts that are made
  * on the way (event ids) lie in the arena. False with a sentence in `error`
  * if the request is not acceptable or does not fit the arena. */

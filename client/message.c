@@ -449,6 +449,49 @@ static void pack_errand(const struct errand *errand, struct errands *errands,
     }
 }
 
+/* At most this many bytes are packed for an item beside its lists; for an id,
+ * name or text; for a named feature. */
+#define ITEM_BYTES  512u
+#define TEXT_BYTES  (ID_BYTES_MAX + 4)
+#define NAMED_BYTES (3 * TEXT_BYTES + 16)
+
+static size_t question_bytes(const rue_question *question)
+{
+    size_t named = question->named_count;
+
+    for (size_t i = 0; i < question->action_named_count; i++)
+        named += question->action_named[i].named_count;
+    return ITEM_BYTES + named * NAMED_BYTES +
+            (question->context_count +
+                    question->action_rows * question->action_columns) *
+            sizeof(double) +
+            (question->action_count + question->group_count +
+                    question->action_named_count) *
+            TEXT_BYTES +
+            question->excluded_count * 4;
+}
+
+/* Would the packed message be within the limit? Packing tells exactly, but
+ * counting is enough for nearly all. */
+static bool is_small(const rue_request *request)
+{
+    size_t size =
+            (1 + request->report_count + request->activate_count) * ITEM_BYTES;
+
+    for (size_t i = 0; i < request->question_count; i++)
+        size += question_bytes(&request->questions[i]);
+    for (size_t i = 0; i < request->report_count; i++)
+        size += request->reports[i].cost_count * sizeof(double);
+    return size <= MESSAGE_BYTES_MAX;
+}
+
+static bool check_size(struct pack *pack, size_t size)
+{
+    return size <= MESSAGE_BYTES_MAX ||
+            refuse(pack, "the request has %zu bytes, at most %zu", size,
+                    MESSAGE_BYTES_MAX);
+}
+
 struct Rue__Request *message_build(const rue_request *request, uint64_t id,
         const struct errand *errand, struct event_id_source *ids,
         uint64_t now_ms, struct arena *arena, char error[CLIENT_ERROR_SIZE])
@@ -465,9 +508,11 @@ struct Rue__Request *message_build(const rue_request *request, uint64_t id,
     message->id = id;
     if (errand->kind != ERRAND_NONE)
         pack_errand(errand, errands, message);
-    return pack_request(&pack, request, errand->kind != ERRAND_NONE, message)
-            ? message
-            : NULL;
+    if (!pack_request(&pack, request, errand->kind != ERRAND_NONE, message) ||
+            (!is_small(request) &&
+                    !check_size(&pack, rue__request__get_packed_size(message))))
+        return NULL;
+    return message;
 }
 
 bool message_pack(const rue_request *request, uint64_t id,
@@ -485,9 +530,8 @@ bool message_pack(const rue_request *request, uint64_t id,
         return false;
     size = rue__request__get_packed_size(message);
     data = arena_alloc(arena, size);
-    if (data == NULL || size > MESSAGE_BYTES_MAX)
-        return refuse(&pack, "the request has %zu bytes, at most %zu", size,
-                MESSAGE_BYTES_MAX);
+    if (data == NULL)
+        return too_large(&pack);
     *packed = bytes_of(data, rue__request__pack(message, data));
     return true;
 }

@@ -30,6 +30,8 @@ struct committer {
     uint32_t watched_count;
     struct ledger *ledger;
     struct mailbox *done;
+    void (*failed)(void *self, const struct err *err); /* NULL: stop */
+    void *failed_self;
     char why[ERR_TEXT_SIZE]; /* there is or was no room; under the lock */
     _Atomic bool full;
     _Atomic bool stuck;
@@ -398,8 +400,17 @@ static bool nothing_to_write(const struct batch *list)
     return true;
 }
 
-_Noreturn static void stop_process(const struct err *err)
+/* Nothing may be acknowledged any more. Returns only if somebody else sees to
+ * that. */
+static void give_up(struct committer *committer, const struct err *err)
 {
+    CHECK_ZERO(pthread_mutex_lock(&committer->lock));
+    if (committer->failed != NULL) {
+        committer->failed(committer->failed_self, err);
+        CHECK_ZERO(pthread_mutex_unlock(&committer->lock));
+        return;
+    }
+    CHECK_ZERO(pthread_mutex_unlock(&committer->lock));
     diag(DIAG_ERROR, "commit.failed",
             "status=%s why=\"%s\" action=\"stopping without acknowledging\"",
             status_name(err->status), err->text);
@@ -449,7 +460,8 @@ static void refuse_store(struct committer *committer)
 }
 
 /* Commits a list, however long it takes to find room. False if a stop came
- * before there was any: the list is given up, unacknowledged. */
+ * before there was any, or the disk failed: the list is given up,
+ * unacknowledged. */
 static bool commit_list(struct committer *committer, struct batch *list)
 {
     struct settings settings;
@@ -460,8 +472,10 @@ static bool commit_list(struct committer *committer, struct batch *list)
         atomic_store(&committer->stuck, status != 0);
         if (status == 0)
             return true;
-        if (status != STATUS_STORAGE_FULL)
-            stop_process(&err);
+        if (status != STATUS_STORAGE_FULL) {
+            give_up(committer, &err);
+            return false;
+        }
         COUNT(commit_retries);
         set_full(committer, true, err.text);
         refuse_store(committer);
@@ -491,7 +505,7 @@ static void store_model(struct committer *committer)
     CHECK_ZERO(pthread_mutex_unlock(&committer->models));
     /* It is not known what is on disk. */
     if (status != 0 && status != STATUS_STORAGE_FULL)
-        stop_process(err);
+        give_up(committer, err);
     answer_store(committer, status);
 }
 
@@ -584,6 +598,15 @@ int commit_start(struct committer **out, struct ledger *ledger,
     }
     *out = committer;
     return 0;
+}
+
+void commit_on_failure(struct committer *committer,
+        void (*failed)(void *self, const struct err *err), void *self)
+{
+    CHECK_ZERO(pthread_mutex_lock(&committer->lock));
+    committer->failed = failed;
+    committer->failed_self = self;
+    CHECK_ZERO(pthread_mutex_unlock(&committer->lock));
 }
 
 void commit_stop(struct committer *committer)

@@ -4,7 +4,8 @@
  * No room (full disk, quota or map): what was submitted stays here and is
  * tried again until there is room; commit_full() then tells the socket's
  * thread to refuse new work. Nothing that was acknowledged is touched.
- * Any other failure: the process stops at once, without acknowledging. */
+ * Any other failure: the process stops at once, without acknowledging
+ * (commit_on_failure). */
 #ifndef SERVICE_COMMIT_H
 #define SERVICE_COMMIT_H
 
@@ -21,6 +22,12 @@ struct committer;
 int commit_start(struct committer **committer, struct ledger *ledger,
         const struct config *config, struct mailbox *done,
         struct err *err) MUST_USE;
+/* What is to happen, in the commit thread and then never again, when a commit
+ * fails in another way than for want of room. By default the process stops; who
+ * hosts the committer in another program sees to it that nothing is
+ * acknowledged from then on. No call of this header from it. */
+void commit_on_failure(struct committer *committer,
+        void (*failed)(void *self, const struct err *err), void *self);
 /* Commits what is submitted, then ends the thread. If there is no room it
  * gives up what is submitted, which was not acknowledged. */
 void commit_stop(struct committer *committer);

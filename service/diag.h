@@ -9,10 +9,17 @@
 #ifndef SERVICE_DIAG_H
 #define SERVICE_DIAG_H
 
-enum diag_level { DIAG_DEBUG, DIAG_INFO, DIAG_WARNING, DIAG_ERROR };
+enum diag_level {
+    DIAG_DEBUG,
+    DIAG_INFO,
+    DIAG_WARNING,
+    DIAG_ERROR,
+    DIAG_SILENT
+};
 
 #define DIAG_BURST 10
 
+/* Lines below this level are not written; DIAG_SILENT: none at all. */
 void diag_set_level(enum diag_level level);
 
 /* `format` makes the rest of the line: "key=%s other=%u". Values that may

@@ -68,7 +68,7 @@ static void add_training(
     struct bytes none = bytes_of(NULL, 0);
     struct training_state state;
 
-    if (shard->trainer == NULL)
+    if (shard == NULL || shard->trainer == NULL)
         return;
     trainer_state(shard->trainer, problem, &state);
     add(gather, "training_running", none, state.running);
@@ -94,48 +94,77 @@ static bool of_problem(const struct shard *shard, const struct problem *problem,
     return problem_state_hash(problem, &answer->state_hash);
 }
 
-static bool of_service(const struct shard *shard, struct arena *arena,
-        struct gather *gather, struct status_answer *answer)
+static bool gather_in(struct arena *arena, struct gather *gather)
 {
-    const struct config *config = shard->config;
+    *gather = (struct gather){.capacity = NUMBERS_MAX};
+    gather->numbers = arena_array(arena, struct number, gather->capacity);
+    return gather->numbers != NULL;
+}
+
+static void answer_start(struct status_answer *answer)
+{
+    memset(answer, 0, sizeof(*answer));
+    answer->version = bytes_of_text(RUE_VERSION);
+}
+
+bool status_of_problem(const struct shard *shard, const struct problem *problem,
+        struct arena *arena, struct status_answer *answer)
+{
+    struct gather gather;
+
+    if (!gather_in(arena, &gather))
+        return false;
+    answer_start(answer);
+    gather.spec = problem->spec;
+    if (!of_problem(shard, problem, &gather, answer))
+        return false;
+    answer->number = gather.numbers;
+    answer->number_count = gather.count;
+    return true;
+}
+
+bool status_of_config(const struct config *config, struct arena *arena,
+        struct status_answer *answer)
+{
     struct bytes *names =
             arena_array(arena, struct bytes, config->problem_count);
 
     if (names == NULL)
         return false;
+    answer_start(answer);
     for (uint32_t i = 0; i < config->problem_count; i++)
         names[i] = config->problems[i]->name;
     answer->problem = names;
     answer->problem_count = config->problem_count;
+    return true;
+}
+
+static bool status_of_service(const struct shard *shard, struct arena *arena,
+        struct status_answer *answer)
+{
+    struct gather gather;
+
+    if (!gather_in(arena, &gather) ||
+            !status_of_config(shard->config, arena, answer))
+        return false;
     for (uint32_t i = 0; i < counters_count(); i++)
-        add(gather, counters_name(i), bytes_of(NULL, 0),
+        add(&gather, counters_name(i), bytes_of(NULL, 0),
                 (double)counters_value(i));
-    add(gather, "storage_full", bytes_of(NULL, 0),
+    add(&gather, "storage_full", bytes_of(NULL, 0),
             commit_full(shard->committer) ? 1.0 : 0.0);
+    answer->number = gather.numbers;
+    answer->number_count = gather.count;
     return true;
 }
 
 bool status_answer(const struct shard *shard, const struct problem *problem,
         struct arena *arena, struct status_answer *answer)
 {
-    struct gather gather = {.capacity = NUMBERS_MAX};
-
-    gather.numbers = arena_array(arena, struct number, gather.capacity);
-    if (gather.numbers == NULL)
+    if (!(problem != NULL ? status_of_problem(shard, problem, arena, answer)
+                          : status_of_service(shard, arena, answer)))
         return false;
-    memset(answer, 0, sizeof(*answer));
-    answer->version = bytes_of_text(RUE_VERSION);
     answer->uptime_s =
             (double)(shard->now - shard->started) / (double)NANOS_PER_SECOND;
     answer->last_sequence = commit_last_sequence(shard->committer);
-    if (problem != NULL) {
-        gather.spec = problem->spec;
-        if (!of_problem(shard, problem, &gather, answer))
-            return false;
-    } else if (!of_service(shard, arena, &gather, answer)) {
-        return false;
-    }
-    answer->number = gather.numbers;
-    answer->number_count = gather.count;
     return true;
 }

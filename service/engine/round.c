@@ -173,7 +173,10 @@ static int slots_of_places(const struct problem_spec *spec,
     *slots = arena_array(arena, uint32_t, places);
     if (*slots == NULL)
         return too_small(err);
-    for (uint32_t place = 0; place < places; place++) {
+    for (uint32_t place = 0; place < places; place++)
+        (*slots)[place] = place;
+    /* Without a list the places are the catalogue's. */
+    for (uint32_t place = 0; place < question->action_count; place++) {
         struct bytes id = round_action_id(spec, question, place);
         uint32_t slot = place < spec->slots ? place : 0;
         uint32_t tried = 0;

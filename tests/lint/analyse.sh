@@ -14,12 +14,12 @@ git ls-files '*.c' | grep -v '^tests/' | xargs cppcheck --quiet \
     --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches \
     --suppress=uninitvar --suppress=ctuuninitvar \
     --suppress=invalidFunctionArg --suppress=preprocessorErrorDirective \
-    -D'__attribute__(x)=' -I. -I"$B"
+    -D'__attribute__(x)=' -I. -I"$B" -I"$B/include"
 
 # One file a run: with several, clang 14 forgets va_start. How many warnings
 # system headers gave goes to stderr.
 # shellcheck disable=SC2016
 git ls-files '*.c' | grep -v '^tests/\|^bench/\|^examples/\|^base/err.c' |
     xargs -n 1 -P "$(nproc)" sh -c 'clang-tidy --quiet "$1" -- -std=c17 \
-        -D_GNU_SOURCE -DRUE_VERSION="\"\"" -I. -I"$B" \
+        -D_GNU_SOURCE -DRUE_VERSION="\"\"" -I. -I"$B" -I"$B/include" \
         -include tests/lint/analyser.h 2>/dev/null' tidy

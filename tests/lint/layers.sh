@@ -19,6 +19,10 @@ allowed() {
         echo "service config replay storage service/engine policies proto base"
         ;;
     client) echo "client proto base" ;;
+    local)
+        echo "local client service config replay storage service/engine" \
+            "policies proto base"
+        ;;
     sim)
         echo "sim report client replay storage service/engine policies" \
             "proto base"
@@ -56,7 +60,7 @@ check_folder() { # FOLDER ROOT
 
 check_all() {
     for folder in base report policies proto storage service/engine config \
-        replay training service client sim cli; do
+        replay training service client local sim cli; do
         check_folder "$folder" "$1"
     done
 }

@@ -43,27 +43,45 @@ make --no-print-directory install BUILD="${B%/*}" VARIANT="$variant" \
 [ "$(cat "$root/etc/rue/rued.yaml")" = "data: /srv/rue" ] ||
     fail "make install wrote over a configuration"
 
-# ---- names: the header's functions, and nothing else
-sed -n 's/^[a-z].*[ *]\(rue_[a-z_]*\)($/\1/p
-    s/^[a-z].*[ *]\(rue_[a-z_]*\)(.*/\1/p' "$root/usr/include/rue/rue.h" |
-    grep -v '^rue_done$' | sort -u >"$dir/declared"
-[ -s "$dir/declared" ] || fail "found no function in rue.h"
-nm -D --defined-only "$root/usr/lib/librue.so" | awk '{ print $3 }' |
-    sort >"$dir/shared"
-nm -g --defined-only "$root/usr/lib/librue.a" | awk 'NF == 3 { print $3 }' |
-    sort >"$dir/static"
-for library in shared static; do
-    diff "$dir/declared" "$dir/$library" ||
-        fail "the $library library (>) is not the header (<)"
-done
+# ---- names: the headers' functions, and nothing else
+include=$root/usr/include/rue
+functions() { # HEADER...
+    sed -n 's/^[a-z].*[ *]\(rue_[a-z_]*\)($/\1/p
+        s/^[a-z].*[ *]\(rue_[a-z_]*\)(.*/\1/p' "$@" |
+        grep -v '^rue_done$\|^rue_local_clock$' | sort -u
+}
+names() { # LIBRARY HEADER...
+    library=$1
+    shift
+    functions "$@" >"$dir/declared"
+    [ -s "$dir/declared" ] || fail "found no function in $*"
+    nm -D --defined-only "$root/usr/lib/$library.so" | awk '{ print $3 }' |
+        sort >"$dir/shared"
+    nm -g --defined-only "$root/usr/lib/$library.a" |
+        awk 'NF == 3 { print $3 }' | sort >"$dir/static"
+    for kind in shared static; do
+        diff "$dir/declared" "$dir/$kind" ||
+            fail "the $kind $library (>) is not its headers (<)"
+    done
+}
+names librue "$include/rue.h"
+names librue-local "$include/rue.h" "$include/rue-local.h"
 
 # ---- programs of others
-pc() { # OPTION...
+package() { # PACKAGE OPTION...
+    package=$1
+    shift
     PKG_CONFIG_PATH=$root/usr/lib/pkgconfig pkg-config \
-        --define-variable=prefix="$root/usr" "$@" rue
+        --define-variable=prefix="$root/usr" "$@" "$package"
 }
-[ "$(pc --modversion)" = "$("$B/rue" --version | sed 's/.* //')" ] ||
-    fail "rue.pc has the version $(pc --modversion)"
+pc() { # OPTION...
+    package rue "$@"
+}
+for name in rue rue-local; do
+    [ "$(package $name --modversion)" = \
+        "$("$B/rue" --version | sed 's/.* //')" ] ||
+        fail "$name.pc has the version $(package $name --modversion)"
+done
 case $variant in
 release | debug) sanitizer= ;;
 cov) sanitizer=--coverage ;;
@@ -87,14 +105,51 @@ LD_LIBRARY_PATH=$root/usr/lib ldd "$dir/decide" |
     $(pc --static --cflags --libs | sed 's/-lrue\b/-l:librue.a/') $sanitizer
 ! ldd "$dir/decide-static" | grep librue || fail "linked to a librue.so"
 
-# The header is C++ too, where there is a compiler for it.
+# The headers are C++ too, where there is a compiler for it.
 if command -v g++ >/dev/null 2>&1; then
-    echo '#include <rue/rue.h>
-int main() { return rue_status_name(RUE_OK) == nullptr; }' >"$dir/main.cc"
+    echo '#include <rue/rue-local.h>
+int main() {
+    rue_local_options options;
+    rue_local_options_init(&options);
+    return rue_status_name(RUE_OK) == nullptr || options.events_max == 0;
+}' >"$dir/main.cc"
     # shellcheck disable=SC2046
     g++ -Wall -Wextra -Wpedantic -Werror "$dir/main.cc" -o "$dir/main" \
-        $(pc --cflags --libs)
+        $(package rue-local --cflags --libs)
+    LD_LIBRARY_PATH=$root/usr/lib "$dir/main" || fail "the program in C++"
 fi
+
+# rue in the program's own process, shared and static: it decides.
+echo '#include <rue/rue-local.h>
+#include <stdio.h>
+int main(void)
+{
+    rue_question question = {.event = "e1"};
+    rue_local_options options;
+    char error[256] = "";
+    rue_answer answer;
+    rue_local_options_init(&options);
+    options.config = "problems: [{name: a, actions: [x]}]";
+    rue_client *client = rue_open_local(&options, error, sizeof(error));
+    if (client == NULL ||
+            rue_decide(client, "a", &question, &answer) != RUE_OK)
+        return 1;
+    puts(answer.action);
+    rue_close(client);
+    return 0;
+}' >"$dir/own.c"
+# shellcheck disable=SC2046
+"$CC" -std=c17 -Wall -Wextra -Werror "$dir/own.c" -o "$dir/own" \
+    $(package rue-local --cflags --libs)
+# shellcheck disable=SC2046
+"$CC" -std=c17 -Wall -Wextra -Werror "$dir/own.c" -o "$dir/own-static" \
+    $(package rue-local --static --cflags --libs |
+        sed 's/-lrue-local\b/-l:librue-local.a/') $sanitizer
+! ldd "$dir/own-static" | grep librue || fail "linked to a librue-local.so"
+for program in own own-static; do
+    [ "$(LD_LIBRARY_PATH=$root/usr/lib "$dir/$program")" = x ] ||
+        fail "$program does not decide"
+done
 
 # They run: the endpoint is refused by the library, not by the loader.
 for program in decide decide-static; do

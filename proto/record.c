@@ -229,7 +229,8 @@ static int path_from_message(const Rue__DecisionRecord *message,
 {
     if (message->n_eligible > ACTIONS_MAX ||
             message->n_marginal != message->n_eligible ||
-            message->n_path > message->n_eligible || message->n_probability > 0)
+            message->n_path < 1 || message->n_path > message->n_eligible ||
+            message->n_probability > 0)
         return corrupt(err, RECORD_DECISION, "counts of edges differ");
     if (message->has_chosen || message->has_prediction || message->has_second ||
             message->has_pair_probability)

@@ -290,6 +290,7 @@ static void keep_state(struct events *events, struct slot *slot,
     else
         make_room(&slot->state, size + state->costs.size, &events->spare_state);
     kept = (struct event_state *)slot->state.data;
+    CHECK(kept != NULL);
     if (state->costs.size > 0)
         memmove(slot->state.data + size, state->costs.data, state->costs.size);
     memcpy(kept, state, size);

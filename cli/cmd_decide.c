@@ -173,6 +173,15 @@ static void print_path(const rue_answer *answer)
     printf("path of probability %.6f\n", answer->path_probability);
 }
 
+static void print_place(const rue_answer *answer, size_t i)
+{
+    printf("%s %-4u %-24s %.6f", word_of(answer, i), answer->ranking[i],
+            answer->actions[i], answer->probability[i]);
+    if (answer->values != NULL)
+        printf("  %.10g", answer->values[i]);
+    printf("\n");
+}
+
 static void print_text(const rue_answer *answer)
 {
     printf("event %s%s\n", answer->event,
@@ -181,8 +190,7 @@ static void print_text(const rue_answer *answer)
     if (answer->has_prediction)
         printf("prediction %.10g\n", answer->prediction);
     for (size_t i = 0; i < answer->count; i++)
-        printf("%s %-4u %-24s %.6f\n", word_of(answer, i), answer->ranking[i],
-                answer->actions[i], answer->probability[i]);
+        print_place(answer, i);
     if (answer->pair_probability > 0.0)
         printf("pair of probability %.6f\n", answer->pair_probability);
     for (size_t i = 0; i < answer->expert_count; i++)
@@ -191,6 +199,17 @@ static void print_text(const rue_answer *answer)
                 answer->experts[i].prediction);
     printf("by %s, generation %" PRIu64 ", version %" PRIu64 "\n",
             answer->policy, answer->generation, answer->policy_version);
+}
+
+static json_t *json_place(const rue_answer *answer, size_t i)
+{
+    json_t *place = json_pack("{s:i, s:s, s:f}", "place",
+            (int)answer->ranking[i], "action", answer->actions[i],
+            "probability", answer->probability[i]);
+
+    if (answer->values != NULL)
+        (void)json_object_set_new(place, "value", json_real(answer->values[i]));
+    return place;
 }
 
 static void json_add_path(json_t *all, const rue_answer *answer)
@@ -212,10 +231,7 @@ static void print_json(const rue_answer *answer)
     json_t *all;
 
     for (size_t i = 0; i < answer->count; i++)
-        (void)json_array_append_new(ranking,
-                json_pack("{s:i, s:s, s:f}", "place", (int)answer->ranking[i],
-                        "action", answer->actions[i], "probability",
-                        answer->probability[i]));
+        (void)json_array_append_new(ranking, json_place(answer, i));
     for (size_t i = 0; i < answer->expert_count; i++)
         (void)json_array_append_new(experts,
                 json_pack("{s:s, s:f, s:f}", "group", answer->experts[i].group,

@@ -87,6 +87,8 @@ static void print_action(const struct decision_record *record)
     if (place < record->question.action_count)
         printf(" action=%s",
                 bytes_text(record->question.action[place], id, sizeof(id)));
+    if (place < record->question.point_count)
+        printf(" value=%.10g", record->question.point[place]);
     printf(" p=%.6g of=%u", record->probability[record->chosen], record->count);
     if (record->has_second)
         printf(" second=%u pair=%.6g", record->eligible[record->second],
@@ -392,6 +394,20 @@ static void json_add_held(json_t *line, double held,
     json_add_costs(line, "held_costs", costs);
 }
 
+/* Of a parameter: the value of each point, by place, and the one to use. */
+static void json_add_points(json_t *line, const struct decision_record *record)
+{
+    json_t *points = json_array();
+    uint32_t place = record->eligible[record->chosen];
+
+    for (uint32_t i = 0; i < record->question.point_count; i++)
+        (void)json_array_append_new(
+                points, json_real(record->question.point[i]));
+    (void)json_object_set_new(line, "points", points);
+    (void)json_object_set_new(
+            line, "value", json_real(record->question.point[place]));
+}
+
 static void json_add_decision(
         json_t *line, const struct decision_record *record)
 {
@@ -417,6 +433,8 @@ static void json_add_decision(
         json_add_path(line, record);
     else
         json_add_action(line, record);
+    if (record->question.point_count > 0 && record->count > 0)
+        json_add_points(line, record);
     (void)json_object_set_new(line, "eligible", eligible);
     (void)json_object_set_new(line, "groups", groups);
     (void)json_object_set_new(line, "experts", experts);

@@ -607,7 +607,8 @@ static bool answer_of(
     answer->experts = experts_of(decision, arena);
     if (decision->n_ranking != decision->n_probability ||
             decision->n_ranking != decision->n_action ||
-            decision->n_path != decision->n_edge)
+            decision->n_path != decision->n_edge ||
+            (decision->n_value > 0 && decision->n_value != decision->n_ranking))
         return false;
     answer->pair_probability = decision->pair_probability;
     answer->path_count = decision->n_path;
@@ -622,6 +623,10 @@ static bool answer_of(
         answer->chosen = answer->ranking[0];
         answer->propensity = answer->probability[0];
         answer->action = answer->actions[0];
+    }
+    if (decision->n_value > 0) {
+        answer->values = decision->value;
+        answer->value = decision->value[0];
     }
     return true;
 }

@@ -43,6 +43,9 @@
  *                                                  neither
  *   path     path, edges, path_probability         costs, edge by edge
  *
+ * A problem of the decide form may have a parameter, a number from a range: its
+ * actions are points of the range, and `value` is the one to use.
+ *
  * SHOWN ACTIONS. An outcome is of the chosen action unless the report says
  * otherwise. Where you used the action at another `position` of the ranking,
  * say so: its probability is exact and everything learns from it. Where you
@@ -202,6 +205,9 @@ typedef struct rue_answer {
     const uint32_t *path; /* places in the catalogue, in walking order */
     const char *const *edges; /* ids, in the same order */
     double path_probability;
+    const double *values; /* of a parameter, in ranking's order; NULL where the
+                             problem has none */
+    double value; /* = values[0], the one to use; else 0 */
 } rue_answer;
 
 /* What happened. Leave zero what you have nothing to say about. INVALID if

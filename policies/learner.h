@@ -26,6 +26,8 @@ struct learner {
             void *self, const struct lesson *lesson, struct arena *scratch);
     bool (*correct)(void *self, const struct lesson *lesson, double before,
             struct arena *scratch);
+    /* May be NULL: as of an oracle. */
+    void (*adopt)(void *self, uint32_t slot, uint32_t left, uint32_t right);
     /* Candidate paths over the edges `actions`, with the probability of each;
      * the arrays lie in `scratch`. False where no path is left. */
     bool (*propose)(const void *self, const struct context *context,

@@ -267,6 +267,20 @@ static bool tsallis_correct(void *block, const struct lesson *lesson,
     return true;
 }
 
+/* Without this a new action has a cumulative loss of 0 beside the others', and
+ * would be drawn until it has caught up with all that they ever cost. */
+static void tsallis_adopt(
+        void *block, uint32_t slot, uint32_t left, uint32_t right)
+{
+    struct tsallis *self = block;
+
+    for (uint32_t i = 0; i < self->bins; i++) {
+        struct bin_view bin = bin_at(self, i);
+        bin.k[slot] = 0.5 * (bin.k[left] + bin.k[right]);
+        bin.s[slot] = 0.5 * (bin.s[left] + bin.s[right]);
+    }
+}
+
 /* ---- bytes ---- */
 
 static size_t value_count(const struct tsallis *self)
@@ -338,6 +352,7 @@ const struct learner learner_tsallis_inf = {
         .decide = tsallis_decide,
         .learn = tsallis_learn,
         .correct = tsallis_correct,
+        .adopt = tsallis_adopt,
         .save = tsallis_save,
         .load = tsallis_load,
         .check = tsallis_check,

@@ -128,6 +128,10 @@ struct oracle {
      * the next retraining. */
     bool (*correct)(void *self, const struct lesson *lesson, double before,
             struct arena *scratch);
+    /* Optional, where each slot has a model of its own: a slot that no lesson
+     * spoke of stands between two others from now on, and begins with the mean
+     * of their models. NULL: it begins like any other. */
+    void (*adopt)(void *self, uint32_t slot, uint32_t left, uint32_t right);
     /* Optional: effective number of lessons in the state (forgetting makes
      * it smaller than the number learned). NULL = number learned. */
     double (*effective)(const void *self);

@@ -381,6 +381,27 @@ static void chebyshev_learn(
     refit(self, model, unit_of(self) != before);
 }
 
+static void mean_of(const double *a, const double *b, double *out, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        out[i] = 0.5 * (a[i] + b[i]);
+}
+
+/* As if half of the lessons of both had been its own. */
+static void chebyshev_adopt(
+        void *block, uint32_t slot, uint32_t left, uint32_t right)
+{
+    struct chebyshev *self = block;
+    struct arm *arm = &self->arms[slot];
+    const struct arm *a = &self->arms[left], *b = &self->arms[right];
+
+    mean_of(a->gram, b->gram, arm->gram, ARRAY_COUNT(arm->gram));
+    mean_of(a->moment, b->moment, arm->moment, FEATURES);
+    mean_of(&a->square, &b->square, &arm->square, 1);
+    /* Within the bounds, which are the same for all. */
+    mean_of(a->theta, b->theta, arm->theta, FEATURES);
+}
+
 /* ---- bytes ---- */
 
 static void chebyshev_save(const void *block, struct writer *writer)
@@ -487,6 +508,7 @@ const struct oracle oracle_chebyshev = {
         .predict = chebyshev_predict,
         .gamma = chebyshev_gamma,
         .learn = chebyshev_learn,
+        .adopt = chebyshev_adopt,
         .save = chebyshev_save,
         .load = chebyshev_load,
         .check = chebyshev_check,

@@ -874,6 +874,26 @@ void policy_learn(
     policy->effective += lesson->weight;
 }
 
+bool policy_spec_adopts(const struct policy_spec *spec)
+{
+    return spec->learner != NULL ? spec->learner->adopt != NULL
+                                 : spec->oracle.oracle->adopt != NULL;
+}
+
+void policy_adopt(
+        struct policy *policy, uint32_t slot, uint32_t left, uint32_t right)
+{
+    const struct policy_spec *spec = policy->spec;
+
+    MAGIC_CHECK(policy, POLICY_MAGIC);
+    CHECK(slot < spec->shape.slots && left < spec->shape.slots &&
+            right < spec->shape.slots);
+    if (spec->learner != NULL && spec->learner->adopt != NULL)
+        spec->learner->adopt(policy->state, slot, left, right);
+    else if (spec->learner == NULL && spec->oracle.oracle->adopt != NULL)
+        spec->oracle.oracle->adopt(policy->state, slot, left, right);
+}
+
 void policy_prefer(
         struct policy *policy, const struct duel *duel, struct arena *arena)
 {

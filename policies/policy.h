@@ -153,6 +153,13 @@ uint32_t policy_experts(const struct policy *policy,
 /* Learns one outcome; lesson->loss by loss_of_value. */
 void policy_learn(struct policy *policy, const struct lesson *lesson,
         struct arena *arena);
+/* A slot that no lesson spoke of stands between two others from now on, the
+ * point of a parameter that was added. Parts that keep something per slot begin
+ * it with the mean of what they know of the two; others know it by its columns,
+ * or begin it as they begin any action. */
+bool policy_spec_adopts(const struct policy_spec *spec);
+void policy_adopt(
+        struct policy *policy, uint32_t slot, uint32_t left, uint32_t right);
 /* Learns one preference, in a problem of duels. */
 void policy_prefer(
         struct policy *policy, const struct duel *duel, struct arena *arena);

@@ -53,6 +53,10 @@ struct question {
     bool has_baseline;
     bool deferred;
     bool experts;
+    /* A parameter's points, by place: put in by the engine, never by a client,
+     * and not written with the question. 0 where there is no parameter. */
+    uint32_t point_count;
+    const double *point; /* [point_count] */
 };
 
 /* Which action a feedback is about, as the client said; all zero: the chosen
@@ -120,6 +124,7 @@ struct decision {
     const uint32_t *ranking;
     const double *probability;
     const struct bytes *action;
+    const double *value; /* [count] of a parameter; NULL: there is none */
     bool has_prediction;
     double prediction;
     struct bytes policy;

@@ -181,6 +181,10 @@ struct bytes record_encode_decision(
         const double *in;
         double *out;
     } probability = {record->probability};
+    union {
+        const double *in;
+        double *out;
+    } point = {record->question.point};
 
     message.problem = record->head.problem;
     message.time_ns = record->head.time;
@@ -221,6 +225,8 @@ struct bytes record_encode_decision(
     message.chosen_only = record->chosen_only;
     message.has_pdrop = record->pdrop > 0.0;
     message.pdrop = record->pdrop;
+    message.n_point = record->question.point_count;
+    message.point = point.out;
     return pack_message(&message.base, arena);
 }
 
@@ -228,9 +234,8 @@ static int path_from_message(const Rue__DecisionRecord *message,
         struct decision_record *record, struct err *err)
 {
     if (message->n_eligible > ACTIONS_MAX ||
-            message->n_marginal != message->n_eligible ||
-            message->n_path < 1 || message->n_path > message->n_eligible ||
-            message->n_probability > 0)
+            message->n_marginal != message->n_eligible || message->n_path < 1 ||
+            message->n_path > message->n_eligible || message->n_probability > 0)
         return corrupt(err, RECORD_DECISION, "counts of edges differ");
     if (message->has_chosen || message->has_prediction || message->has_second ||
             message->has_pair_probability)
@@ -316,6 +321,22 @@ static int distribution_from_message(const Rue__DecisionRecord *message,
     return pair_from_message(message, record, err);
 }
 
+static int points_from_message(const Rue__DecisionRecord *message,
+        struct decision_record *record, struct err *err)
+{
+    if (message->n_point > ACTIONS_MAX)
+        return corrupt(err, RECORD_DECISION, "too many points");
+    for (size_t i = 0; i < message->n_point; i++)
+        if (!value_allowed(message->point[i]))
+            return corrupt(err, RECORD_DECISION, "point is out of range");
+    for (uint32_t i = 0; message->n_point > 0 && i < record->count; i++)
+        if (record->eligible[i] >= message->n_point)
+            return corrupt(err, RECORD_DECISION, "action is no point");
+    record->question.point_count = (uint32_t)message->n_point;
+    record->question.point = message->point;
+    return 0;
+}
+
 static int groups_from_message(const Rue__DecisionRecord *message,
         struct arena *arena, struct decision_record *record, struct err *err)
 {
@@ -396,6 +417,7 @@ static int decode_decision(const Rue__DecisionRecord *message,
     if (status != 0 ||
             (status = distribution_from_message(message, record, err)) != 0 ||
             (status = origin_from_message(message, record, err)) != 0 ||
+            (status = points_from_message(message, record, err)) != 0 ||
             (status = groups_from_message(message, arena, record, err)) != 0 ||
             (status = experts_from_message(message, arena, record, err)) != 0 ||
             (status = subject_from_message(message->held_subject,

@@ -459,6 +459,10 @@ static void decision_to_message(const struct decision *decision,
         message->n_action = decision->count;
         message->action = binary_list(decision->action, decision->count, arena);
     }
+    if (decision->value != NULL) {
+        message->n_value = decision->count;
+        message->value = UNCONST(double, decision->value);
+    }
     message->has_prediction = decision->has_prediction;
     message->prediction = decision->prediction;
     message->has_policy = decided;

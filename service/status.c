@@ -57,6 +57,9 @@ static void add_problem(struct gather *gather, const struct problem *problem)
     if (folded->learned > 0)
         add(gather, "value_mean", bytes_of(NULL, 0),
                 folded->value_sum / (double)folded->learned);
+    if (problem->grid != NULL)
+        add(gather, "parameter_points", bytes_of(NULL, 0),
+                grid_count(problem->grid));
     policy_visit(problem->policy, &visitor);
     if (problem->drift != NULL)
         drift_visit(problem->drift, add_drift, gather);

@@ -234,6 +234,12 @@ int examples_open(struct examples *examples, const struct problem_spec *spec,
     if (spec->settings.form == FORM_PATH)
         return err_set(err, STATUS_UNSUPPORTED,
                 "a problem of paths is not trained from the log");
+    /* What is kept per point would have to begin where its neighbours are. */
+    if (grid_is_on(&spec->settings.parameter) &&
+            policy_spec_adopts(&spec->policy))
+        return err_set(err, STATUS_UNSUPPORTED,
+                "a parameter whose policy keeps something per point is not "
+                "trained from the log");
     status = read_log(examples, rules, err);
     if (status != 0 || examples->count <= rules->most)
         return status;

@@ -193,6 +193,19 @@ static int held_outcome(struct step *step,
 
 /* ---- decide ---- */
 
+/* Of a parameter; copies, since the grid may move before the answer is read. */
+static bool answer_values(struct step *step,
+        const struct decision_record *record, const uint32_t *ranking,
+        struct decision *decision)
+{
+    double *values = arena_array(step->arena, double, record->count);
+
+    for (uint32_t i = 0; values != NULL && i < record->count; i++)
+        values[i] = record->question.point[ranking[i]];
+    decision->value = values;
+    return values != NULL;
+}
+
 /* The ranking of a recorded decision as the client reads it. */
 static int answer_ranking(struct step *step,
         const struct decision_record *record, struct decision *decision)
@@ -217,6 +230,9 @@ static int answer_ranking(struct step *step,
         probability[i] = record->probability[order[i]];
         action[i] = round_action_id(spec, &record->question, ranking[i]);
     }
+    if (record->question.point_count > 0 &&
+            !answer_values(step, record, ranking, decision))
+        return err_set(&step->err, STATUS_BUSY, "the answer is too large");
     decision->count = record->count;
     decision->ranking = ranking;
     decision->probability = probability;
@@ -431,15 +447,20 @@ static int decide_record(struct step *step, const struct question *question,
 {
     struct problem *problem = step->problem;
     struct round_view round;
-    int status = round_of_question(
-            problem->spec, question, step->arena, &round, &step->err);
+    int status;
 
-    if (status != 0)
-        return status;
     memset(record, 0, sizeof(*record));
     record->head = head_of(step, RECORD_DECISION, event);
     record->question = *question;
     record->question.event = bytes_of(NULL, 0);
+    if (problem->grid != NULL) {
+        record->question.point_count = grid_count(problem->grid);
+        record->question.point = grid_values(problem->grid);
+    }
+    status = round_of_question(
+            problem->spec, &record->question, step->arena, &round, &step->err);
+    if (status != 0)
+        return status;
     record->groups = round.context.groups;
     record->group_count = round.context.group_count;
     record->policy_version = policy_learned(problem->policy);

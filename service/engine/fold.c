@@ -136,6 +136,17 @@ static void watch_outcome(struct problem *problem,
     drift_learned(problem->drift, &seen);
 }
 
+/* The grid learns what the policy chose from, whatever came of it. */
+static void refine_grid(struct problem *problem,
+        const struct decision_record *decision, const struct round_view *round)
+{
+    struct grid_split split;
+
+    if (grid_learn(problem->grid, round->actions.slot, decision->probability,
+                decision->count, &split))
+        policy_adopt(problem->policy, split.slot, split.left, split.right);
+}
+
 static int learn_action(struct problem *problem,
         const struct decision_record *decision, const struct outcome *outcome,
         struct err *err)
@@ -149,6 +160,8 @@ static int learn_action(struct problem *problem,
     if (problem->drift != NULL)
         watch_outcome(problem, decision, outcome, &lesson);
     policy_learn(problem->policy, &lesson, &problem->scratch);
+    if (problem->grid != NULL)
+        refine_grid(problem, decision, &round);
     problem->counters.propensity_unknown += lesson.propensity == 0.0;
     return 0;
 }

@@ -270,6 +270,48 @@ static int check_scale(const struct parse *parse)
     return 0;
 }
 
+/* The points of a parameter are the catalogue, under names of their own. */
+static int parse_parameter(const struct parse *parse)
+{
+    struct problem_spec *spec = parse->spec;
+    struct problem_settings *settings = &spec->settings;
+    const struct grid_spec *grid = &settings->parameter;
+    struct bytes name = settings->parameter_name;
+    struct bytes *catalogue;
+    char text[ID_BYTES_MAX + 1];
+
+    settings->parameter_name = keep(parse, name);
+    if (find_setting(parse, "parameter.from") == NULL &&
+            find_setting(parse, "parameter.to") == NULL) {
+        settings->parameter.from = settings->parameter.to = 0.0;
+        return 0;
+    }
+    if (grid_spec_check(grid, parse->err) != 0)
+        return STATUS_INVALID;
+    if (settings->form != FORM_DECIDE || spec->slots > 0 ||
+            settings->action_features > 0)
+        return err_set(parse->err, STATUS_INVALID,
+                "parameter: its points are the actions, and have their own "
+                "features; form is decide, leave out actions and "
+                "action_features");
+    if (wire_check_id(name, "parameter.name", parse->err) != 0)
+        return STATUS_INVALID;
+    if (name.size > ID_BYTES_MAX - 6)
+        return err_set(parse->err, STATUS_INVALID,
+                "parameter.name: at most %u bytes", ID_BYTES_MAX - 6);
+    catalogue = arena_array(parse->arena, struct bytes, grid->points);
+    if (catalogue == NULL)
+        return out_of_memory(parse->err);
+    for (uint32_t i = 0; i < grid->points; i++) {
+        int size = snprintf(text, sizeof(text), "%.*s.%u", (int)name.size,
+                (const char *)name.data, i);
+        catalogue[i] = keep(parse, bytes_of(text, (size_t)size));
+    }
+    spec->catalogue = catalogue;
+    spec->slots = grid->points;
+    return 0;
+}
+
 static int parse_rows(const struct parse *parse)
 {
     struct problem_settings *settings = &parse->spec->settings;
@@ -288,16 +330,21 @@ static int parse_rows(const struct parse *parse)
         return err_set(parse->err, STATUS_INVALID,
                 "reward.default: %g is outside min..max",
                 settings->reward_default);
-    return check_form(parse);
+    if (check_form(parse) != 0)
+        return STATUS_INVALID;
+    return parse_parameter(parse);
 }
 
 static struct shape shape_of(const struct problem_spec *spec)
 {
     bool predict = spec->settings.form == FORM_PREDICT;
+    bool grid = grid_is_on(&spec->settings.parameter);
 
     return (struct shape){
             .shared_dense = spec->column_count,
-            .action_dense = predict ? 0 : spec->settings.action_features,
+            .action_dense = predict ? 0
+                    : grid          ? spec->settings.parameter.basis
+                                    : spec->settings.action_features,
             .named_columns = spec->settings.named_columns,
             .slots = spec->slots,
             .actions_max = predict    ? 1
@@ -438,7 +485,8 @@ static uint64_t shape_digest(const struct problem_spec *spec,
 
     for (size_t i = 0; i < count; i++)
         if (key_is(&values[i], "context") || key_is(&values[i], "actions") ||
-                key_under(&values[i], "groups.")) {
+                key_under(&values[i], "groups.") ||
+                key_under(&values[i], "parameter.")) {
             digest = digest_text(digest, values[i].key);
             digest = digest_text(digest, values[i].value);
         }
@@ -471,6 +519,19 @@ static bool is_watched(const struct problem_spec *spec)
     return spec->settings.drift.on && spec->settings.form == FORM_DECIDE;
 }
 
+/* Nothing of a problem without a parameter. */
+static uint64_t digest_grid(uint64_t digest, const struct grid_spec *spec)
+{
+    double range[2] = {spec->from, spec->to};
+    uint32_t counts[5] = {
+            spec->scale, spec->start, spec->points, spec->refine, spec->basis};
+
+    if (!grid_is_on(spec))
+        return digest;
+    digest = digest_text(digest, bytes_of(range, sizeof(range)));
+    return digest_text(digest, bytes_of(counts, sizeof(counts)));
+}
+
 /* What a policy's bytes depend on: the shape, the scale of losses and the
  * parts that learn. Explorer, floor and cap are free to change. */
 static uint64_t model_digest(const struct problem_spec *spec)
@@ -482,6 +543,7 @@ static uint64_t model_digest(const struct problem_spec *spec)
 
     digest = digest_text(digest, bytes_of(range, sizeof(range)));
     digest = hash_mix(digest, policy->shape.actions_max);
+    digest = digest_grid(digest, &spec->settings.parameter);
     if (policy->learner != NULL)
         return digest_options(digest, policy->learner->name,
                 &policy->learner->options, policy->learner_options);
@@ -624,6 +686,20 @@ static void *policy_block(const struct problem_spec *spec)
     return aligned_block(policy_footprint(&spec->policy));
 }
 
+static bool open_grid(struct problem *problem)
+{
+    const struct grid_spec *spec = &problem->spec->settings.parameter;
+    void *block;
+
+    if (!grid_is_on(spec))
+        return true;
+    block = malloc(grid_footprint(spec));
+    if (block == NULL)
+        return false;
+    problem->grid = grid_init(block, spec);
+    return true;
+}
+
 struct problem *problem_open(const struct problem_spec *spec, struct err *err)
 {
     size_t learn_scratch = learn_scratch_of(spec);
@@ -648,6 +724,14 @@ struct problem *problem_open(const struct problem_spec *spec, struct err *err)
     }
     MAGIC_SET(problem, PROBLEM_MAGIC);
     problem->spec = spec;
+    if (!open_grid(problem)) {
+        free(problem);
+        free(block);
+        free(drift_block);
+        free(scratch_block);
+        (void)err_set(err, STATUS_INTERNAL, "no memory for the parameter");
+        return NULL;
+    }
     problem->policy = policy_init(block, &spec->policy);
     if (drift > 0)
         problem->drift = drift_init(drift_block, &spec->drift);
@@ -664,6 +748,7 @@ void problem_close(struct problem *problem)
     MAGIC_CHECK(problem, PROBLEM_MAGIC);
     free(problem->policy);
     free(problem->drift);
+    free(problem->grid);
     free(problem->scratch.data);
     problem->magic = 0;
     free(problem);
@@ -679,6 +764,9 @@ void problem_reset(struct problem *problem)
     problem->policy = policy_init(problem->policy, &problem->spec->policy);
     if (problem->drift != NULL)
         problem->drift = drift_init(problem->drift, &problem->spec->drift);
+    if (problem->grid != NULL)
+        problem->grid =
+                grid_init(problem->grid, &problem->spec->settings.parameter);
 }
 
 void problem_save(const struct problem *problem, struct writer *writer)
@@ -694,6 +782,8 @@ void problem_save(const struct problem *problem, struct writer *writer)
     PROBLEM_COUNTERS(X)
 #undef X
     write_f64(writer, problem->counters.value_sum);
+    if (problem->grid != NULL)
+        grid_save(problem->grid, writer);
     policy_save(problem->policy, writer);
     if (problem->drift != NULL)
         drift_save(problem->drift, writer);
@@ -734,6 +824,8 @@ int problem_load(struct problem *problem, struct bytes state, struct err *err)
     if (back > 1 || (back == 0 && problem->back != 0) ||
             !isfinite(problem->counters.value_sum))
         return err_set(err, STATUS_CORRUPT, "problem state is damaged");
+    if (problem->grid != NULL && grid_load(problem->grid, &reader, err) != 0)
+        return STATUS_CORRUPT;
     if (policy_load(problem->policy, &reader, err) != 0)
         return STATUS_CORRUPT;
     if (problem->drift != NULL && drift_load(problem->drift, &reader, err) != 0)

@@ -86,6 +86,7 @@ struct problem {
     const struct problem_spec *spec;
     struct policy *policy;
     struct drift *drift; /* NULL: not watched */
+    struct grid *grid; /* of the parameter; NULL: the problem has none */
     struct problem_counters counters;
     struct arena scratch; /* for one input at a time */
     size_t decide_scratch, learn_scratch; /* what the policy needs of one */

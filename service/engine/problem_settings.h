@@ -8,6 +8,7 @@
 #include "base/options.h"
 #include "base/time.h"
 #include "policies/drift.h"
+#include "service/engine/grid.h"
 
 enum problem_form { FORM_DECIDE, FORM_PREDICT, FORM_DUEL, FORM_PATH };
 enum problem_objective { OBJECTIVE_MAXIMISE, OBJECTIVE_MINIMISE };
@@ -52,6 +53,8 @@ struct problem_settings {
     uint32_t retrain_priority;
     nanos retrain_time;
     struct drift_options drift;
+    struct bytes parameter_name;
+    struct grid_spec parameter; /* grid_is_on(), or the actions are others */
 };
 
 /* The row table over struct problem_settings. */

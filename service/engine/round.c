@@ -125,6 +125,8 @@ static int refuse_repeated_ids(
 static uint32_t place_count(
         const struct problem_spec *spec, const struct question *question)
 {
+    if (question->point_count > 0)
+        return question->point_count;
     return question->action_count > 0 ? question->action_count : spec->slots;
 }
 
@@ -134,6 +136,9 @@ static int check_actions(const struct problem_spec *spec,
     uint32_t places = place_count(spec, question);
     uint32_t columns = question->action_features.columns;
 
+    if (grid_is_on(&spec->settings.parameter) && question->action_count > 0)
+        return err_set(err, STATUS_INVALID,
+                "action: the actions are the parameter's points; leave it out");
     if (places == 0)
         return err_set(err, STATUS_INVALID,
                 "action: the list is empty and the problem has no catalogue");
@@ -194,9 +199,30 @@ static int slots_of_places(const struct problem_spec *spec,
     return 0;
 }
 
+/* The columns of a parameter's points, by place. */
+static int columns_of_points(const struct problem_spec *spec,
+        const struct question *question, struct arena *arena,
+        struct features *features, struct err *err)
+{
+    const struct grid_spec *grid = &spec->settings.parameter;
+    uint32_t count = question->point_count;
+    double *columns = arena_array(arena, double, (size_t)count * grid->basis);
+
+    if (columns == NULL)
+        return too_small(err);
+    for (uint32_t place = 0; place < count; place++) {
+        double *own = columns + (size_t)place * grid->basis;
+        grid_columns(grid, question->point[place], own);
+        features[place].dense = own;
+        features[place].dense_count = grid->basis;
+    }
+    return 0;
+}
+
 /* Named features of each place; entries without any stay empty. */
-static int named_of_places(const struct question *question, uint32_t places,
-        struct arena *arena, struct features **out, struct err *err)
+static int named_of_places(const struct problem_spec *spec,
+        const struct question *question, uint32_t places, struct arena *arena,
+        struct features **out, struct err *err)
 {
     struct features *features = arena_zalloc(arena, places, sizeof(*features));
 
@@ -209,6 +235,9 @@ static int named_of_places(const struct question *question, uint32_t places,
                 ? NULL
                 : matrix->values + (size_t)place * matrix->columns;
     }
+    if (question->point_count > 0 &&
+            columns_of_points(spec, question, arena, features, err) != 0)
+        return STATUS_BUSY;
     for (uint32_t i = 0; i < question->action_named_count; i++) {
         const struct action_named *entry = &question->action_named[i];
         if (entry->action >= places)
@@ -242,7 +271,7 @@ static int choose_places(const struct problem_spec *spec,
     if ((status = slots_of_places(spec, question, arena, &place_slots, err)) !=
                     0 ||
             (status = named_of_places(
-                     question, places, arena, &place_features, err)) != 0)
+                     spec, question, places, arena, &place_features, err)) != 0)
         return status;
     features = arena_array(arena, struct features, count);
     if (place_slots != NULL)
@@ -258,7 +287,8 @@ static int choose_places(const struct problem_spec *spec,
     round->actions.count = count;
     round->actions.slot = slots;
     round->actions.features = question->action_features.columns > 0 ||
-                    question->action_named_count > 0
+                    question->action_named_count > 0 ||
+                    question->point_count > 0
             ? features
             : NULL;
     return 0;
@@ -372,6 +402,10 @@ static int actions_of_record(const struct problem_spec *spec,
         predict_round(round);
         return record->count == 0 ? 0 : misfit(err, "it has actions");
     }
+    if (grid_is_on(&spec->settings.parameter) != (question->point_count > 0) ||
+            (question->point_count > 0 && question->action_count > 0) ||
+            (question->point_count > spec->slots && spec->slots > 0))
+        return misfit(err, "points of a parameter");
     if (record->count == 0 || record->count > spec->policy.shape.actions_max)
         return misfit(err, "number of actions");
     if ((spec->settings.form == FORM_PATH) != (record->path_count > 0))

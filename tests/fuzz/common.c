@@ -10,7 +10,7 @@
 #define ARENAS     4u
 
 const char *const problem_names[PROBLEMS] = {
-        "shop", "listed", "bins", "label", "groups", "duel", "path"};
+        "shop", "listed", "bins", "label", "groups", "duel", "path", "omega"};
 
 static const char *const problem_texts[PROBLEMS] = {
         "context: x\ncontext: y\nactions: left\nactions: middle\n"
@@ -39,6 +39,10 @@ static const char *const problem_texts[PROBLEMS] = {
         "actions: bt\nreward.default: 0.25\npolicy.learner: paths\n"
         "policy.graph: s>t s>a a>t a>b b>t\npolicy.source: s\n"
         "policy.target: t\npolicy.tables: 8\n",
+        "context: x\nparameter.name: omega\nparameter.from: 1\n"
+        "parameter.to: 1.95\nparameter.start: 3\nparameter.points: 6\n"
+        "parameter.refine: 1\nreward.objective: minimise\n"
+        "policy.learner: tsallis-inf\n",
 };
 
 static struct problem *open_problem(uint32_t index)

@@ -5,7 +5,7 @@
 
 #include "service/engine/engine.h"
 
-#define PROBLEMS        7u
+#define PROBLEMS        8u
 #define JOURNAL_MAX     4096u
 #define COMMON_CAPACITY ((size_t)32 << 20)
 

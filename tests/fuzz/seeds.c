@@ -384,7 +384,7 @@ static void seed_states(void)
 
 static void seed_event_states(void)
 {
-    const uint32_t problems[2] = {0, PROBLEMS - 1};
+    const uint32_t problems[2] = {0, PROBLEMS - 2};
     uint8_t data[EVENT_STATE_BYTES_MAX];
     uint32_t number = 0;
 

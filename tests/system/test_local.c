@@ -35,9 +35,17 @@ static const char problems[] =
         "    form: predict\n"
         "    context: [x, y]\n"
         "    durability: relaxed\n"
-        "    policy: {oracle: ridge}\n";
+        "    policy: {oracle: ridge}\n"
+        "  - name: omega\n"
+        "    durability: relaxed\n"
+        "    parameter: {name: omega, from: 1, to: 1.95, start: 3, points: 9,\n"
+        "                refine: 4}\n"
+        "    reward: {objective: minimise}\n"
+        "    policy: {learner: tsallis-inf}\n";
 
-static const char *const names[] = {"tuned", "scaled", "open", "price"};
+static const char *const names[] = {
+        "tuned", "scaled", "open", "price", "omega"};
+#define PROBLEMS 5u
 
 _Noreturn static void broken(const char *what, const char *detail)
 {
@@ -123,7 +131,8 @@ static void expect_same(
             a->chosen == b->chosen && a->propensity == b->propensity &&
             a->has_prediction == b->has_prediction &&
             a->prediction == b->prediction &&
-            a->policy_version == b->policy_version &&
+            a->policy_version == b->policy_version && a->value == b->value &&
+            (a->values == NULL) == (b->values == NULL) &&
             strcmp(a->action, b->action) == 0 &&
             strcmp(a->policy, b->policy) == 0 &&
             strcmp(a->event, b->event) == 0;
@@ -131,6 +140,7 @@ static void expect_same(
     for (size_t i = 0; same && i < a->count; i++)
         same = a->ranking[i] == b->ranking[i] &&
                 a->probability[i] == b->probability[i] &&
+                (a->values == NULL || a->values[i] == b->values[i]) &&
                 strcmp(a->actions[i], b->actions[i]) == 0;
     if (!same)
         broken(what, a->event);
@@ -138,7 +148,7 @@ static void expect_same(
 
 static void play_same(rue_client *clients[], size_t count, uint32_t number)
 {
-    for (uint32_t problem = 0; problem < 4; problem++) {
+    for (uint32_t problem = 0; problem < PROBLEMS; problem++) {
         rue_answer answers[3];
         struct round round;
         make_round(problem, number, &round);
@@ -166,7 +176,7 @@ static uint64_t state_of(rue_client *client, const char *problem)
 
 static void expect_same_states(rue_client *a, rue_client *b, const char *what)
 {
-    for (uint32_t i = 0; i < 4; i++)
+    for (uint32_t i = 0; i < PROBLEMS; i++)
         if (state_of(a, names[i]) != state_of(b, names[i]))
             broken(what, names[i]);
 }
@@ -237,17 +247,17 @@ static void send_many(rue_client *client)
 static void check_store(const char *directory, rue_client *memory)
 {
     rue_client *client = must_open(directory);
-    uint64_t before[4];
+    uint64_t before[PROBLEMS];
 
     /* Opened again: what was learned is there. */
     expect_same_states(client, memory, "state after opening again");
     send_many(client);
-    for (uint32_t i = 0; i < 4; i++)
+    for (uint32_t i = 0; i < PROBLEMS; i++)
         before[i] = state_of(client, names[i]);
     rue_close(client);
     verify(directory);
     client = must_open(directory);
-    for (uint32_t i = 0; i < 4; i++)
+    for (uint32_t i = 0; i < PROBLEMS; i++)
         if (state_of(client, names[i]) != before[i])
             broken("state after many were sent", names[i]);
     rue_close(client);
@@ -259,9 +269,9 @@ static void continue_with_service(
 {
     char command[1024];
     rue_client *client = must_open(directory);
-    uint64_t before[4];
+    uint64_t before[PROBLEMS];
 
-    for (uint32_t i = 0; i < 4; i++)
+    for (uint32_t i = 0; i < PROBLEMS; i++)
         before[i] = state_of(client, names[i]);
     rue_close(client);
     (void)snprintf(command, sizeof(command), "rm -rf '%s' && cp -r '%s' '%s'",
@@ -269,7 +279,7 @@ static void continue_with_service(
     if (system(command) != 0)
         broken("copying the store", command);
     service_start(service);
-    for (uint32_t i = 0; i < 4; i++)
+    for (uint32_t i = 0; i < PROBLEMS; i++)
         if (service_state_hash(service, names[i]) != before[i])
             broken("state in the service", names[i]);
     (void)service_stop(service);

@@ -260,13 +260,18 @@ $(B)/librue-local.a: $(link_local) Makefile
 
 # ---- examples --------------------------------------------------------------
 # Built as a user's program would be: against the public header and librue.
-EXAMPLES := $(B)/examples/decide $(B)/examples/decide.py \
+EXAMPLES := $(B)/examples/decide $(B)/examples/heat $(B)/examples/decide.py \
 	$(B)/examples/rue_pb2.py
 
 $(B)/examples/decide: examples/decide.c $(LIBRUE) $(PUBLIC)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=c17 -Wall -Wextra -I$(B)/include $(OPT) $(LINK) $< \
 		-L$(B) -lrue -Wl,-rpath,'$$ORIGIN/..' -o $@
+
+$(B)/examples/heat: examples/heat.c $(LIBRUE_LOCAL) $(PUBLIC)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=c17 -Wall -Wextra -I$(B)/include $(OPT) $(LINK) $< \
+		-L$(B) -lrue-local -lm -Wl,-rpath,'$$ORIGIN/..' -o $@
 
 $(B)/examples/decide.py: examples/decide.py
 	@mkdir -p $(@D)

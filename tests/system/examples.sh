@@ -52,6 +52,22 @@ for counter in decisions feedbacks learned; do
         fail "$(cat "$dir/status")"
 done
 
+# rue in the program's own process: what it chooses is logged, and it needs
+# fewer iterations than omega = 1, as much as is known to be possible.
+"$B/examples/heat" 25 500 "$dir/heat" >"$dir/heat.out" 2>&1 ||
+    fail "heat: $(cat "$dir/heat.out")"
+iterations() { # NAME
+    sed -n "s/^$1 *\([0-9]*\) iterations .*/\1/p" "$dir/heat.out"
+}
+with=$(iterations rue) one=$(iterations 'omega 1')
+{ [ -n "$with" ] && [ -n "$one" ] &&
+    [ "$((100 * with))" -lt "$((90 * one))" ]; } ||
+    fail "heat: $(cat "$dir/heat.out")"
+"$B/rue" verify "$dir/heat" >"$dir/verify" || fail "heat: $(cat "$dir/verify")"
+"$B/rue" log "$dir/heat" >"$dir/log"
+[ "$(grep -c ' decision .* value=' "$dir/log")" -eq 500 ] ||
+    fail "heat: $(head -5 "$dir/log")"
+
 # What goes wrong is said on one line, and is the exit status.
 kill "$pid"
 wait "$pid" || fail "rued ended with $?"

@@ -136,13 +136,6 @@ double policy_expected(const struct policy *policy,
         const struct context *context, const struct action_set *actions,
         uint32_t index, struct arena *arena);
 
-/* The loss that the policy predicts for action `index`; NaN where it predicts
- * none (a learner, a duel). Needs policy_scratch() bytes of the arena and gives
- * them back. */
-double policy_expected(const struct policy *policy,
-        const struct context *context, const struct action_set *actions,
-        uint32_t index, struct arena *arena);
-
 /* What each expert says of action `index` (predict form: 0), predictions in
  * loss units; 0 entries where the oracle has no experts. */
 uint32_t policy_experts(const struct policy *policy,

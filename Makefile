@@ -39,12 +39,12 @@ MAKEFLAGS += --no-builtin-rules
 # Debian 12 packages by purpose, and one file of each that shows it is there.
 PACKAGES_build := gcc libc6-dev pkg-config libzmq3-dev liblmdb-dev \
 	libprotobuf-c-dev protobuf-c-compiler protobuf-compiler libyaml-dev \
-	libjansson-dev libxxhash-dev libsuitesparse-dev
+	libjansson-dev libxxhash-dev libsuitesparse-dev libmicrohttpd-dev
 FILES_build := /usr/bin/gcc /usr/include/stdio.h /usr/bin/pkg-config \
 	/usr/include/zmq.h /usr/include/lmdb.h \
 	/usr/include/protobuf-c/protobuf-c.h /usr/bin/protoc-c /usr/bin/protoc \
 	/usr/include/yaml.h /usr/include/jansson.h /usr/include/xxhash.h \
-	/usr/include/suitesparse/cholmod.h
+	/usr/include/suitesparse/cholmod.h /usr/include/microhttpd.h
 PACKAGES_test := check python3 python3-zmq python3-protobuf
 FILES_test := /usr/include/check.h /usr/bin/python3 \
 	/usr/lib/python3/dist-packages/zmq/__init__.py \
@@ -113,6 +113,7 @@ LIBS_pb   := -lprotobuf-c
 LIBS_yaml := -lyaml
 LIBS_json := -ljansson
 LIBS_mtx  := -lcholmod
+LIBS_http := -lmicrohttpd
 
 PB_C := $(B)/proto/rue.pb-c.c
 PB_H := $(B)/proto/rue.pb-c.h
@@ -196,7 +197,8 @@ libs_service/engine := $(LIBS_pb) -lm
 libs_config         := $(LIBS_pb) $(LIBS_yaml) -lm
 libs_replay         := $(LIBS_lmdb) $(LIBS_pb) -lm
 libs_training       := $(LIBS_lmdb) $(LIBS_pb) -lm
-libs_service        := $(LIBS_zmq) $(LIBS_lmdb) $(LIBS_pb) $(LIBS_yaml) -lm
+libs_service        := $(LIBS_zmq) $(LIBS_lmdb) $(LIBS_pb) $(LIBS_yaml) \
+	$(LIBS_json) $(LIBS_http) -lm
 libs_client         := $(LIBS_zmq) $(LIBS_pb) -lm
 libs_local          := $(libs_service)
 libs_sim            := $(LIBS_zmq) $(LIBS_lmdb) $(LIBS_pb) $(LIBS_mtx) -lm

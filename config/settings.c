@@ -74,6 +74,24 @@ static const struct option_row rows[] = {
                 .fallback = 200000,
                 .sentence = "most records of a problem between its "
                             "snapshots; bounds the work of a restart"},
+        {.name = "http.listen",
+                .type = OPTION_TEXT,
+                .offset = AT(http_listen),
+                .text = HTTP_LISTEN_DEFAULT,
+                .sentence = "HOST:PORT of /metrics, /healthz, /readyz and "
+                            "/api/v1/status, with a numeric host; empty: "
+                            "none. Without authentication: keep it on "
+                            "loopback. If the default is taken the service "
+                            "goes without"},
+        {.name = "http.label_sets",
+                .type = OPTION_COUNT,
+                .offset = AT(http_label_sets),
+                .min = 1,
+                .max = 1e6,
+                .fallback = 2000,
+                .sentence = "most problems shown one by one in /metrics (the "
+                            "others are summed up), and most numbers of "
+                            "their policies"},
 };
 
 const struct option_table settings_table = {
@@ -81,8 +99,8 @@ const struct option_table settings_table = {
 
 bool settings_reloadable(const char *name)
 {
-    static const char *const fixed[] = {
-            "data", "engine_threads", "batch_items", "storage.map_size"};
+    static const char *const fixed[] = {"data", "engine_threads", "batch_items",
+            "storage.map_size", "http.listen", "http.label_sets"};
 
     for (size_t i = 0; i < ARRAY_COUNT(fixed); i++)
         if (strcmp(name, fixed[i]) == 0)

@@ -18,7 +18,12 @@ struct settings {
     nanos storage_keep;
     nanos snapshot_every;
     uint32_t snapshot_records;
+    struct bytes http_listen; /* empty: no HTTP */
+    uint32_t http_label_sets;
 };
+
+/* Where HTTP is served if nothing else is said. */
+#define HTTP_LISTEN_DEFAULT "127.0.0.1:5751"
 
 extern const struct option_table settings_table;
 

@@ -45,6 +45,7 @@ struct exchange {
     uint32_t envelope_count;
     bool relaxed; /* its reply may go before the commit */
     bool sent;
+    nanos received; /* when it was taken */
     struct bytes reply;
     uint8_t fallback[REPLY_FALLBACK_BYTES]; /* for a refusal when the arena is
                                                used up */

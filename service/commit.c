@@ -3,6 +3,7 @@
 #include "service/commit_model.h"
 #include "service/counters.h"
 #include "service/diag.h"
+#include "service/histogram.h"
 #include "storage/retention.h"
 
 #include <errno.h>
@@ -38,6 +39,9 @@ struct committer {
     _Atomic uint64_t retired; /* Decisions up to here may be gone */
     _Atomic uint64_t sequence;
     _Atomic bool tend; /* housekeeping is asked for */
+    struct {
+        _Atomic uint64_t used, file, map, disk, quota;
+    } usage; /* at the last look */
     pthread_mutex_t models; /* held while generations are pruned */
     uint32_t promotions; /* records under way to the disk; under `models` */
     struct commit_model *store; /* to be stored; under the lock */
@@ -254,6 +258,16 @@ static void make_room(
     COUNT_ADD(retired, dropped);
 }
 
+static void note_usage(struct committer *committer,
+        const struct store_usage *usage, uint64_t quota)
+{
+    atomic_store(&committer->usage.used, usage->used_bytes);
+    atomic_store(&committer->usage.file, usage->file_bytes);
+    atomic_store(&committer->usage.map, usage->map_bytes);
+    atomic_store(&committer->usage.disk, usage->free_disk_bytes);
+    atomic_store(&committer->usage.quota, quota);
+}
+
 /* Says whether new work may come in. */
 static void measure_room(struct committer *committer)
 {
@@ -263,6 +277,7 @@ static void measure_room(struct committer *committer)
 
     copy_settings(committer, &settings);
     ledger_usage(committer->ledger, &usage);
+    note_usage(committer, &usage, settings.storage_quota);
     why = retention_full(
             &usage, settings.storage_quota, settings.storage_reserve);
     set_full(committer, why != NULL, why);
@@ -313,8 +328,19 @@ static struct batch *take_list(
     return list;
 }
 
-static void count_list(const struct batch *list)
+static double seconds_now(void)
 {
+    struct timespec at;
+
+    (void)clock_gettime(CLOCK_MONOTONIC, &at);
+    return (double)at.tv_sec + (double)at.tv_nsec / 1e9;
+}
+
+/* A group commit that took so many seconds. */
+static void count_list(const struct batch *list, double seconds)
+{
+    uint64_t records = 0, bytes = 0;
+
     COUNT(commits);
     for (; list != NULL; list = list->next)
         for (uint32_t i = 0; i < list->effect_count; i++) {
@@ -323,9 +349,13 @@ static void count_list(const struct batch *list)
                 COUNT(snapshots);
             if (effect->kind != EFFECT_RECORD)
                 continue;
-            COUNT(records);
-            COUNT_ADD(record_bytes, effect->payload.size);
+            records++;
+            bytes += effect->payload.size;
         }
+    COUNT_ADD(records, records);
+    COUNT_ADD(record_bytes, bytes);
+    histogram_add(&histograms.commit_seconds, seconds, 1);
+    histogram_add(&histograms.commit_records, (double)records, 1);
 }
 
 /* Promotions of the batch are on disk: generations may be pruned again. */
@@ -518,9 +548,10 @@ static void *commit_main(void *argument)
     while (!stopping) {
         struct batch *list = take_list(committer, &stopping, &idle);
         if (list != NULL && !nothing_to_write(list)) {
+            double start = seconds_now();
             if (!commit_list(committer, list))
                 break;
-            count_list(list);
+            count_list(list, seconds_now() - start);
         }
         if (list != NULL) {
             hand_back(committer, list);
@@ -718,6 +749,21 @@ void commit_reconfigure(
     CHECK_ZERO(pthread_mutex_lock(&committer->lock));
     committer->settings = *settings;
     CHECK_ZERO(pthread_mutex_unlock(&committer->lock));
+}
+
+void commit_usage(const struct committer *committer, struct store_usage *usage)
+{
+    *usage = (struct store_usage){
+            .used_bytes = atomic_load(&committer->usage.used),
+            .file_bytes = atomic_load(&committer->usage.file),
+            .map_bytes = atomic_load(&committer->usage.map),
+            .free_disk_bytes = atomic_load(&committer->usage.disk),
+    };
+}
+
+uint64_t commit_quota(const struct committer *committer)
+{
+    return atomic_load(&committer->usage.quota);
 }
 
 uint64_t commit_last_sequence(const struct committer *committer)

@@ -79,6 +79,10 @@ bool commit_stuck(const struct committer *committer);
 /* New settings for quota, reserve and retention. */
 void commit_reconfigure(
         struct committer *committer, const struct settings *settings);
+/* What the store held at the last look, which is every commit or idle turn. */
+void commit_usage(const struct committer *committer, struct store_usage *usage);
+/* The quota that holds now; 0: none. */
+uint64_t commit_quota(const struct committer *committer);
 /* Sequence of the last record on disk. */
 uint64_t commit_last_sequence(const struct committer *committer);
 

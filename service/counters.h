@@ -30,6 +30,7 @@
     X(trainings_failed, "trainings that came to nothing")                      \
     X(promotions, "generations promoted")                                      \
     X(generations_pruned, "generations that were not needed any more")         \
+    X(http_requests, "HTTP requests answered")                                 \
     X(reloads, "configurations reloaded")                                      \
     X(reloads_refused, "configurations refused at reload")
 

@@ -3,7 +3,9 @@
 #include "proto/wire.h"
 #include "service/counters.h"
 #include "service/diag.h"
+#include "service/histogram.h"
 #include "service/host.h"
+#include "service/http.h"
 #include "service/notify.h"
 #include "service/worker.h"
 
@@ -39,6 +41,8 @@ struct front {
     void *context;
     void *socket;
     int signal_fd;
+    struct board *board; /* NULL without HTTP */
+    struct http *http;
     bool stopping;
     struct parcel *held; /* received, but its engine thread has no room */
     struct worker *held_for;
@@ -48,11 +52,16 @@ struct front {
 
 static void send_replies(struct front *front, struct batch *batch, bool all)
 {
+    nanos now = worker_clock();
+
     for (uint32_t i = 0; i < batch->exchange_count; i++) {
         struct exchange *exchange = &batch->exchanges[i];
         if (exchange->sent || (!all && !exchange->relaxed))
             continue;
         exchange->sent = true;
+        histogram_add(&histograms.request_seconds,
+                (double)(now - exchange->received) / (double)NANOS_PER_SECOND,
+                1);
         if (exchange_send(exchange, front->socket))
             COUNT(replies);
         else
@@ -492,6 +501,38 @@ static int open_shard(struct front *front, uint32_t index,
     return status;
 }
 
+/* HTTP. Its default port may belong to another service of this machine; one
+ * that was asked for must be had. */
+static int open_http(struct front *front, struct err *err)
+{
+    struct bytes address = front->config->settings.http_listen;
+    struct metrics_source source = {.committer = front->committer,
+            .started = worker_clock(),
+            .label_sets = front->config->settings.http_label_sets};
+    int status;
+
+    if (address.size == 0)
+        return 0;
+    front->board = board_new(
+            (const struct problem_spec *const *)front->config->problems,
+            front->config->problem_count);
+    if (front->board == NULL)
+        return err_set(err, STATUS_INTERNAL, "no memory");
+    source.board = front->board;
+    status = http_start(&front->http, address, &source, err);
+    if (status == STATUS_IO &&
+            bytes_equal(address, bytes_of_text(HTTP_LISTEN_DEFAULT))) {
+        diag(DIAG_WARNING, "http.none", "why=\"%s\"", err->text);
+        return 0;
+    }
+    if (status != 0)
+        return status;
+    for (uint32_t i = 0; i < front->worker_count; i++)
+        front->workers[i].shard.board = front->board;
+    diag(DIAG_INFO, "http.listening", "port=%u", http_port(front->http));
+    return 0;
+}
+
 static int open_trainer(struct front *front, struct err *err)
 {
     int status = trainer_start(&front->trainer, front->config, front->ledger,
@@ -549,13 +590,15 @@ int front_open(struct front **out, struct ledger *ledger, struct config *config,
             (status = open_workers(front, err)) != 0 ||
             (status = open_trainer(front, err)) != 0 ||
             (status = open_signals(front, err)) != 0 ||
-            (status = open_socket(front, err)) != 0)
+            (status = open_socket(front, err)) != 0 ||
+            (status = open_http(front, err)) != 0)
         return status;
     return 0;
 }
 
 void front_close(struct front *front)
 {
+    http_stop(front->http);
     trainer_stop(front->trainer);
     if (front->committer != NULL)
         commit_stop(front->committer);
@@ -573,6 +616,7 @@ void front_close(struct front *front)
         CHECK_ZERO(pthread_mutex_destroy(&worker->lock));
     }
     free(front->workers);
+    board_free(front->board);
     mailbox_close(&front->done);
     mailbox_close(&front->early);
     if (front->socket != NULL)

@@ -10,6 +10,7 @@
 #include "base/event_id.h"
 #include "config/config.h"
 #include "service/batch.h"
+#include "service/board.h"
 #include "service/commit.h"
 #include "service/engine/engine.h"
 #include "service/trainer.h"
@@ -28,6 +29,8 @@ struct hosted {
     uint64_t changes; /* records since its last snapshot */
     nanos snapshot_at;
     bool unnoted; /* its settings must still be logged */
+    bool untold; /* has changed since it was told of on the board */
+    nanos told_at;
 };
 
 struct due_list;
@@ -48,6 +51,8 @@ struct shard {
     struct ledger_reader reader;
     struct committer *committer;
     struct trainer *trainer; /* NULL: nothing is trained here */
+    struct board *board; /* that problems are told of on; NULL: nowhere */
+    uint32_t tell_next; /* the hosted problem whose turn it is */
     struct batch *batches[SHARD_BATCHES];
     struct batch *open; /* the one being filled, or NULL */
     /* While a batch waits for room on disk, others must not be answered before

@@ -220,5 +220,6 @@ void shard_step(struct shard *shard, struct hosted *hosted,
 
     engine_step(hosted->problem, input, &journal, &shard->work, answer);
     hosted->changes += shard->open->effect_count - before;
+    hosted->untold = true;
     shard->open->item_count++;
 }

@@ -375,6 +375,7 @@ void shard_handle(struct shard *shard, const struct bytes *envelope,
         COUNT(dropped);
         return;
     }
+    exchange->received = now;
     status =
             wire_request_decode(frame, handling.arena, &handling.request, &err);
     handling.reply.id = handling.request.id;

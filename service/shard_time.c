@@ -157,9 +157,35 @@ static bool snapshot_due(const struct shard *shard, const struct hosted *hosted)
                             settings->snapshot_every);
 }
 
+static bool is_untold(const struct hosted *hosted, nanos now)
+{
+    return hosted->told_at == 0 ||
+            (hosted->untold && now - hosted->told_at >= NANOS_PER_SECOND);
+}
+
+/* A few problems that have changed, onto the board, each in its turn. */
+static void tell(struct shard *shard, nanos now)
+{
+    uint32_t told = 0;
+
+    if (shard->board == NULL)
+        return;
+    for (uint32_t i = 0; i < shard->hosted_count && told < BOARD_A_TICK; i++) {
+        struct hosted *hosted = &shard->hosted[shard->tell_next];
+        shard->tell_next = (shard->tell_next + 1) % shard->hosted_count;
+        if (!is_untold(hosted, now))
+            continue;
+        board_write(shard->board, hosted->problem, now);
+        hosted->told_at = now;
+        hosted->untold = false;
+        told++;
+    }
+}
+
 void shard_tick(struct shard *shard, nanos now)
 {
     shard_set_now(shard, now);
+    tell(shard, now);
     if (!shard_ready(shard) || shard->taking == shard->aside)
         return;
     for (uint32_t i = 0; i < shard->hosted_count; i++) {

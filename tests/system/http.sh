@@ -1,0 +1,166 @@
+#!/bin/sh
+# The HTTP side of rued: its numbers are those of the log and of `rue status`,
+# whoever stalls or floods it disturbs nobody, and nothing can be changed.
+set -eu
+B=${B:-build/release}
+dir=$(mktemp -d)
+pid=
+trap '[ -z "$pid" ] || kill -9 "$pid" 2>/dev/null; rm -rf "$dir"' EXIT
+
+broken() {
+    echo "http: $*"
+    [ ! -f "$dir/rued.log" ] || tail -5 "$dir/rued.log"
+    exit 1
+}
+
+cat >"$dir/rued.yaml" <<'CONFIG'
+http: {listen: "127.0.0.1:0", label_sets: 40}
+problems:
+  - name: shop
+    context: [x]
+    actions: [a, b, c]
+    policy: {oracle: groupwise, explorer: squarecb}
+    groups:
+      - {name: low, when: x < 0.5}
+  - name: a "quoted\name"
+    actions: [a, b]
+CONFIG
+i=0
+while [ $i -lt 50 ]; do
+    printf '  - {name: many-%s, actions: [a, b]}\n' $i >>"$dir/rued.yaml"
+    i=$((i + 1))
+done
+
+"$B/rued" --config "$dir/rued.yaml" --data "$dir/data" \
+    --listen "ipc://$dir/socket" 2>"$dir/rued.log" &
+pid=$!
+port=
+for _ in $(seq 1 200); do
+    port=$(sed -n 's/.*id=http.listening port=\([0-9]*\).*/\1/p' "$dir/rued.log")
+    [ -n "$port" ] && grep -q id=service.ready "$dir/rued.log" && break
+    sleep 0.1
+done
+[ -n "$port" ] || broken "does not listen"
+
+for event in 1 2 3 4 5; do
+    "$B/rue" decide shop --connect "ipc://$dir/socket" --context 0.3 \
+        --event "e$event" >"$dir/out" || broken "no decision"
+    "$B/rue" feedback shop "e$event" 1 --connect "ipc://$dir/socket" \
+        >"$dir/out" || broken "no feedback"
+done
+
+/usr/bin/python3 - "$port" "$B/rue" "ipc://$dir/socket" <<'PYTHON' || broken "see above"
+import json, re, socket, subprocess, sys, threading, time, urllib.request, urllib.error
+port, rue, endpoint = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+base = f"http://127.0.0.1:{port}"
+
+def get(path, method="GET"):
+    request = urllib.request.Request(base + path, method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=10) as reply:
+            return reply.status, reply.headers, reply.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.headers, error.read().decode()
+
+def need(condition, what):
+    if not condition:
+        sys.exit(what)
+
+def metrics():
+    status, headers, text = get("/metrics")
+    need(status == 200 and "version=0.0.4" in headers["Content-Type"], "metrics: status")
+    values, seen, kind = {}, set(), None
+    for line in text.splitlines():
+        if line.startswith("# HELP "):
+            name = line.split()[2]
+            need(name not in seen and len(line.split()) > 3, f"help of {name}")
+            seen.add(name)
+        elif line.startswith("# TYPE "):
+            need(line.split()[2] == name, f"type of {name}")
+            kind = line.split()[3]
+            need(kind != "counter" or name.endswith("_total"), f"{name} is no counter's name")
+        else:
+            match = re.fullmatch(r'(\w+)(\{(?:\w+="(?:[^"\\]|\\.)*",?)*\})? (\S+)', line)
+            need(match, f"line: {line}")
+            stem = re.sub(r"_(bucket|sum|count)$", "", match[1]) if kind == "histogram" else match[1]
+            need(stem == name, f"{match[1]} is not of {name}")
+            need((match[1], match[2]) not in values, f"twice: {line}")
+            values[match[1], match[2]] = float(match[3])
+    return values
+
+# What the engine tells is a second old at most, and a tick late.
+for _ in range(100):
+    values = metrics()
+    if values["rue_problem_learned_total", '{problem="shop"}'] == 5:
+        break
+    time.sleep(0.1)
+need(values["rue_problem_decisions_total", '{problem="shop"}'] == 5, "decisions")
+need(values["rue_problem_learned_total", '{problem="shop"}'] == 5, "learned")
+need(values["rue_decides_total", None] == 5 and values["rue_feedbacks_total", None] == 5, "counters")
+need(values["rue_problem_decisions_total", '{problem="a \\"quoted\\\\name\\""}'] == 0, "escaping")
+need(values["rue_problem_decisions_total", '{problem="other"}'] == 0, "other")
+shown = [k for k in values if k[0] == "rue_problem_decisions_total"]
+need(len(shown) == 41, f"label sets: {len(shown)}")
+need(values["rue_request_seconds_bucket", '{le="+Inf"}'] == values["rue_request_seconds_count", None] >= 10, "histogram")
+need(any('group="low"' in (k[1] or "") for k in values), "numbers of groups")
+need(values["rue_policy_numbers_left_out", None] > 0, "numbers left out")
+
+status = json.loads(get("/api/v1/status")[2])
+asked = json.loads(subprocess.run([rue, "status", "shop", "--json", "--connect", endpoint],
+                                  capture_output=True, check=True).stdout)
+shop = next(p for p in status["problems"] if p["name"] == "shop")
+need(shop["counters"]["learned"] == asked["numbers"]["learned"] == 5, "status")
+need(shop["policy"] == asked["policy"] and "low" in shop["groups"], "status of a problem")
+need(status["problems_left_out"] == 12, "problems left out")
+
+need(get("/healthz")[0] == 200 and get("/readyz")[0] == 200, "health")
+need(get("/nothing")[0] == 404, "unknown page")
+for method in ("POST", "PUT", "DELETE"):
+    need(get("/metrics", method)[0] == 405, f"{method} is answered")
+need(get("/metrics", "HEAD")[2] == "", "HEAD has a body")
+
+# Stalled half requests, more than there is room for, garbage, and a long line.
+stalled = []
+for i in range(400):
+    try:
+        s = socket.create_connection(("127.0.0.1", port), timeout=2)
+        s.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n" if i % 2 else b"\x00\xff\x16\x03\x01" * 10)
+        stalled.append(s)
+    except OSError:
+        break
+start = time.monotonic()
+subprocess.run([rue, "decide", "shop", "--connect", endpoint, "--context", "0.7", "--event", "during"],
+               capture_output=True, check=True, timeout=20)
+for s in stalled:
+    s.close()
+for _ in range(100):
+    try:
+        if get("/healthz")[0] == 200:
+            break
+    except OSError:
+        time.sleep(0.1)
+else:
+    sys.exit("it does not come back after a flood")
+s = socket.create_connection(("127.0.0.1", port), timeout=5)
+try:
+    s.sendall(b"GET /" + b"a" * 200000 + b" HTTP/1.1\r\n\r\n")
+    reply = s.recv(100)
+    need(reply == b"" or b" 4" in reply.split(b"\r\n")[0], f"a long line: {reply}")
+except OSError:
+    pass
+need(get("/readyz")[0] == 200, "after a long line")
+PYTHON
+
+kill "$pid"
+wait "$pid" || broken "exit status $?"
+pid=
+
+# An address that cannot be had is said, and so is one that is none.
+for address in "127.0.0.1:99999" "localhost:1" "nonsense" "203.0.113.7:1"; do
+    printf 'http: {listen: "%s"}\n' "$address" >"$dir/bad.yaml"
+    if timeout 20 "$B/rued" --config "$dir/bad.yaml" --data "$dir/other" \
+        --listen "ipc://$dir/socket" 2>"$dir/rued.log"; then
+        broken "listens on $address"
+    fi
+    grep -q "http.listen" "$dir/rued.log" || broken "no reason for $address"
+done

@@ -96,11 +96,14 @@ CFLAGS_ALL := -std=c17 -D_GNU_SOURCE -DRUE_VERSION='"$(VERSION)"' -I. -I$(B) -I$
 # only.
 CFLAGS_policies := $(if $(filter release,$(VARIANT)),-O3)
 CFLAGS_proto    := $(CFLAGS_policies)
+CFLAGS_formats  := $(CFLAGS_policies)
+CFLAGS_base     := $(CFLAGS_policies)
 CFLAGS_sim      := $(CFLAGS_policies)
 
 # ---- sources: one archive per folder ---------------------------------------
 FOLDERS := base report policies proto storage service/engine config replay \
 	training service client local sim cli
+FOLDERS += formats
 sources  = $(filter-out $(addprefix $(1)/,$(MAINS_$(1))),$(wildcard $(1)/*.c))
 MAINS_service := main.c
 MAINS_training := main.c
@@ -171,11 +174,13 @@ link_base           := $(call archive,base)
 link_report         := $(call archive,report) $(link_base)
 link_policies       := $(call archive,policies) $(link_base)
 link_proto          := $(call archive,proto) $(link_base)
+link_formats        := $(call archive,formats) $(link_proto)
 link_storage        := $(call archive,storage) $(link_proto)
 link_service/engine := $(call archive,service/engine) $(call archive,policies) \
 	$(link_proto)
 link_config         := $(call archive,config) $(link_service/engine)
 link_replay         := $(call archive,replay) $(call archive,storage) \
+	$(call archive,formats) \
 	$(link_service/engine)
 link_training       := $(call archive,training) $(link_replay)
 link_service        := $(call archive,service) $(call archive,config) \
@@ -192,6 +197,7 @@ libs_base           := -lm
 libs_report         := -lm
 libs_policies       := -lm
 libs_proto          := $(LIBS_pb) -lm
+libs_formats        := $(LIBS_pb) -lm
 libs_storage        := $(LIBS_lmdb) $(LIBS_pb) -lm
 libs_service/engine := $(LIBS_pb) -lm
 libs_config         := $(LIBS_pb) $(LIBS_yaml) -lm
@@ -330,7 +336,7 @@ $(B)/tests/rued: $(B)/service/main.o $(PARTS) $(link_service)
 # tests/fuzz/fuzz_x.c: a target for each parser of what comes from outside. As
 # a test it runs over its corpus; `make fuzz` links libFuzzer in its place.
 FUZZERS     := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_COMMON := $(B)/tests/fuzz/common.o \
+FUZZ_COMMON := $(B)/tests/fuzz/common.o $(B)/tests/fuzz/formats.o \
 	$(if $(filter fuzz,$(VARIANT)),,$(B)/tests/fuzz/standalone.o)
 $(FUZZERS): $(B)/%: $(B)/%.o $(FUZZ_COMMON) $(link_cli)
 	@echo "  LINK  $@"

@@ -281,6 +281,14 @@ static int pair_from_message(const Rue__DecisionRecord *message,
     return 0;
 }
 
+/* The one action of an imported decision: how much of 1 the others had that
+ * the log does not list is not known. */
+static bool sum_may_be_less(const Rue__DecisionRecord *message)
+{
+    return message->has_chosen_only && message->chosen_only &&
+            message->n_eligible == 1;
+}
+
 static int distribution_from_message(const Rue__DecisionRecord *message,
         struct decision_record *record, struct err *err)
 {
@@ -312,7 +320,7 @@ static int distribution_from_message(const Rue__DecisionRecord *message,
     /* Learners divide by it, and nothing that cannot be drawn was. */
     if (!(message->probability[message->chosen] >= PROBABILITY_MIN))
         return corrupt(err, RECORD_DECISION, "chosen has no probability");
-    if (!(fabs(sum - 1.0) <= 1e-9))
+    if (!(fabs(sum - 1.0) <= 1e-9) && !(sum_may_be_less(message) && sum < 1.0))
         return corrupt(err, RECORD_DECISION, "probabilities do not sum to 1");
     record->count = (uint32_t)message->n_eligible;
     record->eligible = message->eligible;

@@ -385,6 +385,53 @@ int round_of_question(const struct problem_spec *spec,
     return choose_places(spec, question, eligible, count, arena, round, err);
 }
 
+/* Places of features that are not in the list, or twice. */
+static int check_named_places(const struct question *question, uint32_t places,
+        struct arena *arena, struct err *err)
+{
+    bool *seen = arena_zalloc(arena, places, sizeof(*seen));
+
+    if (seen == NULL)
+        return too_small(err);
+    for (uint32_t i = 0; i < question->action_named_count; i++) {
+        uint32_t place = question->action_named[i].action;
+        if (place >= places || seen[place])
+            return err_set(err, STATUS_INVALID,
+                    "action_named: place %u of %u actions, or twice", place,
+                    places);
+        seen[place] = true;
+    }
+    return 0;
+}
+
+int round_outline(const struct problem_spec *spec,
+        const struct question *question, struct arena *arena,
+        struct round_view *round, struct err *err)
+{
+    uint32_t *eligible = NULL, *slots, count = 0;
+    uint32_t places = place_count(spec, question);
+    int status = 0;
+
+    /* Groups look at the features of the context. */
+    if (spec->settings.form != FORM_DECIDE || spec->group_count > 0 ||
+            question->shared.columns != spec->column_count)
+        return round_of_question(spec, question, arena, round, err);
+    memset(round, 0, sizeof(*round));
+    if (question->group_count > 0)
+        status = awake_groups(spec, question, arena, &round->context, err);
+    if (status == 0)
+        status = check_actions(spec, question, arena, err);
+    if (status == 0)
+        status = check_named_places(question, places, arena, err);
+    if (status == 0 && question->action_count > 0)
+        status = slots_of_places(spec, question, arena, &slots, err);
+    if (status == 0)
+        status = eligible_places(spec, question, arena, &eligible, &count, err);
+    round->eligible = eligible;
+    round->actions.count = count;
+    return status;
+}
+
 static int misfit(struct err *err, const char *what)
 {
     return err_set(err, STATUS_CORRUPT,

@@ -20,6 +20,12 @@ int round_of_question(const struct problem_spec *spec,
         const struct question *question, struct arena *arena,
         struct round_view *round, struct err *err) MUST_USE;
 
+/* The same checks for a question that is not to be decided: the round has its
+ * places and groups, and no features. */
+int round_outline(const struct problem_spec *spec,
+        const struct question *question, struct arena *arena,
+        struct round_view *round, struct err *err) MUST_USE;
+
 /* The round of a recorded decision, with the groups and the eligible actions
  * of the record. CORRUPT if the record does not fit the problem. */
 int round_of_record(const struct problem_spec *spec,

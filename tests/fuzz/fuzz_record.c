@@ -69,7 +69,8 @@ static void check_decision(const struct decision_record *record)
         CHECK(record->second < record->count &&
                 record->second != record->chosen &&
                 is_probability(record->pair_probability));
-    CHECK(pmf_valid(record->probability, record->count));
+    CHECK(pmf_valid(record->probability, record->count) ||
+            (record->chosen_only && record->count == 1));
     CHECK(record->chosen < record->count);
     CHECK(record->probability[record->chosen] > 0.0);
 }

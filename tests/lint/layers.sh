@@ -8,10 +8,13 @@ allowed() {
     report) echo "report base" ;;
     policies) echo "policies base" ;;
     proto) echo "proto base" ;;
+    formats) echo "formats proto base" ;;
     storage) echo "storage proto base" ;;
     service/engine) echo "service/engine policies proto base" ;;
     config) echo "config service/engine policies proto base" ;;
-    replay) echo "replay storage service/engine policies proto base" ;;
+    replay)
+        echo "replay formats storage service/engine policies proto base"
+        ;;
     training)
         echo "training replay storage service/engine policies proto base"
         ;;
@@ -28,8 +31,8 @@ allowed() {
             "proto base"
         ;;
     cli)
-        echo "cli sim report client config replay storage service/engine" \
-            "policies proto base"
+        echo "cli sim report client config replay formats storage" \
+            "service/engine policies proto base"
         ;;
     esac
 }
@@ -63,6 +66,7 @@ check_all() {
         replay training service client local sim cli; do
         check_folder "$folder" "$1"
     done
+    check_folder formats "$1"
 }
 
 # The check can fail: a policy that includes the service is found.

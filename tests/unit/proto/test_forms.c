@@ -334,6 +334,15 @@ START_TEST(an_imported_decision_in_the_log)
     decision_corrupt(&record, "chosen_only");
     record.chosen_only = false;
     ck_assert_int_eq(decision_again(&record, &again, &err), 0);
+    /* The only one of the list, which was drawn with 1/4. */
+    record.has_second = false;
+    record.count = 1;
+    record.eligible = &eligible[1];
+    record.probability = &probability[1];
+    record.chosen = 0;
+    decision_corrupt(&record, "sum");
+    record.chosen_only = true;
+    ck_assert_int_eq(decision_again(&record, &again, &err), 0);
     ck_assert_double_eq(record_weight(&again.decision), 1.0);
 }
 END_TEST

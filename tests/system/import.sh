@@ -1,0 +1,104 @@
+#!/bin/sh
+# rue import: what is taken, what is refused and how it is told; that the store
+# is one as others are. B is the build directory.
+set -eu
+B=${B:-build/release}
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+
+broken() {
+    echo "import: $*"
+    cat "$dir/out" "$dir/err"
+    exit 1
+}
+# call STATUS ARGUMENT...: runs rue import with standard input from $dir/in.
+call() {
+    wanted=$1
+    shift
+    got=0
+    "$B/rue" import "$@" <"$dir/in" >"$dir/out" 2>"$dir/err" || got=$?
+    [ "$got" -eq "$wanted" ] || broken "$*: exit status $got, not $wanted"
+}
+said() { # FILE TEXT
+    grep -qF -- "$2" "$dir/$1" || broken "says nothing of: $2"
+}
+sound() { # STORE
+    "$B/rue" verify "$1" >"$dir/verified" || {
+        cat "$dir/verified"
+        broken "the store is not sound"
+    }
+}
+# python CONDITION over `rows`, the records of a store.
+records() { # STORE CONDITION
+    "$B/rue" log "$1" --json >"$dir/log"
+    /usr/bin/python3 - "$dir/log" "$2" <<'PYTHON' || broken "records: $2"
+import json, sys
+rows = [json.loads(line) for line in open(sys.argv[1])]
+sys.exit(0 if eval("(" + sys.argv[2] + ")") else 1)
+PYTHON
+}
+: >"$dir/in"
+
+# ---- text, from standard input ----------------------------------------------
+printf 'shared |u a:2\n0:1:0.25 |i x\n|i y\n\n|i x\n\n0:1:0:5:0 |i x\n\n1:0:0.5 |i x\n|i y' \
+    >"$dir/in"
+call 0 vw - --store "$dir/vw" --rejects "$dir/rejects" --json
+said out '"decisions":2'
+said out '"unlabelled":1'
+said out '"refused":1'
+said err '-:5: unlabelled: '
+said err '-:7: refused: a label is action:cost:probability'
+[ "$(wc -l <"$dir/rejects")" -eq 2 ] || broken "two lines were not taken"
+sound "$dir/vw"
+records "$dir/vw" 'rows[1]["propensity"] == 0.25 and rows[1]["chosen_only"]
+    and rows[2]["value"] == 1 and len(rows) == 5'
+
+# ---- strict: the first one ends it, and there is no store -------------------
+call 1 vw - --store "$dir/strict" --strict
+said err 'rue import: INVALID: -:7: '
+[ ! -e "$dir/strict" ] || broken "--strict left a store"
+
+# ---- JSON, into a problem that a file declares, twice -----------------------
+cat >"$dir/rued.yaml" <<'YAML'
+problems:
+  - name: shop
+    reward: {min: -1, max: 0, objective: minimise}
+    policy: {oracle: linear, explorer: squarecb}
+YAML
+cat >"$dir/events.json" <<'JSON'
+{"_label_cost":-1,"_label_probability":0.75,"_label_Action":2,"_labelIndex":1,"EventId":"e1","Timestamp":"2024-01-31T12:00:00Z","a":[2,1],"c":{"u":{"age":3},"_multi":[{"x":1},{"y":1}]},"p":[0.75,0.25],"pdrop":0.5}
+{"_label_cost":-2,"_label_probability":0.75,"_labelIndex":1,"EventId":"e2","a":[2,1],"c":{"_multi":[{"x":1},{"y":1}]},"p":[0.75,0.25]}
+{"_outcomes":[],"c":{"_slots":[{}]},"a":[1]}
+JSON
+call 0 dsjson "$dir/events.json" --store "$dir/shop" --config "$dir/rued.yaml" --problem shop
+said err 'events.json:2: refused: the value -2 is outside'
+said err 'events.json:3: unsupported: '
+call 0 dsjson "$dir/events.json" --store "$dir/shop" --config "$dir/rued.yaml" --problem shop
+said out 'renamed      1'
+sound "$dir/shop"
+records "$dir/shop" '[r["event"] for r in rows if r["kind"] == "decision"] ==
+    ["e1", "e1~4"] and rows[1]["probability"] == [0.25, 0.75]
+    and rows[1]["pdrop"] == 0.5 and len(rows) == 5'
+"$B/rue" log "$dir/shop" --event e1 >"$dir/out"
+said out '2024-01-31T12:00:00.000000Z decision problem=shop event=e1'
+
+# ---- tables -----------------------------------------------------------------
+printf 'arm,p,r,age\nleft,0.5,1,30\nright,0.5,0,40\n' >"$dir/table.csv"
+call 0 csv "$dir/table.csv" --store "$dir/csv" --map action=arm \
+    --map propensity=p,reward=r,number=age --reward 0,10
+sound "$dir/csv"
+records "$dir/csv" '"reward.max: 10\n" in rows[0]["settings"]
+    and rows[3]["question"]["shared"] == [[40.0]] and rows[3]["chosen"] == 1'
+
+# ---- wrong calls ------------------------------------------------------------
+call 2
+call 2 vw
+call 2 vw -
+call 2 nonsense - --store "$dir/x"
+call 2 csv - --store "$dir/x" --reward 1
+call 1 vw "$dir/missing" --store "$dir/x"
+call 1 csv "$dir/table.csv" --store "$dir/x"
+said err 'table.csv:1: refused: the header has no column of the action'
+call 1 dsjson "$dir/events.json" --store "$dir/x" --config "$dir/rued.yaml"
+said err "has no problem 'imported'"
+[ ! -e "$dir/x" ] || broken "what failed left a store"

@@ -3,6 +3,7 @@
 #include "config/config.h"
 #include "formats/stream.h"
 #include "replay/import.h"
+#include "replay/progressive.h"
 #include "replay/restore.h"
 
 #include <fcntl.h>
@@ -40,6 +41,11 @@ static void print_help(void)
          "                   event, time, action, propensity, reward, cost,\n"
          "                   pdrop, actions, number, feature, text or ignore\n"
          "  --items FILE     obd: the table of the items' features\n"
+         "  --metric progressive-ips\n"
+         "                   then replays it: the loss that a policy would have\n"
+         "                   had, learning as it goes, by inverse propensities\n"
+         "  --policy P       of that policy: KEY=VALUE,KEY=VALUE as under policy:\n"
+         "                   in a configuration, or auto; default the problem's\n"
          "  --strict         stop at the first row that is not taken\n"
          "  --rejects FILE   write the number of each line that is not taken, and\n"
          "                   why, there too\n"
@@ -62,8 +68,9 @@ struct import_command {
     char **paths;
     int path_count;
     const char *store, *problem, *config_path, *rejects_path;
+    const char *policy; /* of the metric; NULL: the problem's own */
     double range[2];
-    bool has_range, strict, json;
+    bool has_range, strict, json, metric;
     char map[MAP_TEXT_SIZE];
     struct format_settings settings;
 
@@ -77,6 +84,8 @@ struct import_command {
     struct ledger *ledger;
     struct import *import;
     struct import_counts counts;
+    struct progressive progressive;
+    char policy_name[POLICY_NAME_SIZE];
     struct restore *restore; /* a log of rue's own, in place of a format */
     uint64_t records;
     FILE *rejects;
@@ -334,6 +343,8 @@ static int spec_of_survey(struct import_command *command, struct err *err)
 
 /* ---- the report ---- */
 
+static void print_metric(const struct import_command *command);
+
 static void print_text(const struct import_command *command)
 {
     const struct import_counts *counts = &command->counts;
@@ -356,6 +367,97 @@ static void print_text(const struct import_command *command)
     if (tally->unsupported > 0)
         printf("unsupported  %" PRIu64 "\n", tally->unsupported);
     printf("refused      %" PRIu64 "\n", tally->refused);
+    if (command->metric && command->import != NULL)
+        print_metric(command);
+}
+
+/* ---- the metric ---- */
+
+/* The problem's settings with another policy. */
+static int other_policy(struct import_command *command,
+        struct problem_spec *spec, struct err *err)
+{
+    static char text[SURVEY_TEXT_SIZE];
+    struct bytes rest = command->spec->text;
+    struct writer writer = writer_over(text, sizeof(text));
+    const char *at = command->policy;
+    int status;
+
+    while (rest.size > 0) {
+        const uint8_t *end = memchr(rest.data, '\n', rest.size);
+        size_t size = end == NULL ? rest.size : (size_t)(end - rest.data) + 1;
+        if (size < 6 || memcmp(rest.data, "policy", 6) != 0)
+            write_bytes(&writer, bytes_of(rest.data, size));
+        rest.data += size;
+        rest.size -= size;
+    }
+    if (strchr(at, '=') == NULL) {
+        write_bytes(&writer, bytes_of_text("policy: "));
+        write_bytes(&writer, bytes_of_text(at));
+        write_u8(&writer, '\n');
+        at = "";
+    }
+    while (*at != '\0') {
+        size_t size = strcspn(at, ","), name = strcspn(at, "=,");
+        if (name >= size)
+            return err_set(err, STATUS_INVALID,
+                    "--policy: '%s' is not KEY=VALUE,KEY=VALUE",
+                    command->policy);
+        write_bytes(&writer, bytes_of_text("policy."));
+        write_bytes(&writer, bytes_of(at, name));
+        write_bytes(&writer, bytes_of_text(": "));
+        write_bytes(&writer, bytes_of(at + name + 1, size - name - 1));
+        write_u8(&writer, '\n');
+        at += size + (at[size] == ',');
+    }
+    if (writer.failed)
+        return err_set(err, STATUS_INVALID, "--policy: too long");
+    status = problem_spec_parse_text(spec, command->spec->name,
+            writer_bytes(&writer), &command->specs, err);
+    spec->number = command->spec->number;
+    spec->since = command->spec->since;
+    return status == 0 ? 0 : err_prefix(err, "--policy");
+}
+
+static int run_metric(struct import_command *command, struct err *err)
+{
+    struct problem_spec spec = *command->spec;
+    struct ledger_reader reader;
+    int status = 0;
+
+    if (command->policy != NULL)
+        status = other_policy(command, &spec, err);
+    if (status == 0)
+        status = ledger_reader_open(command->ledger, &reader, err);
+    if (status != 0)
+        return status;
+    status = progressive_run(&reader, &spec, &command->progressive, err);
+    ledger_reader_close(&reader);
+    (void)snprintf(command->policy_name, sizeof(command->policy_name), "%s",
+            spec.policy_name);
+    return status;
+}
+
+/* Both reports end with it. */
+static void print_metric(const struct import_command *command)
+{
+    const struct progressive *metric = &command->progressive;
+
+    printf("progressive_ips %.6f  of %s, over %" PRIu64
+           " outcomes of weight %.6g\n",
+            metric->loss, command->policy_name, metric->rows, metric->weight);
+    printf("logged_cost     %.6f\nmean_ratio      %.6f\n", metric->cost,
+            metric->ratio);
+}
+
+static json_t *json_metric(const struct import_command *command)
+{
+    const struct progressive *metric = &command->progressive;
+
+    return json_pack("{s:s, s:f, s:I, s:f, s:f, s:f}", "policy",
+            command->policy_name, "loss", metric->loss, "rows",
+            (json_int_t)metric->rows, "weight", metric->weight, "logged_cost",
+            metric->cost, "mean_ratio", metric->ratio);
 }
 
 static void print_json(const struct import_command *command)
@@ -363,7 +465,7 @@ static void print_json(const struct import_command *command)
     const struct import_counts *counts = &command->counts;
     const struct tally *tally = &command->tally;
 
-    cli_print_json(json_pack(
+    json_t *report = json_pack(
             "{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "format",
             command->format->name, "problem", command->problem, "decisions",
             (json_int_t)counts->decisions, "feedbacks",
@@ -372,7 +474,12 @@ static void print_json(const struct import_command *command)
             (json_int_t)counts->renamed, "unlabelled",
             (json_int_t)tally->unlabelled, "passed", (json_int_t)tally->passed,
             "unsupported", (json_int_t)tally->unsupported, "refused",
-            (json_int_t)tally->refused));
+            (json_int_t)tally->refused);
+
+    if (command->metric && command->import != NULL)
+        (void)json_object_set_new(
+                report, "progressive_ips", json_metric(command));
+    cli_print_json(report);
 }
 
 static void report_restored(const struct import_command *command)
@@ -472,6 +579,10 @@ static int run(struct import_command *command, struct err *err)
                                 : write_store(command, err);
     if (status != 0)
         return status;
+    if (command->metric && command->import != NULL)
+        status = run_metric(command, err);
+    if (status != 0)
+        return status;
     command->counts = command->import == NULL ? (struct import_counts){0}
                                               : *import_counts(command->import);
     if (command->json)
@@ -545,6 +656,14 @@ static bool take_option(struct import_command *command, int letter)
     case 'i':
         command->settings.items = optarg;
         return true;
+    case 'y':
+        command->policy = optarg;
+        return true;
+    case 'q':
+        command->metric = strcmp(optarg, "progressive-ips") == 0;
+        if (!command->metric)
+            (void)cli_usage("import", "--metric: there is no '%s'", optarg);
+        return command->metric;
     case 't':
         command->strict = true;
         return true;
@@ -583,6 +702,8 @@ int cmd_import(int argc, char **argv)
             {"reward", required_argument, NULL, 'r'},
             {"map", required_argument, NULL, 'm'},
             {"items", required_argument, NULL, 'i'},
+            {"metric", required_argument, NULL, 'q'},
+            {"policy", required_argument, NULL, 'y'},
             {"strict", no_argument, NULL, 't'},
             {"rejects", required_argument, NULL, 'x'},
             {"json", no_argument, NULL, 'j'},

@@ -90,12 +90,37 @@ sound "$dir/csv"
 records "$dir/csv" '"reward.max: 10\n" in rows[0]["settings"]
     and rows[3]["question"]["shared"] == [[40.0]] and rows[3]["chosen"] == 1'
 
+# ---- the progressive loss of a policy ---------------------------------------
+# Of the uniform policy it is the mean of c/(K p), whatever it learns.
+cat >"$dir/in" <<'VW'
+0:2:0.25 |i a
+|i b
+
+|i a
+|i b
+1:4:0.5 |i c
+|i d
+
+0:1:0.75 |i a
+|i b
+VW
+call 0 vw - --store "$dir/loss" --metric progressive-ips \
+    --policy oracle=linear,explorer=uniform --json
+said out '"loss":2.22222222222222' # (2/(2*.25) + 4/(4*.5) + 1/(2*.75))/3
+said out '"mean_ratio":1.0555555555555'
+call 0 vw - --store "$dir/loss2" --metric progressive-ips
+said out 'progressive_ips '
+cp "$dir/out" "$dir/first"
+call 0 vw - --store "$dir/loss3" --metric progressive-ips
+cmp "$dir/first" "$dir/out" || broken "the loss is another one"
+
 # ---- wrong calls ------------------------------------------------------------
 call 2
 call 2 vw
 call 2 vw -
 call 2 nonsense - --store "$dir/x"
 call 2 csv - --store "$dir/x" --reward 1
+call 2 csv - --store "$dir/x" --metric nonsense
 call 1 vw "$dir/missing" --store "$dir/x"
 call 1 csv "$dir/table.csv" --store "$dir/x"
 said err 'table.csv:1: refused: the header has no column of the action'

@@ -23,13 +23,20 @@ static void go_first(void)
     (void)fclose(file);
 }
 
+void limits_begin(void)
+{
+    struct sched_param none = {0};
+
+    (void)sched_setscheduler(0, SCHED_OTHER, &none);
+    (void)setpriority(PRIO_PROCESS, 0, LOW);
+}
+
 /* A process of the idle class makes room at once when another wakes; one that
  * is only nice may keep it waiting for a slice, some milliseconds. */
 static void step_back(uint32_t priority)
 {
     struct sched_param none = {0};
 
-    (void)setpriority(PRIO_PROCESS, 0, LOW);
     if (priority == RETRAIN_IDLE)
         (void)sched_setscheduler(0, SCHED_IDLE, &none);
 }

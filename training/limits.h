@@ -6,6 +6,10 @@
 #include "base/err.h"
 #include "service/engine/problem_settings.h"
 
+/* The first thing that a training does: whatever class of processes the service
+ * belongs to (a real-time one, perhaps), this one is an ordinary, nice one. */
+void limits_begin(void);
+
 /* Little priority, the first to go when memory runs out; memory beyond
  * `retrain.memory` is refused to it. For the whole process, for good. How many
  * threads its libraries make, rued has said in the environment. */

@@ -135,6 +135,7 @@ int main(int argc, char **argv)
 
     if (status >= 0)
         return status;
+    limits_begin();
     (void)setvbuf(stdout, NULL, _IOLBF, 0);
     job->now = wall_clock();
     if (registry_check(&err) != 0)

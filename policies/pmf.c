@@ -230,3 +230,54 @@ void pmf_rank_pair(const double *pmf, uint32_t count, uint32_t first,
         order[at] = order[at - 1];
     order[1] = second;
 }
+
+/* What of a distribution stands in a part of a coupled draw. */
+static double part_of(double p, double q, enum pmf_side side)
+{
+    double common = p < q ? p : q;
+
+    return side == PMF_COMMON   ? common
+            : side == PMF_FIRST ? p - common
+                                : q - common;
+}
+
+/* By inversion among the positive terms; `sum` is theirs. */
+static uint32_t draw_part(const double *p, const double *q, uint32_t count,
+        enum pmf_side side, double sum, struct rng *rng)
+{
+    double draw = sum * rng_unit(rng);
+    double passed = 0.0;
+    uint32_t last = count;
+
+    for (uint32_t i = 0; i < count; i++) {
+        double part = part_of(p[i], q[i], side);
+        if (part < PROBABILITY_MIN)
+            continue;
+        passed += part;
+        last = i;
+        if (draw < passed)
+            return i;
+    }
+    CHECK(last < count);
+    return last;
+}
+
+uint32_t pmf_couple(const double *p, const double *q, uint32_t count,
+        double share, struct rng *rng, double *mix, enum pmf_side *side)
+{
+    double sums[3] = {0.0, 0.0, 0.0};
+
+    for (uint32_t i = 0; i < count; i++) {
+        mix[i] = (1.0 - share) * p[i] + share * q[i];
+        for (int part = 0; part < 3; part++)
+            sums[part] += part_of(p[i], q[i], (enum pmf_side)part);
+    }
+    *side = PMF_COMMON;
+    if (rng_unit(rng) * (sums[PMF_COMMON] + sums[PMF_FIRST]) >=
+            sums[PMF_COMMON])
+        *side = rng_unit(rng) < share ? PMF_SECOND : PMF_FIRST;
+    /* A rounding can leave one side nothing. */
+    if (sums[*side] < PROBABILITY_MIN)
+        *side = PMF_COMMON;
+    return draw_part(p, q, count, *side, sums[*side], rng);
+}

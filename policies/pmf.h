@@ -38,6 +38,24 @@ void pmf_rank(
 void pmf_position(const double *pmf, uint32_t count, uint32_t position,
         uint32_t *order, double *at);
 
+/* ---- a trial: two policies, one draw ---- */
+
+/* Numbers as in rue.proto, enum Side. */
+enum pmf_side {
+    PMF_COMMON, /* both would do the same */
+    PMF_FIRST,
+    PMF_SECOND,
+};
+
+/* Draws from the mixture (1 - share) p + share q of two distributions, coupled:
+ * where they agree, which is most of the time, nobody is asked which of the two
+ * it was (ope.md, section 5). With o = min(p, q) an action of o is drawn with
+ * probability sum o; otherwise one of q - o with probability `share`, of p - o
+ * with 1 - share. Writes mix[count]: the probabilities that the action was
+ * drawn with. share inside (0,1). */
+uint32_t pmf_couple(const double *p, const double *q, uint32_t count,
+        double share, struct rng *rng, double *mix, enum pmf_side *side);
+
 /* ---- pairs: two actions drawn one after the other ---- */
 
 /* The probability that `action` is drawn second after `first`: p without the

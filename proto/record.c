@@ -169,6 +169,45 @@ static void path_to_message(
     message->marginal = marginal.out;
 }
 
+static Rue__Trial *trial_to_message(
+        const struct trial *trial, struct arena *arena)
+{
+    Rue__Trial *message;
+
+    if (!trial->given)
+        return NULL;
+    message = arena_alloc(arena, sizeof(*message));
+    if (message == NULL)
+        return NULL;
+    rue__trial__init(message);
+    message->generation = trial->generation;
+    message->side = (Rue__Side)trial->side;
+    message->has_share = trial->share > 0.0;
+    message->share = trial->share;
+    message->other = trial->other;
+    message->control = trial->control;
+    return message;
+}
+
+static int trial_from_message(const Rue__Trial *message,
+        struct decision_record *record, struct err *err)
+{
+    struct trial *trial = &record->trial;
+
+    if (message == NULL)
+        return 0;
+    *trial = (struct trial){true, message->generation, (uint32_t)message->side,
+            message->has_share ? message->share : 0.0, message->other,
+            message->control};
+    if (trial->side > (uint32_t)RUE__SIDE__CHALLENGER ||
+            (message->has_share && !share_valid(trial->share)) ||
+            !(trial->other >= 0.0 && trial->other <= 1.0) ||
+            !(fabs(trial->control) <= VALUE_MAX) || record->count == 0 ||
+            record->path_count > 0 || record->has_second)
+        return corrupt(err, RECORD_DECISION, "trial is out of range");
+    return 0;
+}
+
 struct bytes record_encode_decision(
         const struct decision_record *record, struct arena *arena)
 {
@@ -227,6 +266,7 @@ struct bytes record_encode_decision(
     message.pdrop = record->pdrop;
     message.n_point = record->question.point_count;
     message.point = point.out;
+    message.trial = trial_to_message(&record->trial, arena);
     return pack_message(&message.base, arena);
 }
 
@@ -426,6 +466,7 @@ static int decode_decision(const Rue__DecisionRecord *message,
             (status = distribution_from_message(message, record, err)) != 0 ||
             (status = origin_from_message(message, record, err)) != 0 ||
             (status = points_from_message(message, record, err)) != 0 ||
+            (status = trial_from_message(message->trial, record, err)) != 0 ||
             (status = groups_from_message(message, arena, record, err)) != 0 ||
             (status = experts_from_message(message, arena, record, err)) != 0 ||
             (status = subject_from_message(message->held_subject,
@@ -603,8 +644,7 @@ static int decode_promotion(const Rue__PromotionRecord *message,
     if ((unsigned)record->stage > STAGE_MAX)
         return corrupt(err, RECORD_PROMOTION, "stage is out of range");
     if (message->has_share != (record->stage == STAGE_CANARY) ||
-            (message->has_share &&
-                    !(record->share > 0.0 && record->share < 1.0)))
+            (message->has_share && !share_valid(record->share)))
         return corrupt(err, RECORD_PROMOTION, "share is out of range");
     if (!estimate_valid(&record->estimate))
         return corrupt(err, RECORD_PROMOTION, "estimate is out of range");

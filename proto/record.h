@@ -39,6 +39,16 @@ struct subject {
     double propensity; /* 0 = unknown */
 };
 
+/* Another generation that has a share of the decision, or looks on. */
+struct trial {
+    bool given;
+    uint64_t generation;
+    uint32_t side; /* enum pmf_side: whose action it is */
+    double share; /* 0: it looks on */
+    double other; /* its own probability of the chosen action */
+    double control; /* the reward, scaled to 0..1, that was expected */
+};
+
 /* What it decided: a path if path_count > 0, a pair if has_second, an action
  * if count > 0, otherwise a number. */
 struct decision_record {
@@ -73,6 +83,7 @@ struct decision_record {
                      with this probability, [0,1); record_weight() */
     uint32_t expert_count;
     const struct expert *expert;
+    struct trial trial; /* decide form */
 };
 
 /* How many decisions it stands for: the weight of what is learned of it. */
@@ -125,6 +136,13 @@ enum stage {
 };
 #define STAGE_MAX 3
 
+/* A canary has no less and leaves no less. */
+#define SHARE_MIN 0.001
+static inline bool share_valid(double share)
+{
+    return share >= SHARE_MIN && share <= 1.0 - SHARE_MIN;
+}
+
 struct promotion_record {
     struct record head;
     uint64_t generation;
@@ -133,7 +151,7 @@ struct promotion_record {
     bool has_back;
     uint64_t back; /* what a rollback goes to from here */
     enum stage stage;
-    double share; /* of a canary, inside (0,1) */
+    double share; /* of a canary; share_valid() */
     struct estimate estimate;
     struct bytes why; /* a sentence; may be empty */
 };

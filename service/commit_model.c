@@ -25,10 +25,10 @@ int model_note_promotion(struct ledger *ledger,
     int status = record_decode(
             RECORD_PROMOTION, effect->payload, &arena, &record, err);
 
-    return status == 0
-            ? generation_promoted(ledger_txn(ledger), effect->problem,
-                      record.promotion.generation, effect->sequence, err)
-            : status;
+    if (status != 0 || record.promotion.stage == STAGE_WITHDRAW)
+        return status;
+    return generation_promoted(ledger_txn(ledger), effect->problem,
+            record.promotion.generation, effect->sequence, err);
 }
 
 static int put_next(struct ledger *ledger, struct commit_model *store,

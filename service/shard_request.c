@@ -204,6 +204,8 @@ static bool changes_something(const struct request *request)
 #define VALUE_BYTES  8u
 /* Costs that are held, read and written again, for each edge. */
 #define COST_BYTES 32u
+/* What a challenger says of each place. */
+#define TRIAL_BYTES 64u
 
 static size_t need_of_item(const struct problem_spec *spec)
 {
@@ -250,6 +252,8 @@ static bool request_fits(const struct handling *handling)
                                              : spec->slots;
         need += need_of_question(spec, question);
     }
+    if (problem->challenger.policy != NULL)
+        need += problem->decide_scratch + places * TRIAL_BYTES;
     return places <= REQUEST_PLACES_MAX && need <= REQUEST_ARENA_BYTES;
 }
 

@@ -6,6 +6,7 @@
 #include "service/engine/outcome.h"
 #include "service/engine/promotion.h"
 #include "service/engine/round.h"
+#include "service/engine/trial.h"
 
 #include <math.h>
 
@@ -408,7 +409,10 @@ static int decide_policy(struct step *step, const struct round_view *round,
     record->has_second = problem->spec->settings.form == FORM_DUEL;
     record->second = drawn.second;
     record->pair_probability = drawn.pair;
-    return 0;
+    if (problem->challenger.policy == NULL || record->has_second)
+        return 0;
+    return trial_decide(
+            problem, round, &drawn, step->arena, record, &step->err);
 }
 
 /* Feedback that came before the decision: its outcome goes into the record. If

@@ -63,7 +63,10 @@ enum input_kind {
 /* A generation to be promoted. */
 struct promotion {
     uint64_t generation;
-    bool back; /* instead: what a rollback goes to */
+    bool back; /* instead: what a rollback goes to; while there is a challenger,
+                  it leaves */
+    enum stage stage; /* SERVE, CANARY, SHADOW, or WITHDRAW the challenger */
+    double share; /* of a canary */
     bool has_serving;
     uint64_t serving; /* only if this serves */
     struct estimate estimate;

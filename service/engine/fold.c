@@ -4,6 +4,7 @@
 #include "policies/pmf.h"
 #include "service/engine/outcome.h"
 #include "service/engine/round.h"
+#include "service/engine/trial.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -162,6 +163,10 @@ static int learn_action(struct problem *problem,
     policy_learn(problem->policy, &lesson, &problem->scratch);
     if (problem->grid != NULL)
         refine_grid(problem, decision, &round);
+    if (problem->challenger.policy != NULL)
+        policy_learn(problem->challenger.policy, &lesson, &problem->scratch);
+    if (trial_is_on(problem, decision) && !outcome->subject->given)
+        trial_learn(problem, decision, lesson.loss);
     problem->counters.propensity_unknown += lesson.propensity == 0.0;
     return 0;
 }
@@ -299,6 +304,12 @@ static int correct_policy(struct problem *problem,
     if (status == 0)
         *done = policy_correct(
                 problem->policy, &lesson, loss_before, &problem->scratch);
+    if (status == 0 && problem->challenger.policy != NULL)
+        (void)policy_correct(problem->challenger.policy, &lesson, loss_before,
+                &problem->scratch);
+    if (status == 0 && trial_is_on(problem, decision) &&
+            !outcome->subject->given)
+        trial_correct(problem, decision, loss_before, lesson.loss);
     return status;
 }
 
@@ -476,28 +487,67 @@ int fold_activation(struct problem *problem,
     return status;
 }
 
-int fold_promotion(struct problem *problem,
+static int promote_failed(const struct promotion_record *record,
+        const char *what, struct err *err)
+{
+    return err_set(err, STATUS_CORRUPT, "generation %" PRIu64 ": %s",
+            record->generation, what);
+}
+
+/* It decides from now on. On trial it has learned meanwhile. */
+static int fold_serve(struct problem *problem,
+        const struct promotion_record *record, struct bytes model,
+        struct err *err)
+{
+    struct challenger *challenger = &problem->challenger;
+    int status = 0;
+
+    if (challenger->policy != NULL &&
+            challenger->generation == record->generation)
+        problem_take_challenger(problem);
+    else
+        status = problem_load_model(problem, model, err);
+    if (status != 0)
+        return err_prefix(err, "generation %" PRIu64, record->generation);
+    problem_drop_challenger(problem);
+    problem->generation = record->generation;
+    problem->has_back = record->has_back;
+    problem->back = record->back;
+    return 0;
+}
+
+static int fold_trial(struct problem *problem,
         const struct promotion_record *record, struct bytes model,
         struct err *err)
 {
     int status;
 
-    if (record->stage != STAGE_SERVE)
-        return err_set(err, STATUS_CORRUPT,
-                "generation %" PRIu64 ": this version cannot %s",
-                record->generation, stage_name(record->stage));
-    if (hash_bytes(model, 0) != record->digest)
-        return err_set(err, STATUS_CORRUPT,
-                "generation %" PRIu64
-                ": its model is not the one that was promoted",
-                record->generation);
-    status = problem_load_model(problem, model, err);
+    if (problem->spec->settings.form != FORM_DECIDE)
+        return promote_failed(
+                record, "this form of decisions has no trials", err);
+    status = problem_load_challenger(problem, model, err);
     if (status != 0)
         return err_prefix(err, "generation %" PRIu64, record->generation);
-    problem->generation = record->generation;
-    problem->has_back = record->has_back;
-    problem->back = record->back;
+    problem->challenger.generation = record->generation;
+    problem->challenger.share = record->share;
+    problem->counters.canaries += record->stage == STAGE_CANARY;
     return 0;
+}
+
+int fold_promotion(struct problem *problem,
+        const struct promotion_record *record, struct bytes model,
+        struct err *err)
+{
+    if (record->stage == STAGE_WITHDRAW) {
+        problem_drop_challenger(problem);
+        return 0;
+    }
+    if (hash_bytes(model, 0) != record->digest)
+        return promote_failed(
+                record, "its model is not the one that was promoted", err);
+    return record->stage == STAGE_SERVE
+            ? fold_serve(problem, record, model, err)
+            : fold_trial(problem, record, model, err);
 }
 
 /* Does the fold of this record look at the event's decision? */
@@ -538,9 +588,11 @@ static int find_and_promote(struct problem *problem,
         const struct promotion_record *record,
         const struct decision_source *source, struct err *err)
 {
-    struct bytes model;
+    struct bytes model = {NULL, 0};
     int status;
 
+    if (record->stage == STAGE_WITHDRAW)
+        return fold_promotion(problem, record, model, err);
     if (source->model == NULL)
         return err_set(err, STATUS_CORRUPT,
                 "generation %" PRIu64 ": there are no models here",

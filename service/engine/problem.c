@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 #define PROBLEM_MAGIC         UINT32_C(0x70726f62)
-#define PROBLEM_STATE_VERSION 3u
+#define PROBLEM_STATE_VERSION 4u
 #define PROBLEM_STATE_TAG     UINT32_C(0x50455552) /* "RUEP" */
 #define MODEL_TAG             UINT32_C(0x4d455552) /* "RUEM" */
 #define MODEL_FORMAT          1u
@@ -749,6 +749,7 @@ void problem_close(struct problem *problem)
     free(problem->policy);
     free(problem->drift);
     free(problem->grid);
+    free(problem->challenger.policy);
     free(problem->scratch.data);
     problem->magic = 0;
     free(problem);
@@ -761,12 +762,53 @@ void problem_reset(struct problem *problem)
     problem->generation = 0;
     problem->has_back = false;
     problem->back = 0;
+    problem_drop_challenger(problem);
     problem->policy = policy_init(problem->policy, &problem->spec->policy);
     if (problem->drift != NULL)
         problem->drift = drift_init(problem->drift, &problem->spec->drift);
     if (problem->grid != NULL)
         problem->grid =
                 grid_init(problem->grid, &problem->spec->settings.parameter);
+}
+
+static void save_challenger(
+        const struct challenger *challenger, struct writer *writer)
+{
+    write_u8(writer, challenger->policy != NULL);
+    if (challenger->policy == NULL)
+        return;
+    write_u64(writer, challenger->generation);
+    write_f64(writer, challenger->share);
+    write_u64(writer, challenger->rows);
+    write_f64(writer, challenger->sum);
+    write_f64(writer, challenger->squares);
+    policy_save(challenger->policy, writer);
+}
+
+static int load_challenger(
+        struct problem *problem, struct reader *reader, struct err *err)
+{
+    struct challenger *challenger = &problem->challenger;
+    uint8_t given = read_u8(reader);
+    void *block;
+
+    if (reader->failed || given > 1)
+        return err_set(err, STATUS_CORRUPT, "problem state is damaged");
+    if (given == 0)
+        return 0;
+    challenger->generation = read_u64(reader);
+    challenger->share = read_f64(reader);
+    challenger->rows = read_u64(reader);
+    challenger->sum = read_f64(reader);
+    challenger->squares = read_f64(reader);
+    if (!(challenger->share >= 0.0 && challenger->share < 1.0) ||
+            !isfinite(challenger->sum) || !isfinite(challenger->squares))
+        return err_set(err, STATUS_CORRUPT, "problem state is damaged");
+    block = policy_block(problem->spec);
+    if (block == NULL)
+        return err_set(err, STATUS_CORRUPT, "no memory for a challenger");
+    challenger->policy = policy_init(block, &problem->spec->policy);
+    return policy_load(challenger->policy, reader, err);
 }
 
 void problem_save(const struct problem *problem, struct writer *writer)
@@ -787,6 +829,7 @@ void problem_save(const struct problem *problem, struct writer *writer)
     policy_save(problem->policy, writer);
     if (problem->drift != NULL)
         drift_save(problem->drift, writer);
+    save_challenger(&problem->challenger, writer);
 }
 
 size_t problem_save_size(const struct problem *problem)
@@ -829,6 +872,8 @@ int problem_load(struct problem *problem, struct bytes state, struct err *err)
     if (policy_load(problem->policy, &reader, err) != 0)
         return STATUS_CORRUPT;
     if (problem->drift != NULL && drift_load(problem->drift, &reader, err) != 0)
+        return STATUS_CORRUPT;
+    if (load_challenger(problem, &reader, err) != 0)
         return STATUS_CORRUPT;
     if (!reader_done(&reader))
         return err_set(err, STATUS_CORRUPT, "problem state is too long");
@@ -882,26 +927,65 @@ static int read_model(const struct problem_spec *spec, struct bytes model,
     return 0;
 }
 
+/* A policy of the model's bytes. */
+static int policy_of(const struct problem_spec *spec, struct bytes model,
+        struct policy **policy, struct err *err)
+{
+    void *block = policy_block(spec);
+    int status;
+
+    if (block == NULL)
+        return err_set(err, STATUS_INTERNAL, "no memory for a model");
+    *policy = policy_init(block, &spec->policy);
+    status = read_model(spec, model, *policy, err);
+    if (status != 0)
+        free(block);
+    return status;
+}
+
 int problem_load_model(
         struct problem *problem, struct bytes model, struct err *err)
 {
-    void *block = policy_block(problem->spec);
-    int status;
+    struct policy *policy;
+    int status = policy_of(problem->spec, model, &policy, err);
 
     MAGIC_CHECK(problem, PROBLEM_MAGIC);
-    if (block == NULL)
-        return err_set(err, STATUS_INTERNAL, "no memory for a model");
-    status = read_model(problem->spec, model,
-            policy_init(block, &problem->spec->policy), err);
-    if (status != 0) {
-        free(block);
+    if (status != 0)
         return status;
-    }
     free(problem->policy);
-    problem->policy = block;
+    problem->policy = policy;
     if (problem->drift != NULL)
         drift_restart(problem->drift);
     return 0;
+}
+
+int problem_load_challenger(
+        struct problem *problem, struct bytes model, struct err *err)
+{
+    struct policy *policy;
+    int status = policy_of(problem->spec, model, &policy, err);
+
+    MAGIC_CHECK(problem, PROBLEM_MAGIC);
+    if (status != 0)
+        return status;
+    problem_drop_challenger(problem);
+    problem->challenger.policy = policy;
+    return 0;
+}
+
+void problem_drop_challenger(struct problem *problem)
+{
+    free(problem->challenger.policy);
+    problem->challenger = (struct challenger){.policy = NULL};
+}
+
+void problem_take_challenger(struct problem *problem)
+{
+    free(problem->policy);
+    problem->policy = problem->challenger.policy;
+    problem->challenger = (struct challenger){.policy = NULL};
+    if (problem->drift != NULL)
+        drift_restart(problem->drift);
 }
 
 bool problem_state_hash(const struct problem *problem, uint64_t *hash)

@@ -72,13 +72,26 @@ int problem_spec_parse_text(struct problem_spec *spec, struct bytes name,
             "without saying how likely")                                       \
     X(held_misfits,                                                            \
             "held feedbacks that did not fit the decision when it came")       \
-    X(alarms, "alarms of drift")
+    X(alarms, "alarms of drift")                                             \
+    X(canaries, "generations that were given a share of the decisions")
 
 struct problem_counters {
 #define X(name, sentence) uint64_t name;
     PROBLEM_COUNTERS(X)
 #undef X
     double value_sum; /* of the outcomes learned, with their corrections */
+};
+
+/* A generation on trial beside the one that serves. */
+struct challenger {
+    struct policy *policy; /* NULL: there is none, and the rest is zero */
+    uint64_t generation;
+    double share; /* of the decisions; 0: it looks on */
+    /* Outcomes since it began, and what they say of its value less that of the
+     * one that serves: terms whose mean that is, in units of the reward range
+     * (service/engine/trial.h). */
+    uint64_t rows;
+    double sum, squares;
 };
 
 struct problem {
@@ -93,6 +106,7 @@ struct problem {
     uint64_t generation; /* that serves; 0 = what was learned here alone */
     bool has_back;
     uint64_t back; /* what a rollback goes to */
+    struct challenger challenger;
 };
 
 /* A problem with fresh state. Heap memory; NULL with err when there is none.
@@ -125,6 +139,14 @@ size_t problem_model_size(const struct problem *problem);
  * settings; the problem is then as it was. */
 int problem_load_model(
         struct problem *problem, struct bytes model, struct err *err) MUST_USE;
+/* The same for the challenger, in the place of one that is there; its numbers
+ * begin anew. */
+int problem_load_challenger(
+        struct problem *problem, struct bytes model, struct err *err) MUST_USE;
+/* The challenger leaves. */
+void problem_drop_challenger(struct problem *problem);
+/* The challenger becomes the policy that serves, with all that it learned. */
+void problem_take_challenger(struct problem *problem);
 
 /* XXH3 of the state's bytes; false if there is no memory for them. */
 bool problem_state_hash(const struct problem *problem, uint64_t *hash);

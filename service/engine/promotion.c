@@ -5,20 +5,47 @@
 
 #include <inttypes.h>
 
-/* The generation that is meant. */
-static int generation_of(const struct problem *problem,
-        const struct promotion *promotion, uint64_t *generation,
+/* The generation that is meant, and what for. */
+static int fill_in(const struct problem *problem,
+        const struct promotion *promotion, struct promotion_record *record,
         struct err *err)
 {
-    *generation = promotion->generation;
+    const struct challenger *challenger = &problem->challenger;
+    bool leaves = promotion->stage == STAGE_WITHDRAW ||
+            (challenger->policy != NULL &&
+                    (promotion->back ||
+                            (promotion->stage == STAGE_SERVE &&
+                                    promotion->generation ==
+                                            problem->generation)));
+
+    record->generation = promotion->generation;
+    record->stage = promotion->stage;
+    record->share = promotion->stage == STAGE_CANARY ? promotion->share : 0.0;
     if (promotion->has_serving && promotion->serving != problem->generation)
         return err_set(err, STATUS_INVALID,
                 "promote: generation %" PRIu64 " does not serve, %" PRIu64
                 " does",
                 promotion->serving, problem->generation);
+    if (leaves) {
+        record->generation = challenger->generation;
+        record->stage = STAGE_WITHDRAW;
+        return challenger->policy != NULL
+                ? 0
+                : err_set(err, STATUS_INVALID, "promote: nothing is on trial");
+    }
+    if (record->stage == STAGE_CANARY && !share_valid(record->share))
+        return err_set(err, STATUS_INVALID,
+                "share: %g, must be within %g and %g", record->share, SHARE_MIN,
+                1.0 - SHARE_MIN);
+    if (record->stage != STAGE_SERVE &&
+            problem->spec->settings.form != FORM_DECIDE)
+        return err_set(err, STATUS_INVALID,
+                "promote: only where the decision is one action can two "
+                "generations share it");
     if (!promotion->back)
         return 0;
-    *generation = problem->back;
+    record->generation = problem->back;
+    record->stage = STAGE_SERVE;
     return problem->has_back
             ? 0
             : err_set(err, STATUS_INVALID,
@@ -57,6 +84,44 @@ static int find_model(const struct problem *problem,
             generation);
 }
 
+/* Is it so already? */
+static bool is_so(
+        const struct problem *problem, const struct promotion_record *record)
+{
+    const struct challenger *challenger = &problem->challenger;
+
+    if (record->stage == STAGE_SERVE)
+        return record->generation == problem->generation &&
+                challenger->policy == NULL;
+    return record->stage != STAGE_WITHDRAW && challenger->policy != NULL &&
+            record->generation == challenger->generation &&
+            record->share == challenger->share;
+}
+
+/* Finds the model that the record promotes, and keeps what it replaces. */
+static int prepare(struct problem *problem, const struct promotion *promotion,
+        const struct journal *journal, struct promotion_record *record,
+        struct bytes *model, struct err *err)
+{
+    uint64_t parent = 0;
+    int status = 0;
+
+    if (record->stage == STAGE_WITHDRAW)
+        return 0;
+    if (record->stage == STAGE_SERVE && problem->generation == 0 &&
+            journal->model_keep != NULL)
+        status = journal->model_keep(journal->self, problem, err);
+    if (status == 0)
+        status = find_model(
+                problem, journal, record->generation, model, &parent, err);
+    if (status != 0)
+        return status;
+    record->digest = hash_bytes(*model, 0);
+    if (record->stage == STAGE_SERVE)
+        set_back(problem, promotion->back, parent, record);
+    return 0;
+}
+
 int promotion_step(struct problem *problem, const struct input *input,
         const struct journal *journal, struct arena *arena,
         struct receipt *receipt, struct err *err)
@@ -69,23 +134,17 @@ int promotion_step(struct problem *problem, const struct input *input,
             .estimate = promotion->estimate,
             .why = promotion->why,
     };
-    struct bytes model, payload;
-    uint64_t parent = 0;
-    int status = generation_of(problem, promotion, &record.generation, err);
+    struct bytes model = {NULL, 0}, payload;
+    int status = fill_in(problem, promotion, &record, err);
 
-    if (status == 0 && record.generation == problem->generation) {
+    if (status == 0 && is_so(problem, &record)) {
         receipt->repeated = true;
         return 0;
     }
-    if (status == 0 && problem->generation == 0 && journal->model_keep != NULL)
-        status = journal->model_keep(journal->self, problem, err);
     if (status == 0)
-        status = find_model(
-                problem, journal, record.generation, &model, &parent, err);
+        status = prepare(problem, promotion, journal, &record, &model, err);
     if (status != 0)
         return status;
-    record.digest = hash_bytes(model, 0);
-    set_back(problem, promotion->back, parent, &record);
     payload = record_encode_promotion(&record, arena);
     if (payload.data == NULL)
         return err_set(err, STATUS_BUSY, "the record is too large");

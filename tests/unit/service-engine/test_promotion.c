@@ -1,7 +1,11 @@
 /* Promotions: the model changes at exactly the record that says so, and the
  * fold of the log changes it at the same one. Leaving the stage compares the
  * fold with the state (stage.h). */
+#include "policies/pmf.h"
+#include "service/engine/trial.h"
 #include "tests/unit/service-engine/stage.h"
+
+#include <math.h>
 
 #define RIDGE                                                                  \
     "context: x\nactions: left\nactions: right\npolicy.oracle: ridge\n"        \
@@ -247,11 +251,215 @@ START_TEST(a_replay_without_its_model_names_it)
 }
 END_TEST
 
+/* ---- trials ---- */
+
+static struct receipt on_trial(uint64_t generation, double share)
+{
+    return promote_with((struct promotion){.generation = generation,
+            .stage = share > 0.0 ? STAGE_CANARY : STAGE_SHADOW,
+            .share = share});
+}
+
+/* Every way that a coupled draw can come out, with its probability: the mean of
+ * the terms is the difference of the two values, and the record's probabilities
+ * are those of the draw. */
+START_TEST(the_terms_of_a_canary_have_the_difference_for_mean)
+{
+    static const double p[3] = {0.7, 0.2, 0.1}, q[3] = {0.1, 0.2, 0.7};
+    static const double loss[3] = {0.9, 0.3, 0.25};
+    double share = _i == 0 ? 0.5 : 0.1, truth = 0.0, mean = 0.0;
+    double whole = 0.0, mix[3];
+
+    for (uint32_t a = 0; a < 3; a++) {
+        double o = fmin(p[a], q[a]);
+        double of[3] = {o, (1.0 - share) * (p[a] - o), share * (q[a] - o)};
+        mix[a] = (1.0 - share) * p[a] + share * q[a];
+        truth += (q[a] - p[a]) * (1.0 - loss[a]);
+        ck_assert_double_eq_tol(of[0] + of[1] + of[2], mix[a], 1e-15);
+        for (uint32_t side = 0; side < 3; side++) {
+            struct decision_record record = {.count = 3,
+                    .probability = mix,
+                    .chosen = a,
+                    .trial = {true, 1, side, share, q[a], 0.4}};
+            whole += of[side];
+            mean += of[side] * trial_term(&record, loss[a]);
+        }
+    }
+    ck_assert_double_eq_tol(whole, 1.0, 1e-15);
+    ck_assert_double_eq_tol(mean, truth, 1e-14);
+}
+END_TEST
+
+START_TEST(the_terms_of_a_shadow_have_the_difference_for_mean)
+{
+    static const double p[3] = {0.7, 0.2, 0.1}, q[3] = {0.1, 0.2, 0.7};
+    static const double loss[3] = {0.9, 0.3, 0.25};
+    double truth = 0.0, mean = 0.0;
+
+    for (uint32_t a = 0; a < 3; a++) {
+        struct decision_record record = {.count = 3,
+                .probability = p,
+                .chosen = a,
+                .trial = {true, 1, PMF_FIRST, 0.0, q[a], 0.4}};
+        truth += (q[a] - p[a]) * (1.0 - loss[a]);
+        mean += p[a] * trial_term(&record, loss[a]);
+    }
+    ck_assert_double_eq_tol(mean, truth, 1e-14);
+}
+END_TEST
+
+START_TEST(a_coupled_draw_is_one_of_its_mixture)
+{
+    static const double p[4] = {0.5, 0.3, 0.2, 0.0};
+    static const double q[4] = {0.5, 0.0, 0.1, 0.4};
+    double mix[4], seen[4] = {0}, sides[3] = {0};
+    const uint32_t draws = 200000;
+
+    for (uint32_t i = 0; i < draws; i++) {
+        struct rng rng = rng_keyed(7, i, RNG_CANARY);
+        enum pmf_side side;
+        uint32_t a = pmf_couple(p, q, 4, 0.25, &rng, mix, &side);
+        ck_assert(side != PMF_FIRST || p[a] > q[a]);
+        ck_assert(side != PMF_SECOND || q[a] > p[a]);
+        seen[a] += 1.0 / draws;
+        sides[side] += 1.0 / draws;
+    }
+    /* 5 standard deviations of at most 0.0011. */
+    for (uint32_t a = 0; a < 4; a++) {
+        ck_assert_double_eq_tol(mix[a], 0.75 * p[a] + 0.25 * q[a], 1e-15);
+        ck_assert_double_eq_tol(seen[a], mix[a], 0.0056);
+    }
+    ck_assert_double_eq_tol(sides[PMF_COMMON], 0.6, 0.0056);
+    ck_assert_double_eq_tol(sides[PMF_FIRST], 0.3, 0.0056);
+    ck_assert_double_eq_tol(sides[PMF_SECOND], 0.1, 0.0056);
+}
+END_TEST
+
+/* The state comes back from its bytes, challenger and all. */
+static void check_saved(void)
+{
+    size_t size = problem_save_size(stage.problem);
+    uint8_t *bytes = malloc(size);
+    struct writer writer = writer_over(bytes, size);
+    struct problem *copy;
+    struct err err;
+
+    problem_save(stage.problem, &writer);
+    copy = problem_open(&stage.spec, &err);
+    ck_assert_int_eq(problem_load(copy, writer_bytes(&writer), &err), 0);
+    ck_assert_uint_eq(stage_hash(copy), stage_hash(stage.problem));
+    for (size_t cut = 1; cut < 40; cut++) {
+        problem_reset(copy);
+        ck_assert_int_eq(problem_load(copy, bytes_of(bytes, size - cut), &err),
+                STATUS_CORRUPT);
+    }
+    problem_close(copy);
+    free(bytes);
+}
+
+/* Generation 1 holds right for good, what serves does not, and it is not: as a
+ * canary it loses, as a shadow it is seen to lose. */
+START_TEST(a_trial_is_judged_by_what_comes_of_it)
+{
+    double share = _i == 0 ? 0.5 : 0.0;
+    const struct challenger *challenger;
+    uint32_t before;
+
+    open_with_generation(RIDGE);
+    challenger = &stage.problem->challenger;
+    ck_assert_int_eq(on_trial(1, share).status, STATUS_OK);
+    ck_assert(on_trial(1, share).repeated);
+    ck_assert_uint_eq(stage.problem->counters.canaries, share > 0.0);
+    before = stage.record_count;
+    play_many(400, 0.0);
+    ck_assert_uint_eq(challenger->rows, 400);
+    ck_assert_double_lt(challenger->sum, 0.0);
+    ck_assert_uint_eq(stage.problem->generation, 0);
+    for (uint32_t i = before; i < stage.record_count; i++) {
+        const union any_record *record =
+                stage_record(stage.record_count - 1 - i);
+        if (record->head.kind != RECORD_DECISION)
+            continue;
+        ck_assert(record->decision.trial.given);
+        ck_assert_uint_eq(record->decision.trial.generation, 1);
+        ck_assert_double_eq(record->decision.trial.share, share);
+        ck_assert(pmf_valid(
+                record->decision.probability, record->decision.count));
+    }
+    check_saved();
+    ck_assert_int_eq(roll_back().status, STATUS_OK);
+    ck_assert_int_eq(stage_record(0)->promotion.stage, STAGE_WITHDRAW);
+    ck_assert_ptr_null(challenger->policy);
+    play_many(10, 0.0);
+    stage_close();
+}
+END_TEST
+
+/* An outcome that is corrected takes its term along. */
+START_TEST(a_correction_reaches_the_trial)
+{
+    struct feedback feedback = {.event = bytes_of_text("c"), .value = 1.0};
+    struct question question = {.event = bytes_of_text("c")};
+    static const double x = 0.5;
+    double sum = 0.0;
+
+    open_with_generation(RIDGE);
+    question.shared = (struct matrix){1, 1, NULL, &x};
+    ck_assert_int_eq(on_trial(1, 0.0).status, STATUS_OK);
+    ck_assert_int_eq(stage_ask(&question).status, STATUS_OK);
+    ck_assert_int_eq(stage_report(feedback).status, STATUS_OK);
+    sum = stage.problem->challenger.sum;
+    feedback.value = 0.0;
+    ck_assert_int_eq(stage_report(feedback).status, STATUS_OK);
+    ck_assert(stage.problem->challenger.sum != sum);
+    feedback.value = 1.0;
+    feedback.id = bytes_of_text("again");
+    ck_assert_int_eq(stage_report(feedback).status, STATUS_OK);
+    ck_assert_double_eq_tol(stage.problem->challenger.sum, sum, 1e-12);
+    ck_assert_uint_eq(stage.problem->challenger.rows, 1);
+    stage_close();
+}
+END_TEST
+
+START_TEST(a_challenger_that_serves_keeps_what_it_learned)
+{
+    uint64_t learned;
+
+    open_with_generation(RIDGE);
+    ck_assert_int_eq(on_trial(1, 0.5).status, STATUS_OK);
+    play_many(50, 1.0);
+    learned = policy_learned(stage.problem->challenger.policy);
+    ck_assert_uint_eq(learned, 60 + 50);
+    ck_assert_int_eq(promote(1).status, STATUS_OK);
+    ck_assert_uint_eq(policy_learned(stage.problem->policy), learned);
+    ck_assert_uint_eq(stage.problem->generation, 1);
+    ck_assert_ptr_null(stage.problem->challenger.policy);
+    play_many(5, 1.0);
+    ck_assert_int_eq(roll_back().status, STATUS_OK);
+    ck_assert_uint_eq(stage.problem->generation, 0);
+    stage_close();
+}
+END_TEST
+
+START_TEST(what_is_no_trial_is_refused)
+{
+    open_with_generation(RIDGE);
+    ck_assert_int_eq(on_trial(1, 1e-9).status, STATUS_INVALID);
+    ck_assert_int_eq(on_trial(1, 1.0).status, STATUS_INVALID);
+    ck_assert_int_eq(on_trial(5, 0.5).status, STATUS_NOT_FOUND);
+    ck_assert_int_eq(
+            promote_with((struct promotion){.stage = STAGE_WITHDRAW}).status,
+            STATUS_INVALID);
+    stage_close();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("promotion");
     TCase *tcase = tcase_create("promotion");
 
+    tcase_set_timeout(tcase, 60);
     tcase_add_checked_fixture(tcase, stage_setup, stage_teardown);
     tcase_add_loop_test(
             tcase, a_promotion_changes_the_model_at_its_record, 0, 2);
@@ -261,6 +469,14 @@ int main(void)
     tcase_add_test(tcase, a_damaged_model_is_refused);
     tcase_add_test(tcase, a_model_of_other_settings_is_refused);
     tcase_add_test(tcase, a_replay_without_its_model_names_it);
+    tcase_add_loop_test(
+            tcase, the_terms_of_a_canary_have_the_difference_for_mean, 0, 2);
+    tcase_add_test(tcase, the_terms_of_a_shadow_have_the_difference_for_mean);
+    tcase_add_test(tcase, a_coupled_draw_is_one_of_its_mixture);
+    tcase_add_loop_test(tcase, a_trial_is_judged_by_what_comes_of_it, 0, 2);
+    tcase_add_test(tcase, a_correction_reaches_the_trial);
+    tcase_add_test(tcase, a_challenger_that_serves_keeps_what_it_learned);
+    tcase_add_test(tcase, what_is_no_trial_is_refused);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

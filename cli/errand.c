@@ -10,6 +10,8 @@ int errand_open(struct errand_call *call, int argc, char **argv)
             {"timeout", required_argument, NULL, 't'},
             {"json", no_argument, NULL, 'j'},
             {"wait", no_argument, NULL, 'w'},
+            {"share", required_argument, NULL, 's'},
+            {"shadow", no_argument, NULL, 'S'},
             {"help", no_argument, NULL, 'h'},
             {NULL, 0, NULL, 0},
     };
@@ -34,12 +36,25 @@ int errand_open(struct errand_call *call, int argc, char **argv)
                 return cli_usage(call->command, "it does not wait");
             call->wait = true;
             break;
+        case 's':
+            if (!cli_number(call->command, "--share", optarg, &call->share))
+                return EXIT_USAGE;
+            if (!(call->share > 0.0 && call->share < 1.0))
+                return cli_usage(call->command, "--share: inside 0 and 1");
+            break;
+        case 'S':
+            call->shadow = true;
+            break;
         case 'h':
             fputs(call->help, stdout);
             return 0;
         default:
             return EXIT_USAGE;
         }
+    if ((call->shadow || call->share > 0.0) && !call->has_trial)
+        return cli_usage(call->command, "it takes no --share and no --shadow");
+    if (call->shadow && call->share > 0.0)
+        return cli_usage(call->command, "either --share or --shadow");
     if (optind + (int)call->words != argc)
         return cli_usage(call->command,
                 call->words == 1 ? "name the problem"

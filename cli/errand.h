@@ -10,10 +10,12 @@ struct errand_call {
     const char *help;
     uint32_t words; /* that must be there */
     bool has_wait; /* takes --wait */
+    bool has_trial; /* takes --share and --shadow */
 
     /* Filled in by errand_open(). */
     char **word; /* [words] */
-    bool json, wait;
+    bool json, wait, shadow;
+    double share; /* 0: none was given */
     rue_client *client;
 };
 

@@ -20,6 +20,8 @@ struct errand {
         ERRAND_GENERATIONS
     } kind;
     uint64_t generation; /* PROMOTE; ROLLBACK: what serves now */
+    bool trial; /* PROMOTE: not to serve, but as a */
+    double share; /* canary, or, if 0, a shadow */
 };
 
 /* What came of it. */

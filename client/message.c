@@ -430,6 +430,11 @@ static void pack_errand(const struct errand *errand, struct errands *errands,
     errands->promote.back = errands->promote.has_back;
     errands->promote.has_serving = errands->promote.has_back;
     errands->promote.serving = errand->generation;
+    errands->promote.has_stage = errand->trial;
+    errands->promote.stage =
+            errand->share != 0.0 ? RUE__STAGE__CANARY : RUE__STAGE__SHADOW;
+    errands->promote.has_share = errand->trial && errand->share != 0.0;
+    errands->promote.share = errand->share;
     switch (errand->kind) {
     case ERRAND_NONE:
         break;

@@ -220,6 +220,17 @@ rue_status rue_promote(rue_client *client, const char *problem,
             already);
 }
 
+rue_status rue_try(rue_client *client, const char *problem, uint64_t generation,
+        double share, int *already)
+{
+    return run_receipt(client, problem,
+            (struct errand){.kind = ERRAND_PROMOTE,
+                    .generation = generation,
+                    .trial = true,
+                    .share = share},
+            already);
+}
+
 rue_status rue_rollback(rue_client *client, const char *problem)
 {
     rue_service_status status;

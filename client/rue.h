@@ -295,6 +295,15 @@ rue_status rue_promote(rue_client *client, const char *problem,
         uint64_t generation, int *already);
 rue_status rue_rollback(rue_client *client, const char *problem);
 
+/* Puts a generation on trial beside the one that serves. With a share inside
+ * (0,1) it is a canary: that share of every decision is its own, drawn so that
+ * the two are asked apart only where they differ, and the probabilities that
+ * are logged are those of the mixture. With share 0 it looks on. Numbers of the
+ * problem's status tell how it does (trial_gain). rue_promote() ends the trial
+ * with it serving, rue_rollback() without. */
+rue_status rue_try(rue_client *client, const char *problem, uint64_t generation,
+        double share, int *already);
+
 /* The value of a generation less that of what serves, in reward units. */
 typedef struct rue_estimate {
     int given; /* otherwise there is none */

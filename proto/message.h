@@ -105,6 +105,8 @@ struct request {
     uint64_t generation;
     bool has_serving;
     uint64_t serving; /* promote only if this serves */
+    uint32_t stage; /* as in rue.proto, enum Stage */
+    double share;
     bool generations;
 };
 

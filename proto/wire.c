@@ -313,10 +313,23 @@ static int request_check_errand(
         return 0;
     if (message_refuse_unknown(&promote->base, "promote", err) != 0)
         return STATUS_INVALID;
-    return promote->has_generation != (promote->has_back && promote->back)
-            ? 0
-            : err_set(err, STATUS_INVALID,
-                      "promote: either a generation or back");
+    if (promote->has_generation == (promote->has_back && promote->back))
+        return err_set(
+                err, STATUS_INVALID, "promote: either a generation or back");
+    if (promote->has_stage &&
+            (!promote->has_generation ||
+                    (promote->stage != RUE__STAGE__CANARY &&
+                            promote->stage != RUE__STAGE__SHADOW &&
+                            promote->stage != RUE__STAGE__SERVE)))
+        return err_set(err, STATUS_INVALID,
+                "promote.stage: is SERVE, CANARY or SHADOW, with a generation");
+    if (promote->has_share !=
+            (promote->has_stage && promote->stage == RUE__STAGE__CANARY))
+        return err_set(err, STATUS_INVALID, "promote.share: belongs to CANARY");
+    return promote->has_share && !(promote->share > 0.0 && promote->share < 1.0)
+            ? err_set(err, STATUS_INVALID,
+                      "promote.share: %g, must be inside (0,1)", promote->share)
+            : 0;
 }
 
 static void errand_from_message(
@@ -331,6 +344,8 @@ static void errand_from_message(
     request->generation = message->promote->generation;
     request->has_serving = message->promote->has_serving;
     request->serving = message->promote->serving;
+    request->stage = (uint32_t)message->promote->stage;
+    request->share = message->promote->share;
 }
 
 static int request_check(const Rue__Request *message, struct err *err)

@@ -148,6 +148,8 @@ static bool handle_promote(struct handling *handling)
             .back = request->back,
             .has_serving = request->has_serving,
             .serving = request->serving,
+            .stage = (enum stage)request->stage,
+            .share = request->share,
             .why = bytes_of_text("by hand")};
     struct receipt *receipt = receipt_of(handling);
 

@@ -2,6 +2,8 @@
 
 #include "service/counters.h"
 
+#include <math.h>
+
 #define NUMBERS_MAX 16384u
 
 /* Numbers gathered so far, in an arena. */
@@ -87,11 +89,36 @@ static void add_training(
     add(gather, "training_seconds", none, state.seconds);
 }
 
+/* How a generation on trial does, in units of the reward: what it is worth more
+ * than the one that serves, and the standard error of that. */
+static void add_trial(struct gather *gather, const struct problem *problem)
+{
+    const struct challenger *challenger = &problem->challenger;
+    const struct value_range *range = &problem->spec->policy.range;
+    double unit = range->max - range->min, rows = (double)challenger->rows;
+    struct bytes none = bytes_of(NULL, 0);
+    double mean, variance;
+
+    if (challenger->policy == NULL)
+        return;
+    add(gather, "trial_generation", none, (double)challenger->generation);
+    add(gather, "trial_share", none, challenger->share);
+    add(gather, "trial_rows", none, rows);
+    if (challenger->rows < 2)
+        return;
+    mean = challenger->sum / rows;
+    variance = challenger->squares / rows - mean * mean;
+    add(gather, "trial_gain", none, unit * mean);
+    add(gather, "trial_gain_error", none,
+            unit * sqrt((variance > 0.0 ? variance : 0.0) / rows));
+}
+
 static bool of_problem(const struct shard *shard, const struct problem *problem,
         struct gather *gather, struct status_answer *answer)
 {
     add_problem(gather, problem);
     add_training(shard, gather, problem->spec->number);
+    add_trial(gather, problem);
     answer->policy = bytes_of_text(problem->spec->policy_name);
     answer->generation = problem->generation;
     return problem_state_hash(problem, &answer->state_hash);

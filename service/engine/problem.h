@@ -72,7 +72,7 @@ int problem_spec_parse_text(struct problem_spec *spec, struct bytes name,
             "without saying how likely")                                       \
     X(held_misfits,                                                            \
             "held feedbacks that did not fit the decision when it came")       \
-    X(alarms, "alarms of drift")                                             \
+    X(alarms, "alarms of drift")                                               \
     X(canaries, "generations that were given a share of the decisions")
 
 struct problem_counters {

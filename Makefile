@@ -45,6 +45,8 @@ FILES_build := /usr/bin/gcc /usr/include/stdio.h /usr/bin/pkg-config \
 	/usr/include/protobuf-c/protobuf-c.h /usr/bin/protoc-c /usr/bin/protoc \
 	/usr/include/yaml.h /usr/include/jansson.h /usr/include/xxhash.h \
 	/usr/include/suitesparse/cholmod.h /usr/include/microhttpd.h
+PACKAGES_build += libxgboost-dev
+FILES_build += /usr/include/xgboost/c_api.h
 PACKAGES_test := check python3 python3-zmq python3-protobuf
 FILES_test := /usr/include/check.h /usr/bin/python3 \
 	/usr/lib/python3/dist-packages/zmq/__init__.py \
@@ -104,6 +106,7 @@ CFLAGS_sim      := $(CFLAGS_policies)
 FOLDERS := base report policies proto storage service/engine config replay \
 	training service client local sim cli
 FOLDERS += formats
+FOLDERS += training/xgboost
 sources  = $(filter-out $(addprefix $(1)/,$(MAINS_$(1))),$(wildcard $(1)/*.c))
 MAINS_service := main.c
 MAINS_training := main.c
@@ -117,6 +120,7 @@ LIBS_yaml := -lyaml
 LIBS_json := -ljansson
 LIBS_mtx  := -lcholmod
 LIBS_http := -lmicrohttpd
+LIBS_xgb  := -lxgboost
 
 PB_C := $(B)/proto/rue.pb-c.c
 PB_H := $(B)/proto/rue.pb-c.h
@@ -188,10 +192,12 @@ link_service        := $(call archive,service) $(call archive,config) \
 link_client         := $(call archive,client) $(link_proto)
 link_local          := $(call archive,local) $(call archive,client) \
 	$(link_service)
+# The trainer alone links XGBoost (tests/lint/linked.sh).
+link_training/xgboost := $(call archive,training/xgboost) $(link_training)
 link_sim            := $(call archive,sim) $(call archive,report) \
-	$(call archive,client) $(link_replay)
+	$(call archive,client) $(call archive,training) $(link_replay)
 link_cli            := $(call archive,cli) $(call archive,sim) \
-	$(call archive,report) $(call archive,client) \
+	$(call archive,report) $(call archive,client) $(call archive,training) \
 	$(call archive,config) $(link_replay)
 libs_base           := -lm
 libs_report         := -lm
@@ -207,6 +213,7 @@ libs_service        := $(LIBS_zmq) $(LIBS_lmdb) $(LIBS_pb) $(LIBS_yaml) \
 	$(LIBS_json) $(LIBS_http) -lm
 libs_client         := $(LIBS_zmq) $(LIBS_pb) -lm
 libs_local          := $(libs_service)
+libs_training/xgboost := $(LIBS_xgb) $(LIBS_json) $(libs_training)
 libs_sim            := $(LIBS_zmq) $(LIBS_lmdb) $(LIBS_pb) $(LIBS_mtx) -lm
 libs_cli            := $(LIBS_zmq) $(LIBS_lmdb) $(LIBS_pb) $(LIBS_yaml) \
 	$(LIBS_json) $(LIBS_mtx) -lm
@@ -217,10 +224,11 @@ $(RUED): $(B)/service/main.o $(link_service)
 		-Wl,--end-group $(libs_service) -o $@
 
 # A program of its own: what training needs stays out of the service.
-$(TRAIN): $(B)/training/main.o $(link_training)
+$(TRAIN): $(B)/training/main.o $(link_training/xgboost)
 	@echo "  LINK  $@"
-	$(Q)$(CC) -pthread $(LINK) $< -Wl,--start-group $(link_training) \
-		-Wl,--end-group $(libs_training) -o $@
+	$(Q)$(CC) -pthread $(LINK) $< -Wl,--start-group \
+		$(link_training/xgboost) -Wl,--end-group \
+		$(libs_training/xgboost) -o $@
 
 $(RUE): $(B)/cli/main.o $(link_cli)
 	@echo "  LINK  $@"
@@ -343,7 +351,8 @@ $(FUZZERS): $(B)/%: $(B)/%.o $(FUZZ_COMMON) $(link_cli)
 	$(Q)$(CC) -pthread $(LINK) $< $(FUZZ_COMMON) -Wl,--start-group \
 		$(link_cli) -Wl,--end-group $(libs_cli) -o $@
 
-LINTS := tests/lint/layers.sh tests/lint/banned.sh tests/lint/imports.sh
+LINTS := tests/lint/layers.sh tests/lint/banned.sh tests/lint/imports.sh \
+	tests/lint/linked.sh
 TEST_PROGRAMS = $(UNIT_TESTS) $(FUZZERS) $(SYSTEM_TESTS) \
 	$(wildcard tests/system/*.sh)
 
@@ -401,10 +410,13 @@ cov: deps-test
 
 # ---- measuring ---------------------------------------------------------------
 BENCHES := $(patsubst %.c,$(B)/%,$(wildcard bench/bench_*.c))
+$(B)/bench/bench_trees: $(call archive,training/xgboost)
+$(B)/bench/bench_trees: BESIDE := $(call archive,training/xgboost) $(LIBS_xgb)
 $(BENCHES): $(B)/%: $(B)/%.o $(SYSTEM_LIBS) $(link_cli) $(link_local)
 	@echo "  LINK  $@"
 	$(Q)$(CC) -pthread $(LINK) $< $(SYSTEM_LIBS) -Wl,--start-group \
-		$(link_cli) $(link_local) -Wl,--end-group $(libs_cli) -o $@
+		$(link_cli) $(link_local) $(BESIDE) -Wl,--end-group \
+		$(libs_cli) -o $@
 
 NULL_SERVICE := $(B)/bench/null_service
 $(NULL_SERVICE): $(B)/%: $(B)/%.o $(link_service)

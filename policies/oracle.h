@@ -56,6 +56,8 @@ struct oracle {
     uint32_t state_version; /* moves when saved bytes change meaning */
     struct option_table options;
     bool has_inner; /* takes an `inner` oracle (see struct oracle_spec) */
+    bool batch; /* models come from training (training/train.h) alone: learn
+                   only counts. The state is a committee (committee.h) */
 
     /* Optional: the options of a variant of itself that is set as `options` but
      * simpler, into a block of options.size; false where it is as simple as

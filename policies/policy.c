@@ -961,37 +961,49 @@ static uint32_t part_version(const struct policy_spec *spec)
                             : spec->oracle.inner->oracle->state_version);
 }
 
-void policy_save(const struct policy *policy, struct writer *writer)
+static void save_head(const struct policy_spec *spec, uint64_t learned,
+        double effective, struct writer *writer)
 {
-    const struct policy_spec *spec = policy->spec;
     struct bytes name = bytes_of_text(part_name(spec));
 
-    MAGIC_CHECK(policy, POLICY_MAGIC);
     write_u32(writer, POLICY_TAG);
     write_u32(writer, POLICY_FORMAT);
     write_u8(writer, (uint8_t)name.size);
     write_bytes(writer, name);
     write_u32(writer, part_version(spec));
-    write_u64(writer, policy->learned);
-    write_f64(writer, policy->effective);
+    write_u64(writer, learned);
+    write_f64(writer, effective);
+}
+
+void policy_save(const struct policy *policy, struct writer *writer)
+{
+    const struct policy_spec *spec = policy->spec;
+
+    MAGIC_CHECK(policy, POLICY_MAGIC);
+    save_head(spec, policy->learned, policy->effective, writer);
     if (spec->learner != NULL)
         spec->learner->save(policy->state, writer);
     else
         spec->oracle.oracle->save(policy->state, writer);
 }
 
-int policy_load(struct policy *policy, struct reader *reader, struct err *err)
+void policy_wrap(const struct policy_spec *spec, uint64_t learned,
+        double effective, struct bytes part, struct writer *writer)
 {
-    const struct policy_spec *spec = policy->spec;
+    save_head(spec, learned, effective, writer);
+    write_bytes(writer, part);
+}
+
+static int load_head(const struct policy_spec *spec, struct reader *reader,
+        uint64_t *learned, double *effective, struct err *err)
+{
     uint32_t tag = read_u32(reader);
     uint32_t format = read_u32(reader);
     struct bytes name = read_bytes(reader, read_u8(reader));
     uint32_t version = read_u32(reader);
-    int status;
 
-    MAGIC_CHECK(policy, POLICY_MAGIC);
-    policy->learned = read_u64(reader);
-    policy->effective = read_f64(reader);
+    *learned = read_u64(reader);
+    *effective = read_f64(reader);
     if (reader->failed || tag != POLICY_TAG || format != POLICY_FORMAT)
         return err_set(err, STATUS_CORRUPT, "not the state of a policy");
     if (!bytes_equal(name, bytes_of_text(part_name(spec))) ||
@@ -999,8 +1011,32 @@ int policy_load(struct policy *policy, struct reader *reader, struct err *err)
         return err_set(err, STATUS_CORRUPT,
                 "policy: state of another part or version, expected %s",
                 part_name(spec));
-    if (!isfinite(policy->effective) || policy->effective < 0.0)
+    if (!isfinite(*effective) || *effective < 0.0)
         return err_set(err, STATUS_CORRUPT, "policy: state is damaged");
+    return 0;
+}
+
+int policy_unwrap(const struct policy_spec *spec, struct bytes state,
+        struct bytes *part, struct err *err)
+{
+    struct reader reader = reader_of(state);
+    uint64_t learned;
+    double effective;
+
+    if (load_head(spec, &reader, &learned, &effective, err) != 0)
+        return STATUS_CORRUPT;
+    *part = reader.rest;
+    return 0;
+}
+
+int policy_load(struct policy *policy, struct reader *reader, struct err *err)
+{
+    const struct policy_spec *spec = policy->spec;
+    int status;
+
+    MAGIC_CHECK(policy, POLICY_MAGIC);
+    if (load_head(spec, reader, &policy->learned, &policy->effective, err) != 0)
+        return STATUS_CORRUPT;
     status = spec->learner != NULL
             ? spec->learner->load(policy->state, reader, err)
             : spec->oracle.oracle->load(policy->state, reader, err);

@@ -170,6 +170,13 @@ void policy_save(const struct policy *policy, struct writer *writer);
  * parts, another version or another shape, or are damaged. */
 int policy_load(
         struct policy *policy, struct reader *reader, struct err *err) MUST_USE;
+/* For training: the bytes of policy_save around the state of the oracle (or
+ * learner) `part`, and that state as a view of such bytes; CORRUPT as
+ * policy_load. */
+void policy_wrap(const struct policy_spec *spec, uint64_t learned,
+        double effective, struct bytes part, struct writer *writer);
+int policy_unwrap(const struct policy_spec *spec, struct bytes state,
+        struct bytes *part, struct err *err) MUST_USE;
 bool policy_check(const struct policy *policy);
 void policy_visit(const struct policy *policy, const struct visitor *visitor);
 /* Lessons learned so far; the version of the policy's state. */

@@ -1,7 +1,7 @@
 #include "policies/registry.h"
 
 #define ORACLES(X)                                                             \
-    X(ridge) X(linear) X(chebyshev) X(surface) X(groupwise) X(blend)
+    X(ridge) X(linear) X(chebyshev) X(surface) X(groupwise) X(blend) X(trees)
 #define EXPLORERS(X)                                                           \
     X(greedy)                                                                  \
     X(epsilon)                                                                 \

@@ -1,17 +1,25 @@
 /* rue-train: trains one generation of one problem and ends. rued starts it; it
  * can be started by hand too, beside a running service. */
 #include "policies/registry.h"
+#include "training/child.h"
 #include "training/job.h"
 #include "training/limits.h"
+#include "training/xgboost/booster.h"
 
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
+
+/* Of one job of `rue-train boost`. */
+#define BOOST_BYTES_MAX ((size_t)4 << 30)
 
 static const char usage[] =
         "usage: rue-train --store DIR --problem NAME --out FILE\n"
+        "       rue-train boost\n"
         "\n"
         "Trains a generation of a problem from the log of a store and writes\n"
         "it to a file. Reads the store only, so the service may go on; rued\n"
@@ -26,6 +34,9 @@ static const char usage[] =
         "  --parent PID     ends when this process, which started it, ends\n"
         "  -h, --help       this text\n"
         "      --version    the version\n"
+        "\n"
+        "boost grows trees for the program that started it: jobs on the\n"
+        "standard input, forests on the standard output.\n"
         "\n"
         "On stdout: lines `progress WHAT DONE ALL`, then `done rows=N ...`.\n"
         "Exit status: 0 when the file is there, 1 after a failure, 2 for a\n"
@@ -126,13 +137,28 @@ static nanos wall_clock(void)
     return (nanos)now.tv_sec * NANOS_PER_SECOND + now.tv_nsec;
 }
 
+static int boost(void)
+{
+    struct err err;
+
+    return boost_serve(STDIN_FILENO, STDOUT_FILENO, BOOST_BYTES_MAX,
+                   &xgboost_booster, &err) == 0
+            ? 0
+            : failed(&err);
+}
+
 int main(int argc, char **argv)
 {
     struct arguments arguments = {.job = {.progress = show_progress}};
     struct job *job = &arguments.job;
     struct err err;
-    int status = read_arguments(argc, argv, &arguments);
+    int status;
 
+    /* Before libgomp looks: its threads hang what is forked later. */
+    (void)setenv("OMP_NUM_THREADS", "1", 1);
+    if (argc == 2 && strcmp(argv[1], "boost") == 0)
+        return boost();
+    status = read_arguments(argc, argv, &arguments);
     if (status >= 0)
         return status;
     limits_begin();

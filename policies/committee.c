@@ -17,11 +17,18 @@ void committee_add(
     committee->model[committee->count++] = model;
 }
 
+void committee_save_head(uint64_t lessons, double effective, uint32_t count,
+        struct writer *writer)
+{
+    write_u64(writer, lessons);
+    write_f64(writer, effective);
+    write_u32(writer, count);
+}
+
 void committee_save(const struct committee *committee, struct writer *writer)
 {
-    write_u64(writer, committee->lessons);
-    write_f64(writer, committee->effective);
-    write_u32(writer, committee->count);
+    committee_save_head(
+            committee->lessons, committee->effective, committee->count, writer);
     for (uint32_t i = 0; i < committee->count; i++) {
         committee_begin(writer, committee->model[i].size);
         write_bytes(writer, committee->model[i]);

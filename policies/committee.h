@@ -23,6 +23,9 @@ void committee_add(
 
 void committee_save(const struct committee *committee, struct writer *writer);
 
+/* What stands before the models. */
+void committee_save_head(uint64_t lessons, double effective, uint32_t count,
+        struct writer *writer);
 /* The frame of one model that is written in its place: its size before it,
  * and its checksum, which is known when it is there, into the gap. */
 void committee_begin(struct writer *writer, size_t size);

@@ -393,10 +393,7 @@ static void trees_save(const void *block, struct writer *writer)
     const struct trees *self = block;
     struct writer count;
 
-    /* As committee_save writes them, with the models made on the way. */
-    write_u64(writer, self->lessons);
-    write_f64(writer, self->effective);
-    write_u32(writer, self->count);
+    committee_save_head(self->lessons, self->effective, self->count, writer);
     for (uint32_t i = 0; i < self->count; i++) {
         count = writer_counting();
         trees_model_save(&self->model[i], &count);

@@ -10,6 +10,7 @@ typedef int fit_function(
         const struct training_job *job, struct blob *model, struct err *err);
 
 fit_function fit_trees;
+fit_function fit_pairwise;
 
 /* Room for `size` bytes in a blob that a writer can be put over; INTERNAL if
  * there is no memory. */

@@ -15,6 +15,7 @@ struct fit {
 
 static const struct fit fits[] = {
         {"trees", fit_trees},
+        {"pairwise", fit_pairwise},
 };
 
 void blob_free(struct blob *blob)

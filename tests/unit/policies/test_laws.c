@@ -50,6 +50,8 @@ static const struct law_option law_options[] = {
         {"chebyshev", "min", "0.1"},
         {"chebyshev", "max", "0.9"},
         {"trees", "trees", "3"},
+        {"pairwise", "coefficients", "64"},
+        {"pairwise", "values", "16"},
         {"trees", "depth", "2"},
         {"trees", "values", "16"},
         /* Only with products is there something to blend. */
@@ -439,8 +441,11 @@ START_TEST(order_of_actions)
     if (one->oracle != NULL &&
             (registry_oracle(bytes_of_text(one->oracle))->batch ||
                     (one->inner != NULL &&
-                            registry_oracle(bytes_of_text(one->inner))->batch)))
-        return close_played(played);
+                            registry_oracle(bytes_of_text(one->inner))
+                                    ->batch))) {
+        close_played(played);
+        return;
+    }
     teach_rounds(one, played, 0, 4 * ROUNDS);
     for (uint64_t i = 0; i < 50; i++) {
         struct round_data up, down;

@@ -1,4 +1,5 @@
 #include "cli/connect.h"
+#include "cli/sim_generations.h"
 #include "sim/play.h"
 
 #include <getopt.h>
@@ -12,6 +13,7 @@ static const char help_head[] =
         "               [--variant V] [--policy P] [--seed N] [--rounds N]\n"
         "               [--data DIR] [--timeout MS] [--json]\n"
         "       rue sim WORLD --config [--problem NAME] [...]\n"
+        "       rue sim payments --generations N [...]     (see its --help)\n"
         "\n"
         "Plays a simulated world against a running service, through its\n"
         "socket, and compares what was learned with baselines and with the\n"
@@ -235,6 +237,8 @@ int cmd_sim(int argc, char **argv)
         argv[1] = title;
         return cmd_sim_sor(argc - 1, argv + 1);
     }
+    if (sim_generations_wanted(argc, argv))
+        return sim_generations(argc, argv);
     while ((letter = getopt_long(argc, argv, "h", options, NULL)) != -1) {
         if (letter == 'h') {
             print_help();

@@ -1,0 +1,349 @@
+#include "cli/sim_generations.h"
+
+#include "cli/cli.h"
+#include "sim/generations.h"
+#include "training/child.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define POLICIES_MAX 24u
+#define SEEDS_MAX    1000u
+#define REFERENCE    "squarecb-w1"
+
+static const char help_head[] =
+        "usage: rue sim payments --generations N [--policy P]... [--rows N]\n"
+        "               [--seeds N] [--seed FIRST] [--panel N] [--drift S]\n"
+        "               [--trainer PROGRAM] [--json]\n"
+        "\n"
+        "Plays retraining, generation by generation, in process: a policy\n"
+        "serves N payments, the next model is trained on what the log\n"
+        "remembers, and its exact value is computed on a panel of payments.\n"
+        "All policies meet the same payments and the same luck. Generation 0\n"
+        "is logged uniformly. " REFERENCE
+        " is always played, to compare with.\n"
+        "\n"
+        "  --generations N     trained ones, 2 to 60\n"
+        "  --rows N            payments of a generation; default 10000\n"
+        "  --seeds N           worlds; default 3\n"
+        "  --seed FIRST        seed of the first; default 1\n"
+        "  --panel N           payments that values are computed on; 3000\n"
+        "  --drift S           per generation, of issuer x acquirer; default 0\n"
+        "  --trainer PROGRAM   default: rue-train beside this program\n"
+        "  --json              one JSON object\n"
+        "  --policy P          one of these, or P,option=value,... ; several\n"
+        "                      times for several. Default keep-fastcb and\n"
+        "                      pairwise.\n";
+
+static const char help_tail[] =
+        "\n"
+        "Example:\n"
+        "  rue sim payments --generations 12 --seeds 3 --policy pairwise \\\n"
+        "      --policy pairwise,informative=0.5,average=1\n";
+
+struct session {
+    const char *policy[POLICIES_MAX];
+    uint32_t policy_count;
+    uint64_t generations, rows, seeds, seed, panel;
+    double drift;
+    const char *trainer;
+    bool json;
+    struct generations_run *runs; /* [policy_count * seeds] */
+};
+
+bool sim_generations_wanted(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        if (strncmp(argv[i], "--generations", 13) == 0)
+            return true;
+    return false;
+}
+
+static void print_help(void)
+{
+    fputs(help_head, stdout);
+    for (size_t i = 0; generations_policies[i].name != NULL; i++)
+        printf("      %-18s %s\n", generations_policies[i].name,
+                generations_policies[i].sentence);
+    fputs(help_tail, stdout);
+}
+
+/* ---- playing ---- */
+
+static int play_all(struct session *command, const struct booster *booster)
+{
+    uint32_t done = 0;
+    uint32_t all = command->policy_count * (uint32_t)command->seeds;
+
+    for (uint32_t s = 0; s < command->seeds; s++)
+        for (uint32_t p = 0; p < command->policy_count; p++) {
+            struct generations_settings settings = {
+                    .policy = command->policy[p],
+                    .seed = (uint32_t)(command->seed + s),
+                    .generations = (uint32_t)command->generations,
+                    .rows = (uint32_t)command->rows,
+                    .panel = (uint32_t)command->panel,
+                    .drift = command->drift,
+                    .booster = booster};
+            struct err err;
+            cli_progress("payments", done++, all);
+            if (generations_play(&settings,
+                        &command->runs[p * command->seeds + s], &err) != 0)
+                return cli_fail("sim", &err);
+        }
+    cli_progress("payments", all, all);
+    return 0;
+}
+
+/* rue-train beside this program, or by PATH. */
+static void find_trainer(char *out, size_t size)
+{
+    ssize_t length = readlink("/proc/self/exe", out, size - 16);
+    char *slash;
+
+    out[length > 0 ? length : 0] = '\0';
+    slash = strrchr(out, '/');
+    if (slash != NULL)
+        memcpy(slash + 1, "rue-train", sizeof("rue-train"));
+    if (slash == NULL || access(out, X_OK) != 0)
+        memcpy(out, "rue-train", sizeof("rue-train"));
+}
+
+/* ---- reports ---- */
+
+static const struct generations_run *runs_of(
+        const struct session *command, uint32_t policy)
+{
+    return command->runs + policy * command->seeds;
+}
+
+static void summarise(const struct session *command, uint32_t policy,
+        struct generations_summary *summary, double *gain, double *gain_se)
+{
+    uint32_t seeds = (uint32_t)command->seeds;
+
+    generations_summarise(runs_of(command, policy), seeds, summary);
+    generations_difference(runs_of(command, policy), runs_of(command, 0), seeds,
+            gain, gain_se);
+}
+
+static void print_policy(const struct session *command, uint32_t policy)
+{
+    struct generations_summary summary;
+    double gain, gain_se;
+
+    summarise(command, policy, &summary, &gain, &gain_se);
+    printf("%s\n  V  ", command->policy[policy]);
+    for (uint32_t g = 0; g <= command->generations; g++)
+        printf(" %.2f", summary.v[g]);
+    printf("\n  d21 %+.2f (%.2f), least %+.2f; falls > 0.05 %.1f %%, > 0.3 "
+           "%.1f %%; worst %.2f; drawdown %.2f; odd - even %+.2f (%.2f)\n",
+            summary.d21, summary.d21_se, summary.d21_least,
+            100 * summary.drops_small, 100 * summary.drops_large,
+            summary.worst_drop, summary.drawdown, summary.odd_even,
+            summary.odd_even_se);
+    printf("  V last - first %+.2f; mean V over " REFERENCE
+           " %+.2f (%.2f); share of the gap %.1f %%, at generation 10 %.1f %%\n",
+            summary.gain, gain, gain_se, 100 * summary.share_of_gap,
+            100 * summary.share_of_gap_10);
+    printf("  bias of the top %+.1f -> %+.1f; distance %.2f; trained on %.0f "
+           "rows, effective %.0f\n",
+            summary.bias_first, summary.bias_last, summary.distance_last,
+            summary.rows_last, summary.effective_last);
+}
+
+static void print_text(const struct session *command)
+{
+    printf("payments: %u generations of %u, %u seeds from %u, drift %g; values "
+           "in points of payments approved, (standard errors)\n",
+            (unsigned)command->generations, (unsigned)command->rows,
+            (unsigned)command->seeds, (unsigned)command->seed, command->drift);
+    for (uint32_t p = 0; p < command->policy_count; p++)
+        print_policy(command, p);
+}
+
+static json_t *json_numbers(const double *numbers, size_t count)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < count; i++)
+        (void)json_array_append_new(array, json_real(numbers[i]));
+    return array;
+}
+
+static json_t *json_policy(const struct session *command, uint32_t policy)
+{
+    struct generations_summary s;
+    double gain, gain_se;
+
+    summarise(command, policy, &s, &gain, &gain_se);
+    return json_pack("{s:o, s:o, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, "
+                     "s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}",
+            "v", json_numbers(s.v, command->generations + 1), "v_se",
+            json_numbers(s.v_se, command->generations + 1), "d21", s.d21,
+            "d21_se", s.d21_se, "d21_least", s.d21_least, "drops_0.05",
+            s.drops_small, "drops_0.3", s.drops_large, "worst_drop",
+            s.worst_drop, "drawdown", s.drawdown, "odd_minus_even", s.odd_even,
+            "odd_minus_even_se", s.odd_even_se, "v_last_minus_first", s.gain,
+            "mean_vs_w1", gain, "se", gain_se, "share_of_gap", s.share_of_gap,
+            "share_of_gap_10", s.share_of_gap_10, "bias_first", s.bias_first,
+            "bias_last", s.bias_last, "distance", s.distance_last, "rows",
+            s.rows_last, "effective", s.effective_last);
+}
+
+static void print_json(const struct session *command)
+{
+    json_t *policies = json_object();
+
+    for (uint32_t p = 0; p < command->policy_count; p++)
+        (void)json_object_set_new(
+                policies, command->policy[p], json_policy(command, p));
+    cli_print_json(json_pack("{s:s, s:I, s:I, s:I, s:I, s:f, s:o}", "world",
+            "payments", "generations", (json_int_t)command->generations, "rows",
+            (json_int_t)command->rows, "seeds", (json_int_t)command->seeds,
+            "seed", (json_int_t)command->seed, "drift", command->drift,
+            "policies", policies));
+}
+
+/* ---- arguments ---- */
+
+static bool add_policy(struct session *command, const char *text)
+{
+    if (generations_find(text) == NULL) {
+        (void)cli_usage("sim", "there is no policy '%s'", text);
+        return false;
+    }
+    if (command->policy_count == POLICIES_MAX) {
+        (void)cli_usage("sim", "more than %u policies", POLICIES_MAX);
+        return false;
+    }
+    if (strcmp(text, REFERENCE) != 0)
+        command->policy[command->policy_count++] = text;
+    return true;
+}
+
+static bool take_count(
+        const char *name, uint64_t least, uint64_t most, uint64_t *out)
+{
+    if (!cli_count("sim", name, optarg, out))
+        return false;
+    if (*out >= least && *out <= most)
+        return true;
+    (void)cli_usage("sim", "%s: %s is not within %u and %u", name, optarg,
+            (unsigned)least, (unsigned)most);
+    return false;
+}
+
+static bool take_drift(double *out)
+{
+    char *end;
+
+    *out = strtod(optarg, &end);
+    if (end != optarg && *end == '\0' && *out >= 0.0 && *out <= 10.0)
+        return true;
+    (void)cli_usage("sim", "--drift: %s is not within 0 and 10", optarg);
+    return false;
+}
+
+static bool take_option(struct session *command, int letter)
+{
+    switch (letter) {
+    case 'g':
+        return take_count(
+                "--generations", 2, GENERATIONS_MAX, &command->generations);
+    case 'P':
+        return add_policy(command, optarg);
+    case 'r':
+        return take_count("--rows", 100, 1000000, &command->rows);
+    case 'n':
+        return take_count("--seeds", 1, SEEDS_MAX, &command->seeds);
+    case 's':
+        return take_count("--seed", 0, UINT32_MAX - SEEDS_MAX, &command->seed);
+    case 'p':
+        return take_count("--panel", 100, 1000000, &command->panel);
+    case 'd':
+        return take_drift(&command->drift);
+    case 't':
+        command->trainer = optarg;
+        return true;
+    case 'j':
+        command->json = true;
+        return true;
+    default:
+        return false;
+    }
+}
+
+static int run(struct session *command)
+{
+    char beside[4096];
+    struct boost_child child;
+    struct err err;
+    int exit_status;
+
+    find_trainer(beside, sizeof(beside));
+    command->runs = calloc(
+            command->policy_count * command->seeds, sizeof(*command->runs));
+    if (command->runs == NULL) {
+        (void)err_set(&err, STATUS_INTERNAL, "no memory");
+        return cli_fail("sim", &err);
+    }
+    if (boost_child_open(&child,
+                command->trainer != NULL ? command->trainer : beside,
+                &err) != 0) {
+        free(command->runs);
+        return cli_fail("sim", &err);
+    }
+    exit_status = play_all(command, &child.booster);
+    boost_child_close(&child);
+    if (exit_status == 0 && command->json)
+        print_json(command);
+    else if (exit_status == 0)
+        print_text(command);
+    free(command->runs);
+    return exit_status;
+}
+
+int sim_generations(int argc, char **argv)
+{
+    static const struct option options[] = {
+            {"generations", required_argument, NULL, 'g'},
+            {"policy", required_argument, NULL, 'P'},
+            {"rows", required_argument, NULL, 'r'},
+            {"seeds", required_argument, NULL, 'n'},
+            {"seed", required_argument, NULL, 's'},
+            {"panel", required_argument, NULL, 'p'},
+            {"drift", required_argument, NULL, 'd'},
+            {"trainer", required_argument, NULL, 't'},
+            {"json", no_argument, NULL, 'j'},
+            {"help", no_argument, NULL, 'h'},
+            {NULL, 0, NULL, 0},
+    };
+    struct session command = {.policy = {REFERENCE},
+            .policy_count = 1,
+            .generations = 12,
+            .rows = 10000,
+            .seeds = 3,
+            .seed = 1,
+            .panel = 3000};
+    int letter;
+
+    while ((letter = getopt_long(argc, argv, "h", options, NULL)) != -1) {
+        if (letter == 'h') {
+            print_help();
+            return 0;
+        }
+        if (!take_option(&command, letter))
+            return EXIT_USAGE;
+    }
+    if (optind + 1 != argc || strcmp(argv[optind], "payments") != 0)
+        return cli_usage("sim", "generations are of the world payments");
+    if (command.policy_count == 1 &&
+            !(add_policy(&command, "keep-fastcb") &&
+                    add_policy(&command, "pairwise")))
+        return EXIT_USAGE;
+    return run(&command);
+}

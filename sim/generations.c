@@ -1,0 +1,503 @@
+#include "sim/generations.h"
+
+#include "base/rng.h"
+#include "policies/features.h"
+#include "policies/policy.h"
+#include "sim/payments.h"
+#include "training/train.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CONTEXT_COLUMNS 7u
+#define ACTION_COLUMNS  9u
+#define NAMES           4u
+#define ELIGIBLE_MAX    18u
+#define TEXT_MAX        512u
+
+#define TREES "oracle=trees categories=issuer,mcc,scheme,country"
+#define ONE   "recent=1 generations=1 decay=1 average=1"
+
+const struct generations_policy generations_policies[] = {
+        {"control", "squarecb over trees, each on a fresh uniform log",
+                TREES " explorer=squarecb " ONE, true},
+        {"squarecb-w1", "the paper's setting: trees, the last generation only",
+                TREES " explorer=squarecb " ONE, false},
+        {"fastcb-w1", "the same with fastcb", TREES " explorer=fastcb " ONE,
+                false},
+        {"greedy-w1", "the same with greedy", TREES " explorer=greedy " ONE,
+                false},
+        {"keep-squarecb", "trees, two rings, average of 3, floor 2 %",
+                TREES " explorer=squarecb floor=0.02", false},
+        {"keep-fastcb", "the same with fastcb",
+                TREES " explorer=fastcb floor=0.02", false},
+        {"pairwise", "pairwise, two rings, average of 3, fastcb, floor 2 %",
+                "oracle=pairwise explorer=fastcb floor=0.02", false},
+        {"pairwise-squarecb", "the same with squarecb",
+                "oracle=pairwise explorer=squarecb floor=0.02", false},
+        {"pairwise-w1", "pairwise with the last generation only",
+                "oracle=pairwise explorer=squarecb " ONE, false},
+        {NULL, NULL, NULL, false},
+};
+
+const struct generations_policy *generations_find(const char *text)
+{
+    size_t size = strcspn(text, ",");
+
+    for (size_t i = 0; generations_policies[i].name != NULL; i++)
+        if (strlen(generations_policies[i].name) == size &&
+                memcmp(generations_policies[i].name, text, size) == 0)
+            return &generations_policies[i];
+    return NULL;
+}
+
+/* ---- settings ---- */
+
+struct settings_text {
+    char text[TEXT_MAX];
+    struct keyvalue list[GENERATIONS_SETTINGS];
+    size_t count;
+};
+
+static void put_setting(struct settings_text *out, char *word)
+{
+    char *equals = strchr(word, '=');
+    struct keyvalue value = {.used = false};
+
+    if (equals == NULL || out->count == GENERATIONS_SETTINGS)
+        return;
+    value.key = bytes_of(word, (size_t)(equals - word));
+    value.value = bytes_of_text(equals + 1);
+    /* Blanks stand between settings, so lists are written with commas. */
+    for (char *c = equals + 1; *c != '\0'; c++)
+        *c = *c == ',' || *c == '+' ? ' ' : *c;
+    for (size_t i = 0; i < out->count; i++)
+        if (bytes_equal(out->list[i].key, value.key)) {
+            out->list[i] = value;
+            return;
+        }
+    out->list[out->count++] = value;
+}
+
+/* The settings of the named policy, with the changes of the text. */
+static int collect(
+        struct settings_text *out, const char *policy, struct err *err)
+{
+    const struct generations_policy *found = generations_find(policy);
+    char *rest, *word;
+    size_t size;
+
+    out->count = 0;
+    if (found == NULL)
+        return err_set(err, STATUS_INVALID, "there is no policy '%s'", policy);
+    size = strlen(found->settings);
+    if (size + strlen(policy) + 2 > sizeof(out->text))
+        return err_set(err, STATUS_INVALID, "too long: '%s'", policy);
+    memcpy(out->text, found->settings, size + 1);
+    memcpy(out->text + size + 1, policy, strlen(policy) + 1);
+    rest = out->text;
+    for (word = strtok_r(rest, " ", &rest); word != NULL;
+            word = strtok_r(NULL, " ", &rest))
+        put_setting(out, word);
+    rest = out->text + size + 1;
+    for (word = strtok_r(rest, ",", &rest); word != NULL;
+            word = strtok_r(NULL, ",", &rest))
+        put_setting(out, word);
+    return 0;
+}
+
+/* Memory's settings out of the list, the others into `rest`. */
+static int split_settings(struct settings_text *text,
+        struct memory_options *memory, struct keyvalue *rest, size_t *count,
+        struct err *err)
+{
+    if (options_parse(&memory_option_table, text->list, text->count, memory,
+                err) != 0)
+        return STATUS_INVALID;
+    *count = 0;
+    for (size_t i = 0; i < text->count; i++)
+        if (!text->list[i].used)
+            rest[(*count)++] = text->list[i];
+    return 0;
+}
+
+/* ---- one run ---- */
+
+/* What the log holds of a payment. */
+struct logged {
+    uint32_t generation, row;
+    uint8_t chosen; /* of the eligible routes */
+    bool approved;
+    double p;
+};
+
+/* A payment as a client sends it. */
+struct request {
+    double dense[CONTEXT_COLUMNS];
+    struct feature named[NAMES];
+    struct context context;
+    struct features route[ELIGIBLE_MAX];
+    double uniform[ELIGIBLE_MAX];
+    struct action_set actions;
+};
+
+struct run {
+    const struct generations_settings *settings;
+    bool uniform_log;
+    struct memory_options memory;
+    struct policy_spec spec;
+    struct policy *policy; /* that serves */
+    struct blob generation; /* its bytes */
+    struct payments_market market;
+    struct payments_panel panel;
+    double *before; /* [panel * ELIGIBLE_MAX] distributions of the last one */
+    struct logged *log;
+    size_t log_count;
+    struct request *requests; /* of the rows that are trained on */
+    struct lesson *lessons;
+    size_t lesson_room;
+    double routes[PAYMENTS_ROUTES][ACTION_COLUMNS];
+    struct settings_text text; /* options are views of it */
+    struct arena options, scratch;
+    struct err *err;
+};
+
+static uint64_t name_hash(const char *space, uint32_t value)
+{
+    uint8_t name[2] = {
+            (uint8_t)('0' + value / 10), (uint8_t)('0' + value % 10)};
+
+    return feature_hash(bytes_of_text(space), bytes_of(name, sizeof(name)));
+}
+
+static void make_routes(struct run *run)
+{
+    for (uint32_t i = 0; i < PAYMENTS_ROUTES; i++) {
+        struct payments_route route = payments_route(i);
+        double *row = run->routes[i];
+        row[route.acquirer] = 1.0;
+        row[6] = route.mode == PAYMENTS_3DS;
+        row[7] = route.mode == PAYMENTS_EXEMPTION;
+        row[8] = route.token;
+    }
+}
+
+static void make_request(const struct run *run, const struct payment *payment,
+        const uint32_t *routes, uint32_t count, struct request *request)
+{
+    uint32_t country = run->market.issuer_country[payment->issuer];
+
+    request->dense[0] = payment->log_amount;
+    request->dense[1] = payment->risk;
+    request->dense[2] = payment->debit;
+    request->dense[3] = payment->present;
+    request->dense[4] = payment->provisioned;
+    request->dense[5] = payment->hour;
+    request->dense[6] = payment->merchant_country == country;
+    request->named[0] =
+            (struct feature){name_hash("issuer", payment->issuer), 1.0};
+    request->named[1] = (struct feature){name_hash("mcc", payment->kind), 1.0};
+    request->named[2] =
+            (struct feature){name_hash("scheme", payment->scheme), 1.0};
+    request->named[3] = (struct feature){name_hash("country", country), 1.0};
+    request->context = (struct context){
+            .shared = {request->dense, CONTEXT_COLUMNS, NAMES, request->named}};
+    for (uint32_t i = 0; i < count; i++) {
+        request->route[i] = (struct features){
+                run->routes[routes[i]], ACTION_COLUMNS, 0, NULL};
+        request->uniform[i] = 1.0 / count;
+    }
+    request->actions = (struct action_set){count, NULL, request->route};
+}
+
+static void log_request(const struct run *run, uint32_t generation,
+        uint32_t row, struct payment *payment, uint32_t *routes,
+        struct request *request)
+{
+    payments_draw(&run->market, generation, row, payment);
+    make_request(
+            run, payment, routes, payments_eligible(payment, routes), request);
+}
+
+static int decide(struct run *run, const struct request *request,
+        uint64_t event, struct distribution *out)
+{
+    arena_reset(&run->scratch);
+    return policy_decide(run->policy, &request->context, &request->actions,
+            run->settings->seed, event, &run->scratch, out, run->err);
+}
+
+/* ---- judging ---- */
+
+static void judge_case(struct run *run, uint32_t i,
+        const struct payments_case *one, const struct distribution *got,
+        struct generation_values *value)
+{
+    double *before = run->before + (size_t)i * ELIGIBLE_MAX;
+    double most = 0.0, top = -1.0, distance = 0.0;
+    uint32_t best = 0;
+
+    for (uint32_t a = 0; a < one->eligible; a++) {
+        double miss = got->scores[a] - one->approval[a];
+        value->v += got->pmf[a] * one->approval[a];
+        value->rmse += miss * miss / one->eligible;
+        most = fmax(most, got->pmf[a]);
+        distance += fabs(got->pmf[a] - before[a]);
+        before[a] = got->pmf[a];
+        if (got->scores[a] > top) {
+            top = got->scores[a];
+            best = a;
+        }
+    }
+    value->exploration += 1.0 - most;
+    value->bias_top += got->scores[best] - one->approval[best];
+    value->distance += 0.5 * distance;
+}
+
+static int judge(struct run *run, struct generation_values *value)
+{
+    const struct payments_panel *panel = &run->panel;
+    double count = panel->count;
+
+    for (uint32_t i = 0; i < panel->count; i++) {
+        const struct payments_case *one = &panel->cases[i];
+        struct request request;
+        struct distribution got;
+        make_request(run, &one->payment, one->route, one->eligible, &request);
+        if (decide(run, &request, UINT64_MAX - i, &got) != 0)
+            return run->err->status;
+        judge_case(run, i, one, &got, value);
+    }
+    value->v /= count;
+    value->rmse = sqrt(value->rmse / count);
+    value->exploration /= count;
+    value->bias_top /= count;
+    value->distance /= count;
+    value->best = payments_panel_best(panel);
+    value->uniform = payments_panel_uniform(panel);
+    return 0;
+}
+
+/* ---- serving ---- */
+
+static int serve(
+        struct run *run, uint32_t generation, struct generation_values *value)
+{
+    uint32_t rows = run->settings->rows, approved = 0;
+
+    for (uint32_t row = 0; row < rows; row++) {
+        struct payment payment;
+        uint32_t routes[PAYMENTS_ROUTES], chosen;
+        struct request request;
+        struct distribution got;
+        uint64_t event = (uint64_t)generation << 32 | row;
+        struct rng draw = rng_keyed(run->settings->seed, event, RNG_ACTION);
+        log_request(run, generation, row, &payment, routes, &request);
+        if (decide(run, &request, event, &got) != 0)
+            return run->err->status;
+        chosen = run->uniform_log ? rng_below(&draw, request.actions.count)
+                                  : got.chosen;
+        run->log[run->log_count++] = (struct logged){.generation = generation,
+                .row = row,
+                .chosen = (uint8_t)chosen,
+                .approved = payments_luck(&run->market, generation, row) <
+                        payments_approval(
+                                &run->market, &payment, routes[chosen]),
+                .p = run->uniform_log ? request.uniform[chosen]
+                                      : got.pmf[chosen]};
+        approved += run->log[run->log_count - 1].approved;
+    }
+    value->rate = (double)approved / rows;
+    return 0;
+}
+
+/* ---- training ---- */
+
+/* Rows that memory has let go of never come back: they leave the log. */
+static void forget(struct run *run, uint32_t next)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < run->log_count; i++) {
+        const struct logged *row = &run->log[i];
+        if (memory_weight(&run->memory, next - 1 - row->generation, row->p,
+                    false) > 0.0)
+            run->log[kept++] = *row;
+    }
+    run->log_count = kept;
+}
+
+static int lesson_room(struct run *run)
+{
+    if (run->log_count <= run->lesson_room)
+        return 0;
+    free(run->requests);
+    free(run->lessons);
+    run->lesson_room = run->log_count + run->settings->rows;
+    run->requests = calloc(run->lesson_room, sizeof(*run->requests));
+    run->lessons = calloc(run->lesson_room, sizeof(*run->lessons));
+    return run->requests == NULL || run->lessons == NULL
+            ? err_set(run->err, STATUS_INTERNAL, "no memory")
+            : 0;
+}
+
+static void make_lesson(struct run *run, size_t i, uint32_t next)
+{
+    const struct logged *row = &run->log[i];
+    struct request *request = &run->requests[i];
+    struct payment payment;
+    uint32_t routes[PAYMENTS_ROUTES];
+
+    log_request(run, row->generation, row->row, &payment, routes, request);
+    run->lessons[i] = (struct lesson){.context = &request->context,
+            .actions = &request->actions,
+            .chosen = row->chosen,
+            .pmf = request->uniform,
+            .loss = row->approved ? 0.0 : 1.0,
+            .weight = memory_weight(
+                    &run->memory, next - 1 - row->generation, row->p, false),
+            .propensity = row->p};
+}
+
+static int promote(struct run *run, struct blob *next)
+{
+    struct reader reader = reader_of(bytes_of(next->data, next->size));
+
+    blob_free(&run->generation);
+    run->generation = *next;
+    (void)policy_init(run->policy, &run->spec);
+    return policy_load(run->policy, &reader, run->err);
+}
+
+static int train(
+        struct run *run, uint32_t next, struct generation_values *value)
+{
+    struct training_job job = {.spec = &run->spec,
+            .champion = bytes_of(run->generation.data, run->generation.size),
+            .seed = (uint64_t)run->settings->seed << 20 | next,
+            .booster = run->settings->booster};
+    struct blob blob;
+
+    forget(run, next);
+    if (lesson_room(run) != 0)
+        return STATUS_INTERNAL;
+    for (size_t i = 0; i < run->log_count; i++)
+        make_lesson(run, i, next);
+    job.lessons = run->lessons;
+    job.count = run->log_count;
+    if (train_generation(&job, &blob, run->err) != 0)
+        return run->err->status;
+    value->rows = (double)job.count;
+    value->effective = effective_rows(job.lessons, job.count);
+    return promote(run, &blob);
+}
+
+/* ---- life ---- */
+
+static int open_policy(struct run *run, struct err *err)
+{
+    struct shape shape = {.shared_dense = CONTEXT_COLUMNS,
+            .action_dense = ACTION_COLUMNS,
+            .actions_max = ELIGIBLE_MAX};
+    struct value_range range = {0.0, 1.0, false};
+    struct keyvalue rest[GENERATIONS_SETTINGS];
+    size_t count, size;
+    void *block;
+
+    if (collect(&run->text, run->settings->policy, err) != 0 ||
+            split_settings(&run->text, &run->memory, rest, &count, err) != 0 ||
+            policy_spec_parse(&run->spec, &shape, &range, rest, count,
+                    &run->options, NULL, err) != 0)
+        return err_prefix(err, "%s", run->settings->policy);
+    size = (policy_footprint(&run->spec) + 63) / 64 * 64;
+    block = aligned_alloc(64, size);
+    size = policy_scratch(&run->spec) + 4096;
+    run->scratch = arena_over(malloc(size), size);
+    if (block == NULL || run->scratch.data == NULL) {
+        free(block);
+        return err_set(err, STATUS_INTERNAL, "no memory");
+    }
+    run->policy = policy_init(block, &run->spec);
+    return 0;
+}
+
+static int open_run(struct run *run, struct err *err)
+{
+    const struct generations_settings *settings = run->settings;
+    size_t rows = (size_t)settings->rows * (settings->generations + 1);
+    size_t options = 1 << 16;
+
+    run->err = err;
+    run->uniform_log = generations_find(settings->policy) != NULL &&
+            generations_find(settings->policy)->uniform;
+    run->options = arena_over(malloc(options), options);
+    run->log = calloc(rows, sizeof(*run->log));
+    run->before = calloc(
+            (size_t)settings->panel * ELIGIBLE_MAX, sizeof(*run->before));
+    if (run->options.data == NULL || run->log == NULL || run->before == NULL)
+        return err_set(err, STATUS_INTERNAL, "no memory");
+    make_routes(run);
+    payments_market_draw(&run->market, settings->seed, settings->drift, 0);
+    if (payments_panel_open(&run->panel, &run->market, settings->panel, err) !=
+            0)
+        return err->status;
+    return open_policy(run, err);
+}
+
+static void close_run(struct run *run)
+{
+    payments_panel_close(&run->panel);
+    blob_free(&run->generation);
+    free(run->policy);
+    free(run->scratch.data);
+    free(run->options.data);
+    free(run->log);
+    free(run->before);
+    free(run->requests);
+    free(run->lessons);
+}
+
+static int play(struct run *run, struct generations_run *out)
+{
+    int status = 0;
+
+    out->count = 1 + run->settings->generations;
+    for (uint32_t g = 0; status == 0 && g < out->count; g++) {
+        struct generation_values *value = &out->value[g];
+        if (run->settings->drift > 0.0 && g > 0) {
+            payments_market_draw(
+                    &run->market, run->settings->seed, run->settings->drift, g);
+            payments_panel_judge(&run->panel, &run->market);
+        }
+        if (g > 0)
+            status = train(run, g, value);
+        if (status == 0)
+            status = judge(run, value);
+        if (status == 0)
+            status = serve(run, g, value);
+        if (status != 0)
+            return err_prefix(
+                    run->err, "%s, generation %u", run->settings->policy, g);
+    }
+    return 0;
+}
+
+int generations_play(const struct generations_settings *settings,
+        struct generations_run *run, struct err *err)
+{
+    struct run *state = calloc(1, sizeof(*state));
+    int status;
+
+    memset(run, 0, sizeof(*run));
+    if (state == NULL)
+        return err_set(err, STATUS_INTERNAL, "no memory");
+    CHECK(settings->generations <= GENERATIONS_MAX);
+    state->settings = settings;
+    status = open_run(state, err);
+    if (status == 0)
+        status = play(state, run);
+    close_run(state);
+    free(state);
+    return status;
+}

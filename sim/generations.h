@@ -1,0 +1,86 @@
+/* The payments world in generations (payments.md, sections 1 to 4): a policy
+ * serves a generation of payments, the next model is trained on what the log
+ * remembers, and its value is computed exactly on a panel of payments, never
+ * from sampled rewards. All policies of a seed meet the same payments and the
+ * same luck, so that their difference is measured pair by pair.
+ *
+ * In process: decisions by policy_decide, models by train_generation. */
+#ifndef SIM_GENERATIONS_H
+#define SIM_GENERATIONS_H
+
+#include "base/options.h"
+#include "training/booster.h"
+#include "training/memory.h"
+
+#define GENERATIONS_MAX      60u
+#define GENERATIONS_SETTINGS 40u
+
+/* One policy that is played: settings of the policy and of its memory. */
+struct generations_policy {
+    const char *name;
+    const char *sentence;
+    const char *settings; /* "oracle=trees explorer=fastcb recent=1" */
+    bool uniform; /* every generation is logged by a uniform policy */
+};
+
+/* NULL-terminated by name. */
+extern const struct generations_policy generations_policies[];
+/* The policy of a text "NAME" or "NAME,key=value,..."; the latter changes
+ * settings. False if there is no such name. */
+const struct generations_policy *generations_find(const char *text);
+
+struct generations_settings {
+    const char *policy; /* as generations_find takes it */
+    uint32_t seed;
+    uint32_t generations; /* after generation 0; <= GENERATIONS_MAX */
+    uint32_t rows; /* payments of a generation */
+    uint32_t panel; /* payments that values are computed on */
+    double drift;
+    const struct booster *booster;
+};
+
+/* One generation of one policy in one seed. */
+struct generation_values {
+    double v; /* exact value, share approved */
+    double best, uniform; /* of a clairvoyant and of a uniform policy */
+    double rate; /* share approved in its log */
+    double rows, effective; /* it was trained on */
+    double exploration; /* mean of 1 - max p */
+    double bias_top; /* mean predicted - true of the action predicted best */
+    double rmse; /* of all predictions */
+    double distance; /* mean total variation to the generation before */
+};
+
+struct generations_run {
+    uint32_t count; /* 1 + generations */
+    struct generation_values value[GENERATIONS_MAX + 1];
+    double seconds; /* of training, for the report */
+};
+
+/* Plays one policy through one seed. INVALID for settings that do not fit. */
+int generations_play(const struct generations_settings *settings,
+        struct generations_run *run, struct err *err) MUST_USE;
+
+/* What is said of a policy over seeds (payments.md, section 4). Shares as
+ * fractions, values in percentage points. */
+struct generations_summary {
+    uint32_t seeds;
+    double v[GENERATIONS_MAX + 1], v_se[GENERATIONS_MAX + 1];
+    double d21, d21_se, d21_least;
+    double drops_small, drops_large; /* falls > 0.05 and > 0.3 points */
+    double worst_drop, drawdown;
+    double odd_even, odd_even_se;
+    double gain; /* V_last - V_1 */
+    double share_of_gap, share_of_gap_10;
+    double mean_v; /* over generations 1.. */
+    double bias_first, bias_last, distance_last, effective_last, rows_last;
+};
+
+void generations_summarise(const struct generations_run *runs, uint32_t seeds,
+        struct generations_summary *summary);
+/* Paired difference of mean V over generations 1.. to another policy. */
+void generations_difference(const struct generations_run *runs,
+        const struct generations_run *others, uint32_t seeds, double *mean,
+        double *se);
+
+#endif

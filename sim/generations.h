@@ -10,7 +10,7 @@
 
 #include "base/options.h"
 #include "training/booster.h"
-#include "training/memory.h"
+#include "policies/memory.h"
 
 #define GENERATIONS_MAX      60u
 #define GENERATIONS_SETTINGS 40u

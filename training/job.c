@@ -2,6 +2,7 @@
 
 #include "replay/rebuild.h"
 #include "storage/generation.h"
+#include "training/batch.h"
 #include "training/examples.h"
 #include "training/limits.h"
 
@@ -104,8 +105,9 @@ static int start_model(struct work *work, struct examples_rules *rules)
     work->model = problem_open(&work->spec, work->err);
     if (work->model == NULL)
         return STATUS_INTERNAL;
+    /* A batch oracle has the champion's models beside its own anyway. */
     if (work->spec.settings.retrain_start != RETRAIN_CHAMPION ||
-            work->champion->generation == 0)
+            work->champion->generation == 0 || batch_wanted(&work->spec))
         return 0;
     status = generation_model(work->reader.txn, work->spec.number,
             work->champion->generation, &generation, &model, work->err);
@@ -165,6 +167,26 @@ static int learn_all(struct work *work)
     return status;
 }
 
+/* All at once, for an oracle that is trained so. */
+static int learn_batch(struct work *work)
+{
+    struct batch batch = {.spec = &work->spec,
+            .examples = &work->examples,
+            .champion = work->champion,
+            .model = work->model,
+            .booster = work->job->booster,
+            .seed = work->examples.through};
+    int status;
+
+    tell(work, "training", 0, 1);
+    status = batch_train(&batch, work->err);
+    work->generation.rows = batch.rows;
+    work->generation.effective = batch.effective;
+    return status == 0
+            ? 0
+            : err_prefix(work->err, "problem '%s'", work->job->problem);
+}
+
 static int train(struct work *work)
 {
     struct examples_rules rules = {
@@ -182,7 +204,8 @@ static int train(struct work *work)
     status = examples_open(
             &work->examples, &work->spec, &work->reader, &rules, work->err);
     if (status == 0)
-        status = learn_all(work);
+        status =
+                batch_wanted(&work->spec) ? learn_batch(work) : learn_all(work);
     work->generation.through = work->examples.through;
     examples_close(&work->examples);
     return status;

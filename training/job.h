@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "base/time.h"
+#include "training/booster.h"
 
 #include <stdint.h>
 
@@ -12,6 +13,7 @@ struct job {
     const char *problem;
     const char *out; /* file; written beside itself first, then renamed */
     nanos now;
+    const struct booster *booster; /* grows trees */
     /* May be NULL; called now and then. */
     void (*progress)(void *self, const char *what, uint64_t done, uint64_t all);
     void *self;

@@ -164,6 +164,7 @@ int main(int argc, char **argv)
     limits_begin();
     (void)setvbuf(stdout, NULL, _IOLBF, 0);
     job->now = wall_clock();
+    job->booster = &xgboost_booster;
     if (registry_check(&err) != 0)
         return failed(&err);
     if (arguments.parent != 0 && limits_end_with(arguments.parent, &err) != 0)

@@ -16,7 +16,7 @@
 
 struct training_job {
     const struct policy_spec *spec;
-    /* Weights by age are in lesson.weight (training/memory.h); no row that a
+    /* Weights by age are in lesson.weight (policies/memory.h); no row that a
      * gate is to use later. */
     const struct lesson *lessons;
     size_t count;

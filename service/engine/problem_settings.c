@@ -229,6 +229,7 @@ static const struct option_row rows[] = {
                 .fallback = 1e6,
                 .sentence = "most events that one training learns, the "
                             "newest"},
+        MEMORY_ROWS("retrain.", AT(retrain_past)),
         {.name = "retrain.keep",
                 .type = OPTION_COUNT,
                 .offset = AT(retrain_keep),

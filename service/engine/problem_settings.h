@@ -9,6 +9,7 @@
 #include "base/time.h"
 #include "policies/drift.h"
 #include "service/engine/grid.h"
+#include "policies/memory.h"
 
 enum problem_form { FORM_DECIDE, FORM_PREDICT, FORM_DUEL, FORM_PATH };
 enum problem_objective { OBJECTIVE_MAXIMISE, OBJECTIVE_MINIMISE };
@@ -48,6 +49,7 @@ struct problem_settings {
     uint32_t retrain_then;
     uint32_t retrain_rows;
     uint32_t retrain_keep;
+    struct memory_options retrain_past;
     uint64_t retrain_memory;
     uint32_t retrain_cores;
     uint32_t retrain_priority;

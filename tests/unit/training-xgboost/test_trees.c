@@ -81,8 +81,8 @@ static void compare(uint32_t loss, uint32_t trees, uint32_t depth)
     ck_assert_int_eq(xgboost_open(&model, &job, &err), 0);
     ck_assert_int_eq(xgboost_forest(&model, &job, &forest, &err), 0);
     ck_assert_uint_eq(forest.tree_count, trees);
-    ck_assert_msg(xgboost_predict(&model, rows, COLUMNS, 100000, &theirs,
-                          &err) == 0,
+    ck_assert_msg(
+            xgboost_predict(&model, rows, COLUMNS, 100000, &theirs, &err) == 0,
             "%s", err.text);
     forest_sum(&forest, rows, COLUMNS, 100000, sums);
     for (uint32_t i = 0; i < 100000; i++) {

@@ -6,7 +6,7 @@
 #include "policies/flow.h"
 #include "policies/pairwise.h"
 #include "tests/lib/suite.h"
-#include "training/memory.h"
+#include "policies/memory.h"
 #include "training/train.h"
 
 #include <check.h>

@@ -1,0 +1,149 @@
+#include "training/batch.h"
+
+#include "training/rows.h"
+#include "training/train.h"
+
+#include <stdlib.h>
+
+bool batch_wanted(const struct problem_spec *spec)
+{
+    return spec->policy.learner == NULL && spec->policy.oracle.oracle->batch;
+}
+
+/* ---- ages ---- */
+
+static int descending(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+    return (x < y) - (x > y);
+}
+
+/* Sorts and drops what is there twice. */
+static size_t unique(uint64_t *list, size_t count)
+{
+    size_t kept = 0;
+
+    qsort(list, count, sizeof(*list), descending);
+    for (size_t i = 0; i < count; i++)
+        if (kept == 0 || list[kept - 1] != list[i])
+            list[kept++] = list[i];
+    return kept;
+}
+
+uint32_t *batch_ages(const struct example *list, size_t count)
+{
+    uint64_t *seen = calloc(count + 1, sizeof(*seen));
+    uint32_t *age = calloc(count + 1, sizeof(*age));
+    size_t distinct;
+
+    if (seen == NULL || age == NULL) {
+        free(seen);
+        free(age);
+        return NULL;
+    }
+    for (size_t i = 0; i < count; i++)
+        seen[i] = list[i].generation;
+    distinct = unique(seen, count);
+    for (size_t i = 0; i < count; i++) {
+        const uint64_t *at = bsearch(
+                &list[i].generation, seen, distinct, sizeof(*seen), descending);
+        age[i] = (uint32_t)(at - seen);
+    }
+    free(seen);
+    return age;
+}
+
+/* ---- rows ---- */
+
+static int add_row(struct batch *batch, size_t index, double weight,
+        struct rows *rows, struct err *err)
+{
+    struct example_view view;
+    int status = examples_read(batch->examples, index, &view, err);
+
+    if (status == STATUS_NOT_FOUND)
+        return 0;
+    if (status != 0)
+        return status;
+    return rows_add(rows, &view.lesson, weight * view.lesson.weight, err);
+}
+
+/* An action of unknown probability counts as an unlikely one. */
+static int gather(struct batch *batch, struct rows *rows, struct err *err)
+{
+    const struct examples *examples = batch->examples;
+    const struct memory_options *past = &batch->spec->settings.retrain_past;
+    uint32_t *age = batch_ages(examples->list, examples->count);
+    int status = 0;
+
+    if (age == NULL)
+        return err_set(err, STATUS_INTERNAL, "no memory");
+    for (size_t i = 0; status == 0 && i < examples->count; i++) {
+        double weight = memory_weight(
+                past, age[i], examples->list[i].propensity, false);
+        if (weight > 0.0)
+            status = add_row(batch, i, weight, rows, err);
+    }
+    free(age);
+    if (status == 0 && rows->count == 0)
+        status = err_set(err, STATUS_NOT_FOUND,
+                "the log has no outcome to learn from (%llu decisions still "
+                "wait for theirs)",
+                (unsigned long long)examples->waiting);
+    return status;
+}
+
+/* ---- the fit ---- */
+
+static int policy_bytes(
+        const struct policy *policy, struct blob *blob, struct err *err)
+{
+    struct writer writer = writer_counting();
+
+    policy_save(policy, &writer);
+    blob->size = writer.size;
+    blob->data = malloc(writer.size);
+    if (blob->data == NULL)
+        return err_set(err, STATUS_INTERNAL, "no memory");
+    writer = writer_over(blob->data, blob->size);
+    policy_save(policy, &writer);
+    CHECK(!writer.failed);
+    return 0;
+}
+
+static int fit(struct batch *batch, const struct rows *rows, struct err *err)
+{
+    struct training_job job = {.spec = &batch->spec->policy,
+            .lessons = rows->list,
+            .count = rows->count,
+            .seed = batch->seed,
+            .booster = batch->booster};
+    struct blob champion = {NULL, 0}, next = {NULL, 0};
+    struct reader reader;
+    int status = policy_bytes(batch->champion->policy, &champion, err);
+
+    job.champion = bytes_of(champion.data, champion.size);
+    if (status == 0)
+        status = train_generation(&job, &next, err);
+    if (status == 0) {
+        reader = reader_of(bytes_of(next.data, next.size));
+        status = policy_load(batch->model->policy, &reader, err);
+    }
+    blob_free(&champion);
+    blob_free(&next);
+    batch->rows = rows->count;
+    batch->effective = effective_rows(rows->list, rows->count);
+    return status;
+}
+
+int batch_train(struct batch *batch, struct err *err)
+{
+    struct rows rows = {NULL};
+    int status = gather(batch, &rows, err);
+
+    if (status == 0)
+        status = fit(batch, &rows, err);
+    rows_free(&rows);
+    return status;
+}

@@ -9,8 +9,8 @@
 #define SIM_GENERATIONS_H
 
 #include "base/options.h"
-#include "training/booster.h"
 #include "policies/memory.h"
+#include "training/booster.h"
 
 #define GENERATIONS_MAX      60u
 #define GENERATIONS_SETTINGS 40u

@@ -4,9 +4,9 @@
 #include "policies/committee.h"
 #include "policies/features.h"
 #include "policies/flow.h"
+#include "policies/memory.h"
 #include "policies/pairwise.h"
 #include "tests/lib/suite.h"
-#include "policies/memory.h"
 #include "training/train.h"
 
 #include <check.h>

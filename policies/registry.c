@@ -1,7 +1,9 @@
 #include "policies/registry.h"
 
 #define ORACLES(X)                                                             \
-    X(ridge) X(linear) X(chebyshev) X(surface) X(groupwise) X(blend) X(trees) X(pairwise)
+    X(ridge)                                                                   \
+    X(linear) X(chebyshev) X(surface) X(groupwise) X(blend) X(trees)           \
+            X(pairwise)
 #define EXPLORERS(X)                                                           \
     X(greedy)                                                                  \
     X(epsilon)                                                                 \

@@ -2,8 +2,7 @@
 
 #define ORACLES(X)                                                             \
     X(ridge)                                                                   \
-    X(linear) X(chebyshev) X(surface) X(groupwise) X(blend) X(trees)           \
-            X(pairwise)
+    X(linear) X(chebyshev) X(surface) X(groupwise) X(blend) X(trees) X(pairwise)
 #define EXPLORERS(X)                                                           \
     X(greedy)                                                                  \
     X(epsilon)                                                                 \

@@ -400,7 +400,7 @@ static int open_policy(struct run *run, struct err *err)
     struct shape shape = {.shared_dense = CONTEXT_COLUMNS,
             .action_dense = ACTION_COLUMNS,
             .actions_max = ELIGIBLE_MAX};
-    struct value_range range = {0.0, 1.0, false};
+    struct value_range range = {.max = 1.0};
     struct keyvalue rest[GENERATIONS_SETTINGS];
     size_t count, size;
     void *block;

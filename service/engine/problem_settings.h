@@ -8,8 +8,8 @@
 #include "base/options.h"
 #include "base/time.h"
 #include "policies/drift.h"
-#include "service/engine/grid.h"
 #include "policies/memory.h"
+#include "service/engine/grid.h"
 
 enum problem_form { FORM_DECIDE, FORM_PREDICT, FORM_DUEL, FORM_PATH };
 enum problem_objective { OBJECTIVE_MAXIMISE, OBJECTIVE_MINIMISE };

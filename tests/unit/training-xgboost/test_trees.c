@@ -202,7 +202,7 @@ static void parse_spec(struct policy_spec *spec, const char *trees)
     struct arena arena = arena_over(memory, sizeof(memory));
     struct shape shape = {
             .shared_dense = 2, .slots = ACTIONS, .actions_max = ACTIONS};
-    struct value_range range = {0.0, 1.0, false};
+    struct value_range range = {.max = 1.0};
     struct keyvalue values[] = {
             {bytes_of_text("oracle"), bytes_of_text("trees"), 0, false},
             {bytes_of_text("explorer"), bytes_of_text("fastcb"), 0, false},

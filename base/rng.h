@@ -21,6 +21,8 @@ enum rng_purpose {
     RNG_SECOND = 7, /* which action is shown beside the first, in a duel */
     RNG_WORLD = 100, /* simulated worlds */
     RNG_TEST = 101,
+    RNG_OUTCOME = 102, /* what an action comes to, in a simulated world */
+    RNG_DRIFT = 103, /* how a simulated world changes */
 };
 
 struct rng {

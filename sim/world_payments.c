@@ -8,54 +8,28 @@
  * and their products with what the payment is. Issuers are not sent: a linear
  * model of 60 issuers x 6 acquirers belongs to oracles of many features. */
 #include "base/rng.h"
+#include "sim/payments.h"
 #include "sim/world.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define ACQUIRERS 6u
-#define MODES     3u
-#define ROUTES    (ACQUIRERS * MODES * 2u)
-#define ISSUERS   60u
-#define SCHEMES   4u
-#define MERCHANTS 6u
-#define COUNTRIES 8u
-#define PARTS     (ACQUIRERS + MODES - 1u + 1u)
+#define ACQUIRERS PAYMENTS_ACQUIRERS
+#define ROUTES    PAYMENTS_ROUTES
+#define PARTS     (ACQUIRERS + PAYMENTS_MODES - 1u + 1u)
 
 /* Columns of a route: its parts, their products with amount and risk, the
  * acquirer with scheme and merchant kind, mode 3DS with amount and risk above
  * their steps, and acquirer abroad. */
 #define ROUTE_COLUMNS                                                          \
-    (PARTS * 3u + ACQUIRERS * SCHEMES + ACQUIRERS * MERCHANTS + 4u)
+    (PARTS * 3u + ACQUIRERS * PAYMENTS_SCHEMES + ACQUIRERS * PAYMENTS_KINDS +  \
+            4u)
 #define CONTEXT_COLUMNS 5u
 
-enum { PLAIN, THREE_DS, EXEMPTION };
-
-/* What does not change in a world: drawn from its seed. */
-struct market {
-    double issuer[ISSUERS], merchant[MERCHANTS];
-    double issuer_acquirer[ISSUERS][ACQUIRERS];
-    double issuer_mode[ISSUERS][MODES];
-    double issuer_token[ISSUERS];
-    double acquirer_merchant[ACQUIRERS][MERCHANTS];
-    double acquirer_scheme[ACQUIRERS][SCHEMES];
-    bool supports[ACQUIRERS][SCHEMES];
-    uint32_t batch_hour[ACQUIRERS];
-    uint32_t issuer_country[ISSUERS], acquirer_country[ACQUIRERS];
-    double issuer_share[ISSUERS]; /* cumulative, Zipf 1.05 */
-};
-
-struct payment {
-    uint32_t issuer, scheme, merchant, hour;
-    double log_amount, risk;
-    bool debit, present, provisioned;
-    bool acquirer_offered[ACQUIRERS];
-};
-
 struct world {
-    struct market market;
-    uint32_t seed, count;
+    struct payments_market market;
+    uint32_t count;
     uint32_t fail_from, fail_until, fail_acquirer;
     struct payment payment; /* of round `at` */
     uint32_t at;
@@ -70,68 +44,6 @@ struct world {
     uint32_t outage_rounds;
 };
 
-static const double scheme_effect[SCHEMES] = {0.10, 0.05, -0.15, 0.20};
-static const double scheme_share[SCHEMES] = {0.45, 0.35, 0.08, 0.12};
-
-/* ---- routes ---- */
-
-static uint32_t acquirer_of(uint32_t route)
-{
-    return route / (MODES * 2);
-}
-
-static uint32_t mode_of(uint32_t route)
-{
-    return route / 2 % MODES;
-}
-
-static bool token_of(uint32_t route)
-{
-    return route % 2 == 1;
-}
-
-static bool possible(const struct payment *payment, uint32_t route)
-{
-    if (!payment->acquirer_offered[acquirer_of(route)])
-        return false;
-    if (token_of(route) && !payment->provisioned)
-        return false;
-    switch (mode_of(route)) {
-    case THREE_DS:
-        return payment->present;
-    case EXEMPTION:
-        return payment->present && exp(payment->log_amount) < 250.0;
-    default:
-        return true;
-    }
-}
-
-/* z of section 6.1. */
-static double logit(const struct market *market, const struct payment *payment,
-        uint32_t route)
-{
-    uint32_t q = acquirer_of(route), f = mode_of(route), i = payment->issuer;
-    double late = payment->log_amount > 4.6;
-    double distance =
-            fabs((double)payment->hour - (double)market->batch_hour[q]);
-    double z = 2.50 + market->issuer[i] + scheme_effect[payment->scheme] +
-            market->merchant[payment->merchant] -
-            0.22 * (payment->log_amount - 3.6) - 2.2 * payment->risk +
-            (payment->debit ? 0.0 : 0.10);
-
-    z += market->issuer_acquirer[i][q] -
-            (market->acquirer_country[q] != market->issuer_country[i] ? 0.35
-                                                                      : 0.0);
-    z += market->issuer_mode[i][f] + (f == THREE_DS ? 0.55 * late : 0.0) -
-            (f == EXEMPTION ? 0.45 * late : 0.0) +
-            (f == THREE_DS && payment->risk > 0.25 ? 0.90 : 0.0);
-    z += (token_of(route) ? market->issuer_token[i] : 0.0) +
-            market->acquirer_merchant[q][payment->merchant] +
-            market->acquirer_scheme[q][payment->scheme] -
-            (distance <= 1.0 ? 0.80 : 0.0);
-    return z;
-}
-
 /* Is the failing acquirer down in this round? */
 static bool outage(const struct world *world, uint32_t i)
 {
@@ -140,113 +52,17 @@ static bool outage(const struct world *world, uint32_t i)
 
 static double approval(const struct world *world, uint32_t i, uint32_t route)
 {
-    if (outage(world, i) && acquirer_of(route) == world->fail_acquirer)
+    if (outage(world, i) &&
+            payments_route(route).acquirer == world->fail_acquirer)
         return 0.0;
-    return 1.0 / (1.0 + exp(-logit(&world->market, &world->payment, route)));
-}
-
-/* ---- drawing ---- */
-
-static void draw_market(struct market *market, uint32_t seed)
-{
-    struct rng rng = rng_keyed(seed, UINT64_MAX, RNG_WORLD);
-    double total = 0.0;
-    uint32_t universal = rng_below(&rng, ACQUIRERS);
-
-    for (uint32_t i = 0; i < ISSUERS; i++) {
-        market->issuer[i] = 0.55 * rng_normal(&rng);
-        market->issuer_mode[i][PLAIN] = 0.0;
-        market->issuer_mode[i][THREE_DS] = -0.10 + 0.60 * rng_normal(&rng);
-        market->issuer_mode[i][EXEMPTION] = 0.05 + 0.50 * rng_normal(&rng);
-        market->issuer_token[i] = 0.20 + 0.30 * rng_normal(&rng);
-        market->issuer_country[i] = rng_below(&rng, COUNTRIES);
-        for (uint32_t q = 0; q < ACQUIRERS; q++)
-            market->issuer_acquirer[i][q] = 0.45 * rng_normal(&rng);
-        total += pow(i + 1.0, -1.05);
-        market->issuer_share[i] = total;
-    }
-    for (uint32_t i = 0; i < ISSUERS; i++)
-        market->issuer_share[i] /= total;
-    for (uint32_t m = 0; m < MERCHANTS; m++)
-        market->merchant[m] = 0.30 * rng_normal(&rng);
-    for (uint32_t q = 0; q < ACQUIRERS; q++) {
-        market->batch_hour[q] = rng_below(&rng, 24);
-        market->acquirer_country[q] = rng_below(&rng, COUNTRIES);
-        for (uint32_t m = 0; m < MERCHANTS; m++)
-            market->acquirer_merchant[q][m] = 0.25 * rng_normal(&rng);
-        for (uint32_t s = 0; s < SCHEMES; s++) {
-            market->acquirer_scheme[q][s] = 0.20 * rng_normal(&rng);
-            market->supports[q][s] = q == universal || rng_unit(&rng) < 0.75;
-        }
-    }
-}
-
-/* Gamma by Marsaglia & Tsang 2000, shape >= 1. */
-static double draw_gamma(struct rng *rng, double shape)
-{
-    double d = shape - 1.0 / 3.0, c = 1.0 / sqrt(9.0 * d);
-
-    for (;;) {
-        double x = rng_normal(rng);
-        double v = pow(1.0 + c * x, 3.0);
-        double u = rng_unit(rng);
-        if (v > 0.0 && log(u) < 0.5 * x * x + d - d * v + d * log(v))
-            return d * v;
-    }
-}
-
-static uint32_t draw_share(
-        struct rng *rng, const double *share, uint32_t count, bool cumulative)
-{
-    double u = rng_unit(rng), sum = 0.0;
-
-    for (uint32_t i = 0; i + 1 < count; i++) {
-        sum = cumulative ? share[i] : sum + share[i];
-        if (u < sum)
-            return i;
-    }
-    return count - 1;
-}
-
-/* 2 or 3 acquirers of those that support the scheme, or all if fewer. */
-static void draw_acquirers(
-        const struct market *market, struct rng *rng, struct payment *payment)
-{
-    uint32_t wanted = 2 + rng_below(rng, 2), left[ACQUIRERS], count = 0;
-
-    for (uint32_t q = 0; q < ACQUIRERS; q++) {
-        payment->acquirer_offered[q] = false;
-        if (market->supports[q][payment->scheme])
-            left[count++] = q;
-    }
-    for (; wanted > 0 && count > 0; wanted--) {
-        uint32_t pick = rng_below(rng, count);
-        payment->acquirer_offered[left[pick]] = true;
-        left[pick] = left[--count];
-    }
+    return payments_approval(&world->market, &world->payment, route);
 }
 
 static void load_payment(struct world *world, uint32_t i)
 {
-    struct rng rng = rng_keyed(world->seed, i, RNG_WORLD);
-    struct payment *payment = &world->payment;
-    double a, b;
-
     if (world->loaded && world->at == i)
         return;
-    payment->issuer =
-            draw_share(&rng, world->market.issuer_share, ISSUERS, true);
-    payment->scheme = draw_share(&rng, scheme_share, SCHEMES, false);
-    payment->merchant = rng_below(&rng, MERCHANTS);
-    payment->log_amount = 3.6 + 1.1 * rng_normal(&rng);
-    payment->debit = rng_unit(&rng) < 0.5;
-    payment->present = rng_unit(&rng) < 0.7;
-    payment->provisioned = rng_unit(&rng) < 0.55;
-    payment->hour = rng_below(&rng, 24);
-    a = draw_gamma(&rng, 1.5);
-    b = draw_gamma(&rng, 9.0);
-    payment->risk = a / (a + b);
-    draw_acquirers(&world->market, &rng, payment);
+    payments_draw(&world->market, 0, i, &world->payment);
     world->at = i;
     world->loaded = true;
 }
@@ -257,27 +73,29 @@ static void route_features(
         const struct world *world, uint32_t route, double *out)
 {
     const struct payment *payment = &world->payment;
-    uint32_t q = acquirer_of(route), f = mode_of(route);
+    struct payments_route is = payments_route(route);
+    uint32_t q = is.acquirer;
+    bool secure = is.mode == PAYMENTS_3DS;
     double parts[PARTS] = {0};
     uint32_t at = 0;
 
     parts[q] = 1.0;
-    if (f != PLAIN)
-        parts[ACQUIRERS + f - 1] = 1.0;
-    parts[PARTS - 1] = token_of(route);
+    if (is.mode != PAYMENTS_PLAIN)
+        parts[ACQUIRERS + is.mode - 1] = 1.0;
+    parts[PARTS - 1] = is.token;
     memset(out, 0, ROUTE_COLUMNS * sizeof(*out));
     for (uint32_t k = 0; k < PARTS; k++) {
         out[at++] = parts[k];
         out[at++] = parts[k] * (payment->log_amount - 3.6);
         out[at++] = parts[k] * payment->risk * 4.0;
     }
-    out[at + q * SCHEMES + payment->scheme] = 1.0;
-    at += ACQUIRERS * SCHEMES;
-    out[at + q * MERCHANTS + payment->merchant] = 1.0;
-    at += ACQUIRERS * MERCHANTS;
-    out[at++] = f == THREE_DS && payment->log_amount > 4.6;
-    out[at++] = f == EXEMPTION && payment->log_amount > 4.6;
-    out[at++] = f == THREE_DS && payment->risk > 0.25;
+    out[at + q * PAYMENTS_SCHEMES + payment->scheme] = 1.0;
+    at += ACQUIRERS * PAYMENTS_SCHEMES;
+    out[at + q * PAYMENTS_KINDS + payment->kind] = 1.0;
+    at += ACQUIRERS * PAYMENTS_KINDS;
+    out[at++] = secure && payment->log_amount > 4.6;
+    out[at++] = is.mode == PAYMENTS_EXEMPTION && payment->log_amount > 4.6;
+    out[at++] = secure && payment->risk > 0.25;
     out[at++] = world->market.acquirer_country[q] !=
             world->market.issuer_country[payment->issuer];
 }
@@ -296,7 +114,7 @@ static void payments_question(
     world->excluded_count = 0;
     for (uint32_t route = 0; route < ROUTES; route++) {
         route_features(world, route, world->features + route * ROUTE_COLUMNS);
-        if (!possible(payment, route))
+        if (!payments_possible(payment, route))
             world->excluded[world->excluded_count++] = route;
     }
     question->context = world->context;
@@ -318,7 +136,7 @@ static void book(struct world *world, uint32_t i, double learned)
 
     for (uint32_t route = 0; route < ROUTES; route++) {
         double p;
-        if (!possible(&world->payment, route))
+        if (!payments_possible(&world->payment, route))
             continue;
         p = approval(world, i, route);
         best = fmax(best, p);
@@ -350,7 +168,7 @@ static int payments_score(struct world *world, uint32_t i,
     *value = 0.0;
     for (size_t k = 0; k < answer->count; k++) {
         uint32_t route = answer->ranking[k];
-        if (route >= ROUTES || !possible(&world->payment, route))
+        if (route >= ROUTES || !payments_possible(&world->payment, route))
             return err_set(err, STATUS_INVALID,
                     "round %u: route %u is not possible", i, route);
         *value += answer->probability[k] * approval(world, i, route);
@@ -364,16 +182,17 @@ static int payments_score(struct world *world, uint32_t i,
 static double payments_outcome(
         struct world *world, uint32_t i, const rue_answer *answer)
 {
-    struct rng rng = rng_keyed(world->seed, i, RNG_TEST);
-
     load_payment(world, i);
-    return rng_unit(&rng) < approval(world, i, answer->chosen) ? 1.0 : 0.0;
+    return payments_luck(&world->market, 0, i) <
+                    approval(world, i, answer->chosen)
+            ? 1.0
+            : 0.0;
 }
 
 /* Most answers come within some 40 payments, 1 in 50 never does. */
 static int32_t payments_delay(struct world *world, uint32_t i)
 {
-    struct rng rng = rng_keyed(world->seed, i, RNG_EXPERT);
+    struct rng rng = rng_keyed(world->market.seed, i, RNG_EXPERT);
 
     if (rng_unit(&rng) < 0.02)
         return -1;
@@ -390,9 +209,8 @@ static int payments_open(struct world **out,
 
     if (world == NULL)
         return err_set(err, STATUS_INTERNAL, "no memory");
-    world->seed = settings->seed;
     world->count = settings->rounds > 0 ? settings->rounds : 20000;
-    draw_market(&world->market, settings->seed);
+    payments_market_draw(&world->market, settings->seed, 0.0, 0);
     world->fail_from = world->count * 60 / 100;
     world->fail_until = world->count * 70 / 100;
     world->fail_acquirer = rng_below(&rng, ACQUIRERS);
@@ -415,7 +233,7 @@ static uint32_t payments_rounds(const struct world *world)
 static void payments_config(
         const struct world *world, const char *problem, FILE *out)
 {
-    static const char *const modes[MODES] = {"plain", "3ds", "exemption"};
+    char name[PAYMENTS_ROUTE_NAME];
 
     (void)world;
     fprintf(out,
@@ -423,8 +241,8 @@ static void payments_config(
             "provisioned]\n    action_features: %u\n    actions: [",
             problem, ROUTE_COLUMNS);
     for (uint32_t route = 0; route < ROUTES; route++)
-        fprintf(out, "%sq%u-%s-%s", route > 0 ? ", " : "", acquirer_of(route),
-                modes[mode_of(route)], token_of(route) ? "token" : "pan");
+        fprintf(out, "%s%s", route > 0 ? ", " : "",
+                payments_route_name(route, name));
     fprintf(out,
             "]\n    reward: {min: 0, max: 1, default: 0, wait: 3s}\n"
             "    policy: {oracle: ridge, explorer: squarecb, model: "

@@ -46,4 +46,7 @@ _Static_assert(4 + ID_BYTES_MAX <= 511, "an event key fits into the store");
 _Static_assert(ACTIONS_MAX <= UINT16_MAX, "an action index fits 16 bits");
 _Static_assert(GROUPS_MAX <= UINT16_MAX, "a group index fits 16 bits");
 
+/* Reasons of a guard's decision: 0 .. this (policies/guard.h). */
+#define GUARD_MAX 2u
+
 #endif

@@ -193,6 +193,12 @@ static void print_text(const rue_answer *answer)
         print_place(answer, i);
     if (answer->pair_probability > 0.0)
         printf("pair of probability %.6f\n", answer->pair_probability);
+    if (answer->limit > 0.0)
+        printf("give up at %.10g\n", answer->limit);
+    if (answer->guard > 0)
+        printf("guard: %s\n",
+                answer->guard == 1 ? "a trial might cost too much"
+                                   : "no other action may be better");
     for (size_t i = 0; i < answer->expert_count; i++)
         printf("expert %-24s weight %.6f  predicts %.6g\n",
                 answer->experts[i].group, answer->experts[i].weight,
@@ -248,6 +254,10 @@ static void print_json(const rue_answer *answer)
     if (answer->pair_probability > 0.0)
         (void)json_object_set_new(
                 all, "pair_probability", json_real(answer->pair_probability));
+    if (answer->limit > 0.0)
+        (void)json_object_set_new(all, "limit", json_real(answer->limit));
+    if (answer->guard > 0)
+        (void)json_object_set_new(all, "guard", json_integer(answer->guard));
     if (answer->path_count > 0)
         json_add_path(all, answer);
     cli_print_json(all);

@@ -93,6 +93,10 @@ static void print_action(const struct decision_record *record)
     if (record->has_second)
         printf(" second=%u pair=%.6g", record->eligible[record->second],
                 record->pair_probability);
+    if (record->limit > 0.0)
+        printf(" limit=%.6g", record->limit);
+    if (record->guard > 0)
+        printf(" guard=%u", record->guard);
 }
 
 static void print_decision(const struct decision_record *record)
@@ -377,6 +381,10 @@ static void json_add_action(json_t *line, const struct decision_record *record)
     (void)json_object_set_new(
             line, "propensity", json_real(record->probability[record->chosen]));
     (void)json_object_set_new(line, "probability", probability);
+    if (record->limit > 0.0)
+        (void)json_object_set_new(line, "limit", json_real(record->limit));
+    if (record->guard > 0)
+        (void)json_object_set_new(line, "guard", json_integer(record->guard));
     if (!record->has_second)
         return;
     (void)json_object_set_new(

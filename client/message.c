@@ -616,6 +616,8 @@ static bool answer_of(
             (decision->n_value > 0 && decision->n_value != decision->n_ranking))
         return false;
     answer->pair_probability = decision->pair_probability;
+    answer->limit = decision->limit;
+    answer->guard = decision->guard;
     answer->path_count = decision->n_path;
     answer->path = decision->path;
     answer->edges = texts_of(decision->edge, decision->n_edge, arena);

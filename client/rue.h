@@ -208,6 +208,12 @@ typedef struct rue_answer {
     const double *values; /* of a parameter, in ranking's order; NULL where the
                              problem has none */
     double value; /* = values[0], the one to use; else 0 */
+    double limit; /* of a problem with a guard: the cost at which to give the
+                     action up and go on with the guard's default action;
+                     report what both cost together. 0: no limit */
+    uint32_t guard; /* 0: the policy decided; 1: the default, since a trial
+                       might cost too much; 2: the default, since no other
+                       action may be better */
 } rue_answer;
 
 /* What happened. Leave zero what you have nothing to say about. INVALID if

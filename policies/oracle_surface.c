@@ -291,24 +291,53 @@ static void surface_predict(const void *block, const struct context *context,
     }
 }
 
-/* The models within the budget are an ellipsoid around theta, as ridge's. At
- * one context phi'P phi is a form in the action's polynomials alone. */
+/* form[a][c] = sum over b, d of P_b P_d inverse[ab][cd]: at one context phi' P
+ * phi is this form in the action's polynomials alone. */
+static void form_at(const struct surface *self, const double *of_context,
+        double form[TERMS_MAX][TERMS_MAX])
+{
+    const double *inverse = const_inverse(self);
+    uint32_t columns = self->columns;
+
+    for (uint32_t a = 0; a < self->rows; a++)
+        for (uint32_t c = 0; c <= a; c++) {
+            double sum = 0.0;
+            for (uint32_t b = 0; b < columns; b++) {
+                uint32_t i = a * columns + b;
+                uint32_t last = c < a ? columns : b + 1;
+                const double *row = inverse + triangle_count(i) + c * columns;
+                double own = 0.0;
+                for (uint32_t d = 0; d < last; d++)
+                    own += row[d] * of_context[d] *
+                            (c < a || d == b ? 1.0 : 2.0);
+                sum += own * of_context[b];
+            }
+            form[a][c] = sum;
+        }
+}
+
+/* The models within the budget are an ellipsoid around theta, as ridge's. */
 static void surface_spread(const void *block, const struct context *context,
         const struct action_set *actions, double budget, struct arena *scratch,
         double *below, double *above)
 {
     const struct surface *self = block;
-    double *phi = arena_array(scratch, double, self->width);
-    double *gain = arena_array(scratch, double, self->width);
     double of_action[TERMS_MAX], of_context[TERMS_MAX];
+    double form[TERMS_MAX][TERMS_MAX];
 
-    CHECK(phi != NULL && gain != NULL);
+    (void)scratch;
     read_context(self, context, of_context);
+    form_at(self, of_context, form);
     for (uint32_t i = 0; i < actions->count; i++) {
+        double square = 0.0;
         read_action(self, actions, i, of_action);
-        phi_of(self, of_action, of_context, phi);
-        symmetric_times(const_inverse(self), phi, gain, self->width);
-        below[i] = sqrt(budget * fmax(dot(phi, gain, self->width), 0.0));
+        for (uint32_t a = 0; a < self->rows; a++) {
+            double sum = 0.5 * form[a][a] * of_action[a];
+            for (uint32_t c = 0; c < a; c++)
+                sum += form[a][c] * of_action[c];
+            square += 2.0 * of_action[a] * sum;
+        }
+        below[i] = sqrt(budget * fmax(square, 0.0));
         if (above != NULL)
             above[i] = below[i];
     }

@@ -677,6 +677,25 @@ int policy_decide(const struct policy *policy, const struct context *context,
     return 0;
 }
 
+bool policy_widths(const struct policy *policy, const struct context *context,
+        const struct action_set *actions, struct arena *arena, double *widths)
+{
+    const struct policy_spec *spec = policy->spec;
+    size_t mark = arena->used;
+
+    MAGIC_CHECK(policy, POLICY_MAGIC);
+    if (spec->learner != NULL || !has_spread(&spec->oracle) ||
+            arena_left(arena) < policy->scratch)
+        return false;
+    spec->oracle.oracle->spread(
+            policy->state, context, actions, 1.0, arena, widths, NULL);
+    arena_release(arena, mark);
+    for (uint32_t i = 0; i < actions->count; i++)
+        if (!isfinite(widths[i]))
+            return false;
+    return true;
+}
+
 /* ---- paths ---- */
 
 /* Every edge is one of the round, and no path has an edge twice. */

@@ -100,6 +100,13 @@ int policy_decide(const struct policy *policy, const struct context *context,
         struct arena *arena, struct distribution *out,
         struct err *err) MUST_USE;
 
+/* How far the losses of policy_decide may lie off, as one standard deviation of
+ * a unit of noise: widths[actions->count]. False, and nothing written, where
+ * the policy does not know. BUSY cannot be: the arena has policy_scratch()
+ * bytes, or it is false too. */
+bool policy_widths(const struct policy *policy, const struct context *context,
+        const struct action_set *actions, struct arena *arena, double *widths);
+
 /* A path, and what it was drawn from. All arrays lie in the arena that was
  * passed. */
 struct path_choice {

@@ -136,6 +136,8 @@ struct decision {
     uint32_t expert_count;
     const struct expert *expert;
     double pair_probability; /* duel form; 0 in the others */
+    double limit; /* where the action is to be given up; 0: nowhere */
+    uint32_t guard; /* see policies/guard.h */
     uint32_t path_count; /* path form; 0 in the others */
     const uint32_t *path; /* [path_count] places, in walking order */
     const struct bytes *edge; /* [path_count] ids */

@@ -254,6 +254,10 @@ struct bytes record_encode_decision(
     message.generation = record->generation;
     message.has_held = record->has_held;
     message.held = record->held;
+    message.has_limit = record->limit > 0.0;
+    message.limit = record->limit;
+    message.has_guard = record->guard > 0;
+    message.guard = record->guard;
     message.n_expert = record->expert_count;
     message.expert = experts_to_message(record, arena);
     message.held_subject = subject_to_message(&record->held_subject, arena);
@@ -327,6 +331,24 @@ static bool sum_may_be_less(const Rue__DecisionRecord *message)
 {
     return message->has_chosen_only && message->chosen_only &&
             message->n_eligible == 1;
+}
+
+/* A limit is of an action, and of none that a guard put in its place. */
+static int guard_from_message(const Rue__DecisionRecord *message,
+        struct decision_record *record, struct err *err)
+{
+    bool simple = message->n_eligible > 0 && message->n_path == 0 &&
+            !message->has_second;
+
+    if (!message->has_limit && !message->has_guard)
+        return 0;
+    if (!simple || !(message->limit >= 0.0) ||
+            message->limit > 2.0 * VALUE_MAX || message->guard > GUARD_MAX ||
+            (message->limit > 0.0 && message->guard > 0))
+        return corrupt(err, RECORD_DECISION, "guard is out of range");
+    record->limit = message->limit;
+    record->guard = message->guard;
+    return 0;
 }
 
 static int distribution_from_message(const Rue__DecisionRecord *message,
@@ -467,6 +489,7 @@ static int decode_decision(const Rue__DecisionRecord *message,
             (status = origin_from_message(message, record, err)) != 0 ||
             (status = points_from_message(message, record, err)) != 0 ||
             (status = trial_from_message(message->trial, record, err)) != 0 ||
+            (status = guard_from_message(message, record, err)) != 0 ||
             (status = groups_from_message(message, arena, record, err)) != 0 ||
             (status = experts_from_message(message, arena, record, err)) != 0 ||
             (status = subject_from_message(message->held_subject,

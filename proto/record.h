@@ -81,6 +81,8 @@ struct decision_record {
                          parts */
     double pdrop; /* imported: decisions like this one were left out of the log
                      with this probability, [0,1); record_weight() */
+    double limit; /* 0: none */
+    uint32_t guard; /* why it is so, see policies/guard.h; at most GUARD_MAX */
     uint32_t expert_count;
     const struct expert *expert;
     struct trial trial; /* decide form */

@@ -492,6 +492,10 @@ static void decision_to_message(const struct decision *decision,
     message->expert = experts_to_message(decision, arena);
     message->has_pair_probability = decision->pair_probability > 0.0;
     message->pair_probability = decision->pair_probability;
+    message->has_limit = decision->limit > 0.0;
+    message->limit = decision->limit;
+    message->has_guard = decision->guard > 0;
+    message->guard = decision->guard;
     if (decision->path_count == 0)
         return;
     message->n_path = decision->path_count;

@@ -62,6 +62,12 @@ static void add_problem(struct gather *gather, const struct problem *problem)
     if (problem->grid != NULL)
         add(gather, "parameter_points", bytes_of(NULL, 0),
                 grid_count(problem->grid));
+    if (problem->spec->guard.on) {
+        add(gather, "guard_spent", bytes_of(NULL, 0), problem->guard.spent);
+        add(gather, "guard_allowed", bytes_of(NULL, 0), problem->guard.allowed);
+        add(gather, "guard_reserved", bytes_of(NULL, 0),
+                problem->guard.reserved);
+    }
     policy_visit(problem->policy, &visitor);
     if (problem->drift != NULL)
         drift_visit(problem->drift, add_drift, gather);

@@ -63,6 +63,9 @@ const struct tuning_policy tuning_policies[] = {
         {"tsallis-inf-cb", "one Tsallis-INF for each bin of the context", true},
         {"chebcb", "SquareCB over Chebyshev regressions, one per arm", true},
         {"shared", "SquareCB over one surface of (omega, context)", true},
+        {"tsallis-inf-guard", "tsallis-inf, at most 5 % above omega = 1", true},
+        {"chebcb-guard", "chebcb, at most 5 % above omega = 1", true},
+        {"shared-guard", "shared, at most 5 % above omega = 1", true},
         {NULL, NULL, false},
 };
 
@@ -109,16 +112,23 @@ static const uint32_t *row_of(struct trial *trial, uint32_t i)
     return row;
 }
 
-static double cost_of_arm(struct trial *trial, uint32_t i, uint32_t arm)
+/* `limit`: iterations after which omega = 1 takes over; 0 = never. */
+static double cost_of_arm(
+        struct trial *trial, uint32_t i, uint32_t arm, double limit)
 {
     struct solve solve;
 
     if (!is_heat(trial) &&
             (trial->settings->landscape ||
-                    trial->costs[(size_t)i * SYSTEMS_ARMS] != 0))
-        return row_of(trial, i)[arm];
+                    trial->costs[(size_t)i * SYSTEMS_ARMS] != 0)) {
+        double cost = row_of(trial, i)[arm];
+        if (limit == 0.0 || cost <= floor(limit))
+            return cost;
+    }
     begin(trial, i);
+    trial->systems.stop.backstop = (uint32_t)fmin(limit, 1e9);
     solve = systems_solve(&trial->systems, systems_omega(arm));
+    trial->systems.stop.backstop = 0;
     return solve.cost;
 }
 
@@ -128,7 +138,7 @@ static double cost_fixed(struct trial *trial, uint32_t i)
 {
     uint32_t arm = (uint32_t)lround((trial->fixed - 1.0) / 0.05);
 
-    return cost_of_arm(trial, i, arm);
+    return cost_of_arm(trial, i, arm, 0.0);
 }
 
 static void all_costs(struct trial *trial, uint32_t i, uint32_t *costs)
@@ -318,12 +328,12 @@ static int play_learner(struct trial *trial, struct tuner *tuner,
     outcome->known = true;
     trial->begun = UINT32_MAX;
     for (uint32_t i = 0; status == 0 && i < trial->systems.rounds; i++) {
-        double context = systems_context(&trial->systems, i), cost;
+        double context = systems_context(&trial->systems, i), cost, limit;
         uint32_t arm;
-        status = tuner_choose(tuner, i, context, &arm, trial->err);
+        status = tuner_choose(tuner, i, context, &arm, &limit, trial->err);
         if (status != 0)
             break;
-        cost = cost_of_arm(trial, i, arm);
+        cost = cost_of_arm(trial, i, arm, limit);
         outcome->chosen[bin_of(trial, context)][arm]++;
         count_cost(trial, i, cost, outcome);
         end_round(trial);

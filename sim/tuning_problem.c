@@ -15,7 +15,7 @@
 struct recipe {
     const char *name;
     bool features; /* each action says its omega */
-    const char *settings[10][2];
+    const char *settings[12][2];
 };
 
 static const struct recipe recipes[] = {
@@ -34,6 +34,22 @@ static const struct recipe recipes[] = {
                 {{"policy.oracle", "chebyshev"},
                         {"policy.explorer", "squarecb"}, {"policy.min", "%m"},
                         {"policy.max", "%M"}}},
+        {"tsallis-inf-guard", false,
+                {{"guard.action", "1.00"}, {"guard.loss", "0.05"},
+                        {"policy.learner", "tsallis-inf"}}},
+        {"chebcb-guard", false,
+                {{"guard.action", "1.00"}, {"guard.loss", "0.05"},
+                        {"policy.oracle", "chebyshev"},
+                        {"policy.explorer", "squarecb"}, {"policy.min", "%m"},
+                        {"policy.max", "%M"}}},
+        {"shared-guard", true,
+                {{"reward.scale", "log"}, {"guard.action", "1.00"},
+                        {"guard.loss", "0.05"}, {"policy.oracle", "surface"},
+                        {"policy.explorer", "squarecb"},
+                        {"policy.context_min", "%m"},
+                        {"policy.context_max", "%M"},
+                        {"policy.action_min", "1"},
+                        {"policy.action_max", "1.95"}}},
         {"shared", true,
                 {{"reward.scale", "log"}, {"policy.oracle", "surface"},
                         {"policy.explorer", "squarecb"},
@@ -226,8 +242,8 @@ void tuner_close(struct tuner *tuner)
 
 /* ---- rounds ---- */
 
-static int ask_desk(
-        struct tuner *tuner, uint32_t i, uint32_t *arm, struct err *err)
+static int ask_desk(struct tuner *tuner, uint32_t i, uint32_t *arm,
+        double *limit, struct err *err)
 {
     struct question question = {
             .shared = {.rows = 1, .columns = 1, .values = tuner->context}};
@@ -238,12 +254,15 @@ static int ask_desk(
         question.action_features = (struct matrix){
                 .rows = SYSTEMS_ARMS, .columns = 1, .values = tuner->omegas};
     status = desk_decide(tuner->desk, i, &question, &decision, err);
-    if (status == 0)
-        *arm = decision->ranking[0];
-    return status;
+    if (status != 0)
+        return status;
+    *arm = decision->ranking[0];
+    *limit = decision->limit;
+    return 0;
 }
 
-static int ask_service(struct tuner *tuner, uint32_t *arm, struct err *err)
+static int ask_service(
+        struct tuner *tuner, uint32_t *arm, double *limit, struct err *err)
 {
     rue_question question = {.context = tuner->context, .context_count = 1};
     rue_answer answer;
@@ -263,15 +282,16 @@ static int ask_service(struct tuner *tuner, uint32_t *arm, struct err *err)
                 tuner->problem, answer.chosen);
     (void)snprintf(tuner->event, sizeof(tuner->event), "%s", answer.event);
     *arm = answer.chosen;
+    *limit = answer.limit;
     return 0;
 }
 
 int tuner_choose(struct tuner *tuner, uint32_t i, double context, uint32_t *arm,
-        struct err *err)
+        double *limit, struct err *err)
 {
     tuner->context[0] = context;
-    return tuner->desk != NULL ? ask_desk(tuner, i, arm, err)
-                               : ask_service(tuner, arm, err);
+    return tuner->desk != NULL ? ask_desk(tuner, i, arm, limit, err)
+                               : ask_service(tuner, arm, limit, err);
 }
 
 int tuner_learn(struct tuner *tuner, double cost, struct err *err)

@@ -20,9 +20,9 @@ struct tuner_settings {
 struct tuner *tuner_open(
         const struct tuner_settings *settings, struct err *err);
 void tuner_close(struct tuner *tuner);
-/* The arm for round i. */
+/* The arm for round i, and the cost at which it is to be given up (0: none). */
 int tuner_choose(struct tuner *tuner, uint32_t i, double context, uint32_t *arm,
-        struct err *err) MUST_USE;
+        double *limit, struct err *err) MUST_USE;
 /* What its solve cost. */
 int tuner_learn(struct tuner *tuner, double cost, struct err *err) MUST_USE;
 

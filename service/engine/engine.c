@@ -276,6 +276,8 @@ static int answer_decision(struct step *step,
             .policy = bytes_of_text(problem->spec->policy_name),
             .generation = record->generation,
             .policy_version = record->policy_version,
+            .limit = record->limit,
+            .guard = record->guard,
             .expert = record->expert,
             .expert_count = experts ? record->expert_count : 0,
             .pair_probability =
@@ -380,6 +382,100 @@ static int decide_path(struct step *step, const struct round_view *round,
     return 0;
 }
 
+static void note_drawn(const struct round_view *round,
+        const struct distribution *drawn, struct decision_record *record)
+{
+    record->count = drawn->count;
+    record->eligible = round->eligible;
+    record->probability = drawn->pmf;
+    record->chosen = drawn->chosen;
+    record->second = drawn->second;
+    record->pair_probability = drawn->pair;
+}
+
+/* All mass on one action. */
+static int decide_certain(struct step *step, const struct round_view *round,
+        uint32_t index, struct decision_record *record)
+{
+    double *pmf = arena_zalloc(step->arena, round->actions.count, sizeof(*pmf));
+    struct distribution drawn = {
+            .count = round->actions.count, .chosen = index, .pmf = pmf};
+
+    if (pmf == NULL)
+        return err_set(&step->err, STATUS_BUSY, "the request is too large");
+    pmf[index] = 1.0;
+    note_drawn(round, &drawn, record);
+    return 0;
+}
+
+/* Takes what cannot be better than the default, at `index`, out of a
+ * distribution, and draws again, by the same number. */
+static int narrow(struct step *step, const struct round_view *round,
+        uint32_t index, struct distribution *drawn,
+        struct decision_record *record)
+{
+    const struct problem *problem = step->problem;
+    uint32_t count = round->actions.count;
+    double *widths = arena_array(step->arena, double, count);
+    double *pmf = arena_array(step->arena, double, count);
+    struct rng draw = rng_keyed(problem->spec->settings.seed,
+            hash_bytes(record->head.event, 0), RNG_ACTION);
+
+    if (widths == NULL || pmf == NULL)
+        return err_set(&step->err, STATUS_BUSY, "the request is too large");
+    memcpy(pmf, drawn->pmf, count * sizeof(*pmf));
+    if (drawn->scores != NULL &&
+            policy_widths(problem->policy, &round->context, &round->actions,
+                    step->arena, widths) &&
+            guard_narrow(
+                    &problem->guard, drawn->scores, widths, index, count, pmf))
+        record->guard = GUARD_SETTLED;
+    drawn->pmf = pmf;
+    drawn->chosen = pmf_draw(pmf, count, &draw);
+    drawn->propensity = pmf[drawn->chosen];
+    return 0;
+}
+
+/* Under a guard, whose default is at `index`. */
+static int decide_guarded(struct step *step, const struct round_view *round,
+        uint32_t index, struct decision_record *record)
+{
+    const struct problem *problem = step->problem;
+    struct guard_view view = guard_look(&problem->guard, &round->context);
+    struct distribution drawn;
+    int status;
+
+    if (view.reason == GUARD_BUDGET) {
+        record->guard = GUARD_BUDGET;
+        return decide_certain(step, round, index, record);
+    }
+    status = policy_decide(problem->policy, &round->context, &round->actions,
+            problem->spec->settings.seed, hash_bytes(record->head.event, 0),
+            step->arena, &drawn, &step->err);
+    if (status == 0)
+        status = narrow(step, round, index, &drawn, record);
+    if (status != 0)
+        return status;
+    note_drawn(round, &drawn, record);
+    if (drawn.chosen != index)
+        record->limit = view.limit;
+    return 0;
+}
+
+/* Where the guard's default is among the actions of the round; false if there
+ * is no guard, or the default may not be taken. */
+static bool find_default(const struct problem *problem,
+        const struct round_view *round, uint32_t *index)
+{
+    for (uint32_t i = 0; problem->spec->guard.on && i < round->actions.count;
+            i++)
+        if (round->actions.slot[i] == problem->spec->guard.slot) {
+            *index = i;
+            return true;
+        }
+    return false;
+}
+
 /* Chooses an action, two, a path, or predicts a number, and notes it in the
  * record. */
 static int decide_policy(struct step *step, const struct round_view *round,
@@ -387,6 +483,7 @@ static int decide_policy(struct step *step, const struct round_view *round,
 {
     const struct problem *problem = step->problem;
     struct distribution drawn;
+    uint32_t index;
     int status;
 
     if (problem->spec->settings.form == FORM_PREDICT) {
@@ -397,18 +494,15 @@ static int decide_policy(struct step *step, const struct round_view *round,
     }
     if (problem->spec->settings.form == FORM_PATH)
         return decide_path(step, round, record);
+    if (find_default(problem, round, &index))
+        return decide_guarded(step, round, index, record);
     status = policy_decide(problem->policy, &round->context, &round->actions,
             problem->spec->settings.seed, hash_bytes(record->head.event, 0),
             step->arena, &drawn, &step->err);
     if (status != 0)
         return status;
-    record->count = drawn.count;
-    record->eligible = round->eligible;
-    record->probability = drawn.pmf;
-    record->chosen = drawn.chosen;
+    note_drawn(round, &drawn, record);
     record->has_second = problem->spec->settings.form == FORM_DUEL;
-    record->second = drawn.second;
-    record->pair_probability = drawn.pair;
     if (problem->challenger.policy == NULL || record->has_second)
         return 0;
     return trial_decide(

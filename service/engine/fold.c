@@ -148,6 +148,27 @@ static void refine_grid(struct problem *problem,
         policy_adopt(problem->policy, split.slot, split.left, split.right);
 }
 
+static bool is_default(
+        const struct problem *problem, const struct lesson *lesson)
+{
+    return lesson->actions->slot[lesson->chosen] == problem->spec->guard.slot;
+}
+
+/* Before the policy learns: its error is that of what it knew. */
+static void learn_guard(struct problem *problem,
+        const struct decision_record *decision, double value,
+        const struct lesson *lesson)
+{
+    if (!problem->spec->guard.on)
+        return;
+    guard_learn(&problem->guard, lesson->context, is_default(problem, lesson),
+            value, decision->limit,
+            lesson->loss -
+                    policy_expected(problem->policy, lesson->context,
+                            lesson->actions, lesson->chosen,
+                            &problem->scratch));
+}
+
 static int learn_action(struct problem *problem,
         const struct decision_record *decision, const struct outcome *outcome,
         struct err *err)
@@ -160,6 +181,7 @@ static int learn_action(struct problem *problem,
         return status;
     if (problem->drift != NULL)
         watch_outcome(problem, decision, outcome, &lesson);
+    learn_guard(problem, decision, outcome->value, &lesson);
     policy_learn(problem->policy, &lesson, &problem->scratch);
     if (problem->grid != NULL)
         refine_grid(problem, decision, &round);
@@ -301,6 +323,9 @@ static int correct_policy(struct problem *problem,
     status = lesson_of(problem, decision, outcome, &round, &lesson, err);
     if (status == 0)
         status = scaled(problem, before, &loss_before, err);
+    if (status == 0 && problem->spec->guard.on)
+        guard_correct(&problem->guard, is_default(problem, &lesson), before,
+                outcome->value);
     if (status == 0)
         *done = policy_correct(
                 problem->policy, &lesson, loss_before, &problem->scratch);
@@ -403,9 +428,19 @@ static int need_decision(const struct decision_record *decision,
             bytes_text(head->event, text, sizeof(text)));
 }
 
+static void fold_guarded(
+        struct problem *problem, const struct decision_record *record)
+{
+    if (problem->spec->guard.on)
+        guard_decided(&problem->guard, record->limit);
+    problem->counters.guarded_budget += record->guard == GUARD_BUDGET;
+    problem->counters.guarded_settled += record->guard == GUARD_SETTLED;
+}
+
 int fold_decision(struct problem *problem, const struct decision_record *record,
         struct err *err)
 {
+    fold_guarded(problem, record);
     if (record->has_held && !record->question.deferred) {
         struct outcome outcome = {record->held, record->head.time,
                 &record->held_subject, &record->held_costs, false};

@@ -12,8 +12,9 @@
 #include <stdlib.h>
 
 #define PROBLEM_MAGIC         UINT32_C(0x70726f62)
-#define PROBLEM_STATE_VERSION 4u
+#define PROBLEM_STATE_VERSION 5u
 #define PROBLEM_STATE_TAG     UINT32_C(0x50455552) /* "RUEP" */
+#define GUARD_TAG             UINT64_C(0x67756172640000)
 #define MODEL_TAG             UINT32_C(0x4d455552) /* "RUEM" */
 #define MODEL_FORMAT          1u
 
@@ -454,6 +455,56 @@ static int parse_policy(const struct parse *parse)
     return 0;
 }
 
+static int guard_failed(const struct parse *parse, const char *key)
+{
+    const struct keyvalue *value = find_setting(parse, key);
+
+    (void)err_prefix(parse->err, "guard");
+    return value == NULL ? STATUS_INVALID : parse_failed(parse, value);
+}
+
+/* What a guard needs: a default in the catalogue, and outcomes that are costs
+ * of one action. */
+static int parse_guard(const struct parse *parse)
+{
+    struct problem_spec *spec = parse->spec;
+    struct problem_settings *settings = &spec->settings;
+    struct guard_spec *guard = &spec->guard;
+
+    if (settings->guard_action.size == 0)
+        return 0;
+    *guard = (struct guard_spec){.on = true,
+            .slot = spec->slots,
+            .loss = settings->guard_loss,
+            .worst = settings->guard_worst,
+            .gain = settings->guard_gain,
+            .columns = spec->column_count < GUARD_COLUMNS ? spec->column_count
+                                                          : GUARD_COLUMNS,
+            .range = spec->policy.range};
+    for (uint32_t i = 0; i < spec->slots; i++)
+        if (bytes_equal(spec->catalogue[i], settings->guard_action))
+            guard->slot = i;
+    settings->guard_action = guard->slot < spec->slots
+            ? spec->catalogue[guard->slot]
+            : bytes_of(NULL, 0);
+    if (guard->slot == spec->slots) {
+        (void)err_set(parse->err, STATUS_INVALID,
+                "action: is none of the catalogue (actions)");
+        return guard_failed(parse, "guard.action");
+    }
+    if (settings->form == FORM_DECIDE &&
+            (!guard->range.minimise || settings->reward_min >= 0.0) &&
+            (settings->has_default || settings->reward_wait == 0))
+        return 0;
+    (void)err_set(parse->err, STATUS_INVALID,
+            settings->form != FORM_DECIDE ? "only for the form decide"
+                    : guard->range.minimise && settings->reward_min < 0.0
+                    ? "costs are not below 0: set reward.min"
+                    : "every event needs a cost: set reward.default_on, or "
+                      "reward.wait: 0");
+    return guard_failed(parse, "guard.action");
+}
+
 static int refuse_unused(const struct parse *parse)
 {
     char text[ID_BYTES_MAX + 1];
@@ -560,6 +611,8 @@ static uint64_t state_digest(const struct problem_spec *spec)
     const struct drift_options *options = &spec->drift.options;
     uint64_t digest = spec->model_digest;
 
+    if (spec->guard.on)
+        digest = hash_mix(digest, GUARD_TAG + spec->guard.slot);
     if (!is_watched(spec))
         return digest;
     digest = digest_text(
@@ -619,6 +672,7 @@ int problem_spec_parse(struct problem_spec *spec, struct bytes name,
             (status = parse_rows(&parse)) != 0 ||
             (status = resolve_auto(&parse)) != 0 ||
             (status = parse_policy(&parse)) != 0 ||
+            (status = parse_guard(&parse)) != 0 ||
             (status = refuse_unused(&parse)) != 0)
         return status;
     spec->drift = (struct drift_spec){.options = spec->settings.drift,
@@ -735,6 +789,7 @@ struct problem *problem_open(const struct problem_spec *spec, struct err *err)
     problem->policy = policy_init(block, &spec->policy);
     if (drift > 0)
         problem->drift = drift_init(drift_block, &spec->drift);
+    guard_init(&problem->guard, &spec->guard);
     problem->decide_scratch = policy_scratch(&spec->policy);
     problem->learn_scratch = learn_scratch;
     problem->scratch = arena_over(scratch_block, scratch);
@@ -769,6 +824,7 @@ void problem_reset(struct problem *problem)
     if (problem->grid != NULL)
         problem->grid =
                 grid_init(problem->grid, &problem->spec->settings.parameter);
+    guard_init(&problem->guard, &problem->spec->guard);
 }
 
 static void save_challenger(
@@ -826,6 +882,8 @@ void problem_save(const struct problem *problem, struct writer *writer)
     write_f64(writer, problem->counters.value_sum);
     if (problem->grid != NULL)
         grid_save(problem->grid, writer);
+    if (problem->spec->guard.on)
+        guard_save(&problem->guard, writer);
     policy_save(problem->policy, writer);
     if (problem->drift != NULL)
         drift_save(problem->drift, writer);
@@ -868,6 +926,9 @@ int problem_load(struct problem *problem, struct bytes state, struct err *err)
             !isfinite(problem->counters.value_sum))
         return err_set(err, STATUS_CORRUPT, "problem state is damaged");
     if (problem->grid != NULL && grid_load(problem->grid, &reader, err) != 0)
+        return STATUS_CORRUPT;
+    if (problem->spec->guard.on &&
+            guard_load(&problem->guard, &reader, err) != 0)
         return STATUS_CORRUPT;
     if (policy_load(problem->policy, &reader, err) != 0)
         return STATUS_CORRUPT;

@@ -8,6 +8,7 @@
 #include "base/limits.h"
 #include "policies/drift.h"
 #include "policies/groups.h"
+#include "policies/guard.h"
 #include "policies/policy.h"
 #include "service/engine/problem_settings.h"
 
@@ -33,6 +34,7 @@ struct problem_spec {
     uint32_t group_count;
     struct policy_spec policy;
     struct drift_spec drift;
+    struct guard_spec guard;
     char policy_name[POLICY_NAME_SIZE];
     struct bytes text; /* the settings as `key: value` lines */
     uint64_t shape_digest; /* of what a Decision record's places mean */
@@ -73,7 +75,13 @@ int problem_spec_parse_text(struct problem_spec *spec, struct bytes name,
     X(held_misfits,                                                            \
             "held feedbacks that did not fit the decision when it came")       \
     X(alarms, "alarms of drift")                                               \
-    X(canaries, "generations that were given a share of the decisions")
+    X(canaries, "generations that were given a share of the decisions")        \
+    X(guarded_budget,                                                          \
+            "decisions for the guard's default action, since a trial might "   \
+            "have cost too much")                                              \
+    X(guarded_settled,                                                         \
+            "decisions for the guard's default action, since no other may be " \
+            "better")
 
 struct problem_counters {
 #define X(name, sentence) uint64_t name;
@@ -100,6 +108,7 @@ struct problem {
     struct policy *policy;
     struct drift *drift; /* NULL: not watched */
     struct grid *grid; /* of the parameter; NULL: the problem has none */
+    struct guard guard; /* where spec->guard.on */
     struct problem_counters counters;
     struct arena scratch; /* for one input at a time */
     size_t decide_scratch, learn_scratch; /* what the policy needs of one */

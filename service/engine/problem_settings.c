@@ -177,6 +177,38 @@ static const struct option_row rows[] = {
                 .fallback = 5,
                 .sentence = "Chebyshev polynomials of the value that oracles "
                             "over action features see"},
+        {.name = "guard.action",
+                .type = OPTION_TEXT,
+                .offset = AT(guard_action),
+                .text = "",
+                .sentence = "an action of the catalogue that would be taken "
+                            "without rue: what trying others costs is bounded "
+                            "by what it alone would have cost; none: no guard"},
+        {.name = "guard.loss",
+                .type = OPTION_DOUBLE,
+                .offset = AT(guard_loss),
+                .min = 0.001,
+                .max = 10,
+                .fallback = 0.05,
+                .sentence = "share of the default action's cumulative cost "
+                            "that may be spent above it"},
+        {.name = "guard.worst",
+                .type = OPTION_DOUBLE,
+                .offset = AT(guard_worst),
+                .min = 1,
+                .max = 100,
+                .fallback = 2,
+                .sentence = "a trial's limit, where it is given up for the "
+                            "default action: at most this times what the "
+                            "default costs there"},
+        {.name = "guard.gain",
+                .type = OPTION_DOUBLE,
+                .offset = AT(guard_gain),
+                .min = 0,
+                .max = 0.9,
+                .fallback = 0.01,
+                .sentence = "an action that cannot be better than the default "
+                            "by this share of its cost is not tried"},
         {.name = "orphan_wait",
                 .type = OPTION_DURATION,
                 .offset = AT(orphan_wait),

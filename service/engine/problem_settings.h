@@ -40,6 +40,10 @@ struct problem_settings {
     uint32_t objective;
     uint32_t scale;
     uint32_t aggregate;
+    struct bytes guard_action; /* empty: no guard */
+    double guard_loss;
+    double guard_worst;
+    double guard_gain;
     bool has_default;
     bool log_experts;
     nanos retrain_every;

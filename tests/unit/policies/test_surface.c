@@ -115,9 +115,13 @@ static void learn(struct fixture *fixture, const struct row *row)
     static const double pmf[ARMS] = {1.0};
     struct context context = {
             .shared = {.dense = &row->context, .dense_count = 1}};
-    struct lesson lesson = {&context, &all,
-            (uint32_t)lround((row->omega - 1.0) / 0.05), pmf, row->loss, 1.0, 0,
-            1.0};
+    struct lesson lesson = {.context = &context,
+            .actions = &all,
+            .chosen = (uint32_t)lround((row->omega - 1.0) / 0.05),
+            .pmf = pmf,
+            .loss = row->loss,
+            .weight = 1.0,
+            .propensity = 1.0};
 
     policy_learn(fixture->policy, &lesson, &arena);
 }
@@ -187,9 +191,13 @@ START_TEST(corrections_are_exact)
         struct context context = {
                 .shared = {.dense = &rows[i].context, .dense_count = 1}};
         double before = rows[i].loss;
-        struct lesson lesson = {&context, &all,
-                (uint32_t)lround((rows[i].omega - 1.0) / 0.05), pmf,
-                before + 0.4, 1.0, 0, 1.0};
+        struct lesson lesson = {.context = &context,
+                .actions = &all,
+                .chosen = (uint32_t)lround((rows[i].omega - 1.0) / 0.05),
+                .pmf = pmf,
+                .loss = before + 0.4,
+                .weight = 1.0,
+                .propensity = 1.0};
         ck_assert(policy_correct(fixture->policy, &lesson, before, &arena));
         rows[i].loss = before + 0.4;
     }
@@ -227,8 +235,13 @@ START_TEST(without_a_context_it_is_a_curve)
     for (uint32_t round = 0; round < 40; round++)
         for (uint32_t i = 0; i < ARMS; i++) {
             double off = omegas[i] - 1.6;
-            struct lesson lesson = {
-                    &context, &all, i, pmf, 0.2 + off * off, 1.0, 0, 1.0};
+            struct lesson lesson = {.context = &context,
+                    .actions = &all,
+                    .chosen = i,
+                    .pmf = pmf,
+                    .loss = 0.2 + off * off,
+                    .weight = 1.0,
+                    .propensity = 1.0};
             policy_learn(fixture->policy, &lesson, &arena);
         }
     fixture->spec.oracle.oracle->predict(

@@ -156,6 +156,45 @@ START_TEST(a_landscape_is_all_costs)
 }
 END_TEST
 
+/* Real matrices, where there is nothing to gain (bcsstk01, SSOR-CG) and where
+ * there is much: never more than 5 % above omega = 1, in any trial. */
+static const struct {
+    const char *path;
+    enum systems_solver solver;
+    double gain; /* at least so many times fewer iterations, by `shared` */
+} guarded[] = {
+        {"tests/data/matrices/bcsstk01.mtx", SOLVER_SSOR_CG, 0.95},
+        {"tests/data/matrices/bcsstk01.mtx", SOLVER_SOR, 3.0},
+        {"tests/data/matrices/gr_30_30.mtx", SOLVER_SSOR_CG, 1.4},
+};
+
+START_TEST(a_guard_bounds_the_loss)
+{
+    static const char *const names[] = {"omega-1", "shared-guard",
+            "chebcb-guard", "tsallis-inf-guard", NULL};
+    struct tuning_settings settings = {.systems = {.kind = SYSTEMS_FILE,
+                                               .path = guarded[_i].path,
+                                               .solver = guarded[_i].solver,
+                                               .seed = 11},
+            .policies = chosen,
+            .trials = 2,
+            .jobs = 2,
+            .problem = "test"};
+    struct tuning_result result;
+
+    settings.policy_count = choose(names);
+    ck_assert_msg(tuning_run(&settings, &result, &err) == 0, "%s", err.text);
+    for (uint32_t trial = 0; trial < 2; trial++) {
+        const struct tuning_outcome *rows = &result.outcomes[4 * trial];
+        for (size_t i = 1; i < 4; i++)
+            ck_assert_msg(rows[i].total <= 1.05 * rows[0].total,
+                    "%s: %g after %g", names[i], rows[i].total, rows[0].total);
+        ck_assert_double_ge(rows[0].total, guarded[_i].gain * rows[1].total);
+    }
+    tuning_free(&result);
+}
+END_TEST
+
 START_TEST(what_cannot_be_opened_is_said)
 {
     static const char *const names[] = {"shared", NULL};
@@ -187,6 +226,8 @@ int main(void)
     tcase_add_test(tests, policies_stand_in_order);
     tcase_add_test(tests, processes_change_nothing);
     tcase_add_test(tests, a_landscape_is_all_costs);
+    tcase_add_loop_test(
+            tests, a_guard_bounds_the_loss, 0, (int)ARRAY_COUNT(guarded));
     tcase_add_test(tests, what_cannot_be_opened_is_said);
     suite_add_tcase(suite, tests);
     return run_suite(suite);

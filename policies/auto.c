@@ -3,6 +3,11 @@
 /* Widest phi that a lesson, which costs its square, is still quick with. */
 #define WIDTH_MAX 512u
 
+/* Up to so many actions each is tried some times whatever its first outcomes:
+ * a bad start must not hide the best of few. Of many it costs too much
+ * (docs/auto.md). */
+#define FEW_ACTIONS 8u
+
 struct choice {
     struct auto_setting *out;
     uint32_t count;
@@ -56,6 +61,8 @@ static void choose_ridge(
     choose(choice, "oracle", "blend");
     choose(choice, "inner", "ridge");
     choose(choice, "lambda", "0.2");
+    if (!own && shape->slots <= FEW_ACTIONS)
+        choose(choice, "optimism", shape->slots <= FEW_ACTIONS / 2 ? "3" : "2");
     if (products_fit(shape, own))
         choose(choice, "products", own ? "action" : "context");
 }
@@ -100,6 +107,7 @@ uint32_t auto_settings(const struct shape *shape, bool floor,
         choose_explorer(&choice, "gamma_scale", "30");
     } else {
         choose_explorer(&choice, "explorer", "regcb");
+        choose_explorer(&choice, "c0", "0.005");
     }
     return choice.count;
 }

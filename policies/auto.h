@@ -9,7 +9,9 @@
  * | predicts a number | ridge; with groups groupwise of it | - |
  * | groups | groupwise of ridge | squarecb, gamma_scale 30 |
  * | dense columns, up to 512 in phi | blend of ridge, with products of columns
- *   where they are not too many | regcb; with a floor squarecb, gamma_scale 30
+ *   where they are not too many; optimism 3 or 2 for up to 4 or 8 actions of a
+ *   catalogue | regcb, c0 0.005; with a floor squarecb,
+ *   gamma_scale 30
  * | | otherwise (named features, many columns) | linear | squarecb |
  *
  * regcb plays one action with certainty, so its log supports no evaluation of

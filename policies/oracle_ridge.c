@@ -40,6 +40,13 @@ static const struct option_row ridge_rows[] = {
                 .max = 1e9,
                 .fallback = 1.0,
                 .sentence = "strength of the pull of all weights to zero"},
+        {.name = "optimism",
+                .type = OPTION_DOUBLE,
+                .offset = AT(optimism),
+                .min = 0.0,
+                .max = 1e9,
+                .sentence = "the same for the intercept, as rounds without "
+                            "loss that each model begins with; 0: as lambda"},
         {.name = "forgetting",
                 .type = OPTION_DOUBLE,
                 .offset = AT(forgetting),
@@ -213,7 +220,7 @@ static void ridge_init(
     for (uint32_t model = 0; model < self->models; model++)
         for (uint32_t i = 0; i < self->width; i++)
             inverse_of(self, model)[triangle_count(i + 1) - 1] =
-                    1.0 / self->options->lambda;
+                    1.0 / prior_of(self, i);
 }
 
 /* ---- phi ---- */
@@ -355,7 +362,7 @@ static double ridge_regret_bound(const struct oracle_spec *spec,
     double models = per_action(options, shape) ? shape->slots : 1;
     double parameters = models * basis_width(&basis);
 
-    if (options->scale || options->forgetting < 1.0)
+    if (options->scale || options->forgetting < 1.0 || options->optimism > 0.0)
         return (double)NAN;
     return models * options->lambda +
             parameters * portable_log1p(rounds / (options->lambda * models));

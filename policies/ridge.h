@@ -14,6 +14,7 @@
 struct ridge_options {
     double lambda;
     double forgetting;
+    double optimism;
     uint32_t model;
     uint32_t products;
     bool intercept;
@@ -114,6 +115,16 @@ static inline const double *const_theta(
 {
     return self->values + self->columns * COLUMN_NUMBERS +
             model * self->model_size + 1;
+}
+
+/* The pull of column i to zero. */
+static inline double prior_of(const struct ridge *self, uint32_t i)
+{
+    const struct ridge_options *options = self->options;
+
+    return i == 0 && options->intercept && options->optimism > 0.0
+            ? options->optimism
+            : options->lambda;
 }
 
 /* ---- phi ---- */

@@ -68,7 +68,7 @@ static void bound_windup(struct ridge *self, uint32_t model, double *factor)
 
     for (uint32_t j = 0; j < self->width; j++) {
         double diagonal = inverse[triangle_count(j + 1) - 1];
-        factor[j] = fmin(1.0, sqrt(1.0 / (self->options->lambda * diagonal)));
+        factor[j] = fmin(1.0, sqrt(1.0 / (prior_of(self, j) * diagonal)));
         needed = needed || factor[j] < 1.0;
     }
     for (uint32_t i = 0; needed && i < self->width; i++)
@@ -98,14 +98,15 @@ static void solve(struct ridge *self, uint32_t model)
 {
     const double *sums = sums_of(self, model);
     double *inverse = inverse_of(self, model);
-    double lambda = self->options->lambda;
+    double log_prior = 0.0;
 
     memcpy(inverse, sums + self->width,
             triangle_count(self->width) * sizeof(*inverse));
-    for (uint32_t i = 0; i < self->width; i++)
-        inverse[triangle_count(i + 1) - 1] += lambda;
-    *log_det_of(self, model) = cholesky(inverse, self->width) -
-            (double)self->width * portable_log(lambda);
+    for (uint32_t i = 0; i < self->width; i++) {
+        inverse[triangle_count(i + 1) - 1] += prior_of(self, i);
+        log_prior += portable_log(prior_of(self, i));
+    }
+    *log_det_of(self, model) = cholesky(inverse, self->width) - log_prior;
     cholesky_invert(inverse, self->width);
     symmetric_times(inverse, sums, theta_of(self, model), self->width);
 }

@@ -99,6 +99,20 @@ static void print_action(const struct decision_record *record)
         printf(" guard=%u", record->guard);
 }
 
+/* What another generation had to do with it. */
+static void print_trial(const struct trial *trial)
+{
+    static const char *const sides[] = {"common", "champion", "challenger"};
+
+    if (!trial->given)
+        return;
+    printf(" trial=%" PRIu64 " other=%.6g control=%.6g", trial->generation,
+            trial->other, trial->control);
+    if (trial->share > 0.0)
+        printf(" share=%g side=%s", trial->share,
+                trial->side < ARRAY_COUNT(sides) ? sides[trial->side] : "?");
+}
+
 static void print_decision(const struct decision_record *record)
 {
     if (record->has_prediction)
@@ -120,6 +134,7 @@ static void print_decision(const struct decision_record *record)
     print_costs("held_costs", &record->held_costs);
     if (record->held_misfit)
         printf(" held_misfit");
+    print_trial(&record->trial);
 }
 
 static void print_shown(const struct shown *shown)
@@ -416,12 +431,27 @@ static void json_add_points(json_t *line, const struct decision_record *record)
             line, "value", json_real(record->question.point[place]));
 }
 
+static void json_add_trial(json_t *line, const struct trial *trial)
+{
+    static const char *const sides[] = {"common", "champion", "challenger"};
+
+    if (!trial->given)
+        return;
+    (void)json_object_set_new(line, "trial",
+            json_pack("{s:I, s:f, s:f, s:f, s:s}", "generation",
+                    (json_int_t)trial->generation, "share", trial->share,
+                    "other", trial->other, "control", trial->control, "side",
+                    trial->side < ARRAY_COUNT(sides) ? sides[trial->side]
+                                                     : "?"));
+}
+
 static void json_add_decision(
         json_t *line, const struct decision_record *record)
 {
     json_t *eligible = json_array();
     json_t *groups = json_array(), *experts = json_array();
 
+    json_add_trial(line, &record->trial);
     for (uint32_t i = 0; i < record->count; i++)
         (void)json_array_append_new(
                 eligible, json_integer(record->eligible[i]));

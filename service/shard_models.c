@@ -1,6 +1,7 @@
 #include "service/counters.h"
 #include "service/diag.h"
 #include "service/shard_parts.h"
+#include "service/trial_watch.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -90,7 +91,7 @@ void shard_promote(struct shard *shard, struct hosted *hosted,
     const struct problem *problem = hosted->problem;
     uint64_t before = problem->generation;
     struct answer answer;
-    char name[ID_BYTES_MAX + 1];
+    char name[ID_BYTES_MAX + 1], why[GENERATION_WHY_MAX + 1];
     bool promoted;
 
     input.as.promote = promotion;
@@ -105,10 +106,11 @@ void shard_promote(struct shard *shard, struct hosted *hosted,
     if (promoted) {
         COUNT(promotions);
         diag(DIAG_INFO, "generation.promoted",
-                "problem=%s generation=%" PRIu64 " before=%" PRIu64
-                " rollback=%s",
+                "problem=%s serving=%" PRIu64 " before=%" PRIu64
+                " on_trial=%" PRIu64 " share=%g why=\"%s\"",
                 name, problem->generation, before,
-                promotion->back ? "true" : "false");
+                problem->challenger.generation, problem->challenger.share,
+                bytes_text(promotion->why, why, sizeof(why)));
     } else if (receipt->status != STATUS_OK) {
         diag(DIAG_ERROR, "generation.refused",
                 "problem=%s generation=%" PRIu64 " why=\"%s\"", name,
@@ -126,13 +128,14 @@ void shard_train(struct shard *shard, struct hosted *hosted)
 
     if (shard->trainer == NULL)
         return;
-    trainer_note(
-            shard->trainer, problem->spec->number, problem->counters.learned);
-    if (commit_full(shard->committer) || !batch_has_room(shard->open) ||
-            !trainer_order(shard->trainer, problem->spec->number, &order))
+    trainer_note(shard->trainer, problem->spec->number,
+            problem->counters.learned, problem->challenger.policy != NULL);
+    if (commit_full(shard->committer) || !batch_has_room(shard->open))
         return;
     arena_reset(&shard->work);
-    shard_promote(shard, hosted, &order.promotion, &receipt);
+    if (trial_decided(problem, &order.promotion) ||
+            trainer_order(shard->trainer, problem->spec->number, &order))
+        shard_promote(shard, hosted, &order.promotion, &receipt);
 }
 
 /* ---- telling ---- */

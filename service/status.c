@@ -1,6 +1,7 @@
 #include "service/status.h"
 
 #include "service/counters.h"
+#include "service/trial_watch.h"
 
 #include <math.h>
 
@@ -103,6 +104,7 @@ static void add_trial(struct gather *gather, const struct problem *problem)
     const struct value_range *range = &problem->spec->policy.range;
     double unit = range->max - range->min, rows = (double)challenger->rows;
     struct bytes none = bytes_of(NULL, 0);
+    struct estimate estimate;
     double mean, variance;
 
     if (challenger->policy == NULL)
@@ -117,6 +119,11 @@ static void add_trial(struct gather *gather, const struct problem *problem)
     add(gather, "trial_gain", none, unit * mean);
     add(gather, "trial_gain_error", none,
             unit * sqrt((variance > 0.0 ? variance : 0.0) / rows));
+    estimate = trial_estimate(problem);
+    if (!estimate.given)
+        return;
+    add(gather, "trial_gain_lower", none, estimate.lower);
+    add(gather, "trial_gain_upper", none, estimate.upper);
 }
 
 static bool of_problem(const struct shard *shard, const struct problem *problem,

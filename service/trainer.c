@@ -25,6 +25,7 @@ struct trainee {
     uint32_t number;
     char name[ID_BYTES_MAX + 1];
     _Atomic uint64_t learned; /* outcomes, as the engine thread says */
+    _Atomic bool on_trial; /* as that says too */
     uint64_t learned_before; /* when the last training began */
     nanos begun; /* when that was */
     bool asked;
@@ -170,27 +171,45 @@ static const char *verdict_name(enum generation_verdict verdict)
     return names[verdict];
 }
 
+/* What is to become of a generation that may serve. False: a person says. */
+static bool order_of(
+        const struct problem_settings *settings, struct promotion *promotion)
+{
+    switch ((enum problem_retrain_then)settings->retrain_then) {
+    case RETRAIN_PROMOTE:
+        return true;
+    case RETRAIN_STORE:
+        return false;
+    case RETRAIN_CANARY:
+        promotion->stage = STAGE_CANARY;
+        promotion->share = settings->canary_share;
+        return true;
+    case RETRAIN_SHADOW:
+        promotion->stage = STAGE_SHADOW;
+        return true;
+    }
+    CHECK_UNREACHABLE();
+}
+
 static void note_stored(
         struct trainer *trainer, const struct generation *generation)
 {
     struct trainee *who = trainer->who;
     char why[GENERATION_WHY_MAX + 1];
-    bool promote;
+    struct promotion promotion = {
+            .generation = generation->number, .estimate = generation->estimate};
 
     (void)bytes_text(generation->why, why, sizeof(why));
     lock(trainer);
-    promote = generation->verdict != VERDICT_BLOCK &&
-            spec_of(trainer, who)->settings.retrain_then == RETRAIN_PROMOTE;
     who->state.trainings++;
     who->state.generation = generation->number;
     who->state.rows = generation->rows;
     who->state.effective = generation->effective;
     who->state.verdict = generation->verdict;
-    if (promote) {
+    if (generation->verdict != VERDICT_BLOCK &&
+            order_of(&spec_of(trainer, who)->settings, &promotion)) {
         who->ordered = true;
-        who->order.promotion =
-                (struct promotion){.generation = generation->number,
-                        .estimate = generation->estimate};
+        who->order.promotion = promotion;
         (void)snprintf(who->order.text, sizeof(who->order.text), "%s", why);
         atomic_fetch_add(&trainer->orders, 1);
     }
@@ -351,7 +370,7 @@ static bool is_due(const struct problem_settings *settings,
 {
     uint64_t fresh = atomic_load(&trainee->learned) - trainee->learned_before;
 
-    return settings->retrain_every > 0 &&
+    return settings->retrain_every > 0 && !atomic_load(&trainee->on_trial) &&
             now - trainee->begun >= settings->retrain_every &&
             fresh >= settings->retrain_min_events;
 }
@@ -586,11 +605,13 @@ bool trainer_ask(struct trainer *trainer, uint32_t problem)
     return already;
 }
 
-void trainer_note(struct trainer *trainer, uint32_t problem, uint64_t learned)
+void trainer_note(struct trainer *trainer, uint32_t problem, uint64_t learned,
+        bool on_trial)
 {
     struct trainee *trainee = find(trainer, problem);
 
     CHECK(trainee != NULL);
+    atomic_store(&trainee->on_trial, on_trial);
     /* What was learned before a restart was there for an earlier training. */
     if (atomic_exchange(&trainee->learned, learned) == 0 && learned > 0) {
         lock(trainer);

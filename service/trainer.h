@@ -35,8 +35,10 @@ void trainer_reconfigure(struct trainer *trainer, const struct config *config);
 
 /* A training is to start soon. True if one is under way or to start already. */
 bool trainer_ask(struct trainer *trainer, uint32_t problem);
-/* How many outcomes the problem has learned so far. */
-void trainer_note(struct trainer *trainer, uint32_t problem, uint64_t learned);
+/* How many outcomes the problem has learned so far, and whether a generation is
+ * on trial: then none is trained by itself. */
+void trainer_note(struct trainer *trainer, uint32_t problem, uint64_t learned,
+        bool on_trial);
 
 /* A generation that is to be promoted, once. */
 struct trainer_order {

@@ -10,7 +10,8 @@ static const char *const durabilities[] = {"commit", "relaxed", NULL};
 static const char *const cuts[] = {"known", "wait", NULL};
 static const char *const starts[] = {"fresh", "champion", NULL};
 static const char *const priorities[] = {"idle", "low", NULL};
-static const char *const thens[] = {"promote", "store", NULL};
+static const char *const thens[] = {
+        "promote", "store", "canary", "shadow", NULL};
 
 #define AT(member) offsetof(struct problem_settings, member)
 
@@ -252,7 +253,55 @@ static const struct option_row rows[] = {
                 .choices = thens,
                 .sentence = "promote: a generation serves as soon as it is "
                             "stored, unless its verdict says no; store: it "
-                            "waits for rue promote"},
+                            "waits for rue promote; canary: it gets a share "
+                            "of every decision until it is proved not worse, "
+                            "or worse; shadow: it looks on"},
+        {.name = "retrain.alpha",
+                .type = OPTION_DOUBLE,
+                .offset = AT(retrain_alpha),
+                .min = 1e-6,
+                .max = 0.5,
+                .fallback = 0.05,
+                .sentence = "probability with which verdicts may be wrong, "
+                            "over all generations together"},
+        {.name = "retrain.canary.share",
+                .type = OPTION_DOUBLE,
+                .offset = AT(canary_share),
+                .min = 0.001,
+                .max = 0.999,
+                .fallback = 0.5,
+                .sentence = "share of the decisions that a canary has; one "
+                            "half decides soonest"},
+        {.name = "retrain.canary.margin",
+                .type = OPTION_DOUBLE,
+                .offset = AT(canary_margin),
+                .max = 1.0,
+                .fallback = 0.001,
+                .sentence = "what a canary may be worse by and still be "
+                            "promoted, as a share of reward.min to "
+                            "reward.max"},
+        {.name = "retrain.canary.least",
+                .type = OPTION_COUNT,
+                .offset = AT(canary_least),
+                .min = 100,
+                .max = 1e9,
+                .fallback = 2000,
+                .sentence = "outcomes before a canary is judged"},
+        {.name = "retrain.canary.planned",
+                .type = OPTION_COUNT,
+                .offset = AT(canary_planned),
+                .min = 100,
+                .max = 1e9,
+                .fallback = 40000,
+                .sentence = "outcomes after which the limits are tightest"},
+        {.name = "retrain.canary.most",
+                .type = OPTION_COUNT,
+                .offset = AT(canary_most),
+                .min = 100,
+                .max = 1e9,
+                .fallback = 150000,
+                .sentence = "outcomes after which a canary that is not "
+                            "decided leaves"},
         {.name = "retrain.rows",
                 .type = OPTION_COUNT,
                 .offset = AT(retrain_rows),

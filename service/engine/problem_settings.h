@@ -21,7 +21,12 @@ enum problem_aggregate {
     AGGREGATE_MAX,
 };
 enum problem_durability { DURABILITY_COMMIT, DURABILITY_RELAXED };
-enum problem_retrain_then { RETRAIN_PROMOTE, RETRAIN_STORE };
+enum problem_retrain_then {
+    RETRAIN_PROMOTE,
+    RETRAIN_STORE,
+    RETRAIN_CANARY,
+    RETRAIN_SHADOW,
+};
 enum problem_retrain_priority { RETRAIN_IDLE, RETRAIN_LOW };
 enum problem_retrain_start { RETRAIN_FRESH, RETRAIN_CHAMPION };
 
@@ -61,6 +66,10 @@ struct problem_settings {
     struct drift_options drift;
     struct bytes parameter_name;
     struct grid_spec parameter; /* grid_is_on(), or the actions are others */
+    double retrain_alpha;
+    double canary_share;
+    double canary_margin;
+    uint32_t canary_least, canary_planned, canary_most;
 };
 
 /* The row table over struct problem_settings. */

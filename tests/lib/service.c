@@ -311,9 +311,10 @@ double now_ms(void)
     return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
-void wait_until(const char *what, bool (*holds)(void *self), void *self)
+void wait_within(
+        uint32_t ms, const char *what, bool (*holds)(void *self), void *self)
 {
-    double end = now_ms() + WAIT_MS;
+    double end = now_ms() + ms;
 
     while (!holds(self)) {
         if (now_ms() > end) {
@@ -322,6 +323,11 @@ void wait_until(const char *what, bool (*holds)(void *self), void *self)
         }
         (void)poll(NULL, 0, 5);
     }
+}
+
+void wait_until(const char *what, bool (*holds)(void *self), void *self)
+{
+    wait_within(WAIT_MS, what, holds, self);
 }
 
 struct saying {

@@ -56,6 +56,9 @@ uint64_t service_state_hash(const struct service *service, const char *problem);
  * that takes longer than WAIT_MS. */
 #define WAIT_MS 30000
 void wait_until(const char *what, bool (*holds)(void *self), void *self);
+/* The same for what may take longer on a busy machine. */
+void wait_within(
+        uint32_t ms, const char *what, bool (*holds)(void *self), void *self);
 /* Waits until a diagnostic line holds this text. */
 void service_wait_said(const struct service *service, const char *text);
 double now_ms(void);

@@ -20,6 +20,7 @@ int cmd_bakeoff(int argc, char **argv);
 int cmd_config(int argc, char **argv);
 int cmd_decide(int argc, char **argv);
 int cmd_drift(int argc, char **argv);
+int cmd_explain(int argc, char **argv);
 int cmd_export(int argc, char **argv);
 int cmd_feedback(int argc, char **argv);
 int cmd_generations(int argc, char **argv);

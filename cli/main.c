@@ -17,6 +17,7 @@ static const struct command commands[] = {
                 "what policies lose on files of labelled rows"},
         {"drift", cmd_drift, "detectors of change over a file of numbers"},
         {"log", cmd_log, "print the records of a store"},
+        {"explain", cmd_explain, "why a decision was made, from the log"},
         {"export", cmd_export, "write a log in the formats of others"},
         {"import", cmd_import, "take a log from elsewhere into a store"},
         {"verify", cmd_verify, "check a store against itself"},

@@ -785,6 +785,27 @@ static double drawn_loss(
     return mixture->losses[pmf_draw(mixture->weights, mixture->count, &draw)];
 }
 
+int policy_loss(const struct policy *policy, const struct context *context,
+        const struct action_set *one, struct arena *arena, double *loss,
+        struct err *err)
+{
+    size_t mark = arena->used;
+
+    MAGIC_CHECK(policy, POLICY_MAGIC);
+    CHECK(one->count == 1);
+    if (policy->spec->learner != NULL)
+        return err_set(err, STATUS_UNSUPPORTED,
+                "a learner has no predictions to explain");
+    if (arena_left(arena) < policy->scratch)
+        return err_set(err, STATUS_BUSY, "the request is too large");
+    policy->spec->oracle.oracle->predict(
+            policy->state, context, one, arena, loss);
+    arena_release(arena, mark);
+    return isfinite(*loss) ? 0
+                           : err_set(err, STATUS_INTERNAL,
+                                     "policy: the prediction is not finite");
+}
+
 int policy_predict(const struct policy *policy, const struct context *context,
         uint64_t seed, uint64_t event, struct arena *arena, double *value,
         struct err *err)

@@ -143,6 +143,12 @@ double policy_expected(const struct policy *policy,
         const struct context *context, const struct action_set *actions,
         uint32_t index, struct arena *arena);
 
+/* The loss that the oracle predicts for the one action of the set (the predict
+ * form: the scaled label), without exploration. UNSUPPORTED for a learner. */
+int policy_loss(const struct policy *policy, const struct context *context,
+        const struct action_set *one, struct arena *arena, double *loss,
+        struct err *err) MUST_USE;
+
 /* What each expert says of action `index` (predict form: 0), predictions in
  * loss units; 0 entries where the oracle has no experts. */
 uint32_t policy_experts(const struct policy *policy,

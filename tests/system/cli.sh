@@ -72,7 +72,7 @@ silent err
 call 0 --version
 usage
 usage nonsense
-for command in decide feedback status sim export import log verify config; do
+for command in decide feedback status sim explain export import log verify config; do
     call 0 --help
     said out "  $command "
     call 0 "$command" --help

@@ -141,6 +141,40 @@ kill "$pid"
 wait "$pid" || true
 pid=
 
+# ---- every decision is made again, bit for bit, and explained ---------------
+explained() { # PROBLEM EVENT CONDITION over `said`
+    rue explain "$2" --store "$dir/data" --problem "$1" --json
+    /usr/bin/python3 - "$dir/out" "$3" <<'PYTHON' || broken "explain $2: $3"
+import json, sys
+said = json.load(open(sys.argv[1]))
+assert said["identical"], said
+assert abs(sum(a["probability"] for a in said["actions"]) - 1) < 1e-9
+for a in said["actions"]:
+    if "score" in a:
+        parts = sum(c["value"] for c in a["contributions"])
+        assert abs(a["base"] + parts - a["score"]) < 1e-9, a
+sys.exit(0 if eval("(" + sys.argv[2] + ")") else 1)
+PYTHON
+}
+for event in s1 s2 s3 s4 s5 s6 early later; do
+    explained shop "$event" '[c["feature"] for c in
+        said["actions"][0]["contributions"]] == ["age", "amount"]'
+done
+explained shop s2 '[o["effect"] for o in said["outcomes"]] == ["learn", "correct"]
+    and said["outcomes"][0]["score_before"] != said["outcomes"][0]["score_after"]'
+explained items i3 'said["actions"][1]["action"] == "b3" and
+    "q.word=w3" in [c["feature"] for c in said["actions"][1]["contributions"]]'
+explained quick q1 '"score" not in said["actions"][0]'
+rue explain s1 --store "$dir/data" --problem shop
+grep -q '^again      identical' "$dir/out" || broken "s1 is another decision"
+rue explain s1 --store "$dir/data" --problem shop --html "$dir/page.html"
+grep -q '</html>' "$dir/page.html" || broken "the page has no end"
+! "$B/rue" explain nobody --store "$dir/data" --problem shop 2>/dev/null ||
+    broken "an event without a decision is explained"
+! "$B/rue" explain s1 --store "$dir/data" 2>/dev/null || broken "of which problem?"
+! "$B/rue" explain c1 --store "$dir/data" --problem commute 2>/dev/null ||
+    broken "a path is explained"
+
 # ---- what does not follow is refused, by line -------------------------------
 {
     echo 'nonsense'

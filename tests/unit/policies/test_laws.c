@@ -4,6 +4,7 @@
  * A learner and an oracle under each explorer are all played as policies; a
  * case is one policy on one shape of problem. */
 #include "base/hash.h"
+#include "policies/contributions.h"
 #include "policies/pmf.h"
 #include "policies/policy.h"
 #include "policies/registry.h"
@@ -390,6 +391,38 @@ END_TEST
 
 /* Short, flipped and foreign bytes are refused or harmless: whatever was
  * loaded still makes distributions within its limits. */
+/* Contributions and base sum up to the prediction, for every action. */
+START_TEST(contributions_sum_to_the_score)
+{
+    const struct law_case *one = &cases[_i];
+    struct played *played = open_played(one);
+    struct round_data round;
+
+    teach_rounds(one, played, 0, ROUNDS);
+    make_round(one, ROUNDS, 63, NULL, &round);
+    arena_reset(&scratch);
+    for (uint32_t a = 0; a < round.actions.count; a++) {
+        struct contributions all;
+        int status = policy_contributions(played->policy, &round.context,
+                &round.actions, a, &scratch, &all, &err);
+        double sum = all.base;
+        if (one->learner != NULL) {
+            ck_assert_int_eq(status, STATUS_UNSUPPORTED);
+            continue;
+        }
+        ck_assert_msg(status == 0, "%s: %s", one->name, err.text);
+        ck_assert_uint_eq(all.count,
+                SHARED + (one->kind == NAMES ? 2 * NAMED : 0) +
+                        (one->kind == FEATURES ? COLUMNS : 0));
+        for (uint32_t i = 0; i < all.count; i++)
+            sum += all.list[i].value;
+        ck_assert_msg(fabs(sum - all.score) <= 1e-12, "%s: %g", one->name,
+                sum - all.score);
+    }
+    close_played(played);
+}
+END_TEST
+
 START_TEST(hostile_state)
 {
     const struct law_case *one = &cases[_i];
@@ -671,6 +704,7 @@ int main(void)
     tcase_add_loop_test(laws, deciding_changes_no_state, 0, case_count);
     tcase_add_loop_test(laws, same_lessons_same_bytes, 0, case_count);
     tcase_add_loop_test(laws, save_and_load_round_trip, 0, case_count);
+    tcase_add_loop_test(laws, contributions_sum_to_the_score, 0, case_count);
     tcase_add_loop_test(laws, hostile_state, 0, case_count);
     tcase_add_loop_test(laws, order_of_actions, 0, case_count);
     tcase_add_loop_test(laws, corrections, 0, case_count);

@@ -2,11 +2,11 @@
 
 #include "base/hash.h"
 #include "policies/pmf.h"
+#include "service/engine/choose.h"
 #include "service/engine/fold.h"
 #include "service/engine/outcome.h"
 #include "service/engine/promotion.h"
 #include "service/engine/round.h"
-#include "service/engine/trial.h"
 
 #include <math.h>
 
@@ -347,168 +347,6 @@ static int record_experts(struct step *step, const struct round_view *round,
     return 0;
 }
 
-/* All candidates together are much larger than the one that is kept. */
-static int decide_path(struct step *step, const struct round_view *round,
-        struct decision_record *record)
-{
-    const struct problem *problem = step->problem;
-    uint32_t count = round->actions.count;
-    uint32_t *path = arena_array(step->arena, uint32_t, count);
-    double *marginal = arena_array(step->arena, double, count);
-    size_t mark = step->arena->used;
-    struct path_choice choice;
-    const uint32_t *start;
-    int status;
-
-    if (path == NULL || marginal == NULL)
-        return err_set(&step->err, STATUS_BUSY, "the request is too large");
-    status = policy_propose(problem->policy, &round->context, &round->actions,
-            problem->spec->settings.seed, hash_bytes(record->head.event, 0),
-            step->arena, &choice, &step->err);
-
-    if (status != 0)
-        return status;
-    start = choice.routes.start + choice.chosen;
-    record->path_count = start[1] - start[0];
-    memcpy(path, choice.routes.edges + start[0],
-            record->path_count * sizeof(*path));
-    memcpy(marginal, choice.marginal, count * sizeof(*marginal));
-    arena_release(step->arena, mark);
-    record->count = count;
-    record->eligible = round->eligible;
-    record->marginal = marginal;
-    record->path = path;
-    record->path_probability = choice.propensity;
-    return 0;
-}
-
-static void note_drawn(const struct round_view *round,
-        const struct distribution *drawn, struct decision_record *record)
-{
-    record->count = drawn->count;
-    record->eligible = round->eligible;
-    record->probability = drawn->pmf;
-    record->chosen = drawn->chosen;
-    record->second = drawn->second;
-    record->pair_probability = drawn->pair;
-}
-
-/* All mass on one action. */
-static int decide_certain(struct step *step, const struct round_view *round,
-        uint32_t index, struct decision_record *record)
-{
-    double *pmf = arena_zalloc(step->arena, round->actions.count, sizeof(*pmf));
-    struct distribution drawn = {
-            .count = round->actions.count, .chosen = index, .pmf = pmf};
-
-    if (pmf == NULL)
-        return err_set(&step->err, STATUS_BUSY, "the request is too large");
-    pmf[index] = 1.0;
-    note_drawn(round, &drawn, record);
-    return 0;
-}
-
-/* Takes what cannot be better than the default, at `index`, out of a
- * distribution, and draws again, by the same number. */
-static int narrow(struct step *step, const struct round_view *round,
-        uint32_t index, struct distribution *drawn,
-        struct decision_record *record)
-{
-    const struct problem *problem = step->problem;
-    uint32_t count = round->actions.count;
-    double *widths = arena_array(step->arena, double, count);
-    double *pmf = arena_array(step->arena, double, count);
-    struct rng draw = rng_keyed(problem->spec->settings.seed,
-            hash_bytes(record->head.event, 0), RNG_ACTION);
-
-    if (widths == NULL || pmf == NULL)
-        return err_set(&step->err, STATUS_BUSY, "the request is too large");
-    memcpy(pmf, drawn->pmf, count * sizeof(*pmf));
-    if (drawn->scores != NULL &&
-            policy_widths(problem->policy, &round->context, &round->actions,
-                    step->arena, widths) &&
-            guard_narrow(
-                    &problem->guard, drawn->scores, widths, index, count, pmf))
-        record->guard = GUARD_SETTLED;
-    drawn->pmf = pmf;
-    drawn->chosen = pmf_draw(pmf, count, &draw);
-    drawn->propensity = pmf[drawn->chosen];
-    return 0;
-}
-
-/* Under a guard, whose default is at `index`. */
-static int decide_guarded(struct step *step, const struct round_view *round,
-        uint32_t index, struct decision_record *record)
-{
-    const struct problem *problem = step->problem;
-    struct guard_view view = guard_look(&problem->guard, &round->context);
-    struct distribution drawn;
-    int status;
-
-    if (view.reason == GUARD_BUDGET) {
-        record->guard = GUARD_BUDGET;
-        return decide_certain(step, round, index, record);
-    }
-    status = policy_decide(problem->policy, &round->context, &round->actions,
-            problem->spec->settings.seed, hash_bytes(record->head.event, 0),
-            step->arena, &drawn, &step->err);
-    if (status == 0)
-        status = narrow(step, round, index, &drawn, record);
-    if (status != 0)
-        return status;
-    note_drawn(round, &drawn, record);
-    if (drawn.chosen != index)
-        record->limit = view.limit;
-    return 0;
-}
-
-/* Where the guard's default is among the actions of the round; false if there
- * is no guard, or the default may not be taken. */
-static bool find_default(const struct problem *problem,
-        const struct round_view *round, uint32_t *index)
-{
-    for (uint32_t i = 0; problem->spec->guard.on && i < round->actions.count;
-            i++)
-        if (round->actions.slot[i] == problem->spec->guard.slot) {
-            *index = i;
-            return true;
-        }
-    return false;
-}
-
-/* Chooses an action, two, a path, or predicts a number, and notes it in the
- * record. */
-static int decide_policy(struct step *step, const struct round_view *round,
-        struct decision_record *record)
-{
-    const struct problem *problem = step->problem;
-    struct distribution drawn;
-    uint32_t index;
-    int status;
-
-    if (problem->spec->settings.form == FORM_PREDICT) {
-        record->has_prediction = true;
-        return policy_predict(problem->policy, &round->context,
-                problem->spec->settings.seed, hash_bytes(record->head.event, 0),
-                step->arena, &record->prediction, &step->err);
-    }
-    if (problem->spec->settings.form == FORM_PATH)
-        return decide_path(step, round, record);
-    if (find_default(problem, round, &index))
-        return decide_guarded(step, round, index, record);
-    status = policy_decide(problem->policy, &round->context, &round->actions,
-            problem->spec->settings.seed, hash_bytes(record->head.event, 0),
-            step->arena, &drawn, &step->err);
-    if (status != 0)
-        return status;
-    note_drawn(round, &drawn, record);
-    record->has_second = problem->spec->settings.form == FORM_DUEL;
-    if (problem->challenger.policy == NULL || record->has_second)
-        return 0;
-    return trial_decide(
-            problem, round, &drawn, step->arena, record, &step->err);
-}
-
 /* Feedback that came before the decision: its outcome goes into the record. If
  * it does not fit, that is noted instead, and the event waits for other. */
 static int decide_held(struct step *step, struct decision_record *record,
@@ -543,27 +381,12 @@ static int decide_record(struct step *step, const struct question *question,
         struct bytes event, struct event_state *state,
         struct decision_record *record)
 {
-    struct problem *problem = step->problem;
+    const struct problem *problem = step->problem;
+    struct record head = head_of(step, RECORD_DECISION, event);
     struct round_view round;
-    int status;
+    int status = choose_record(
+            problem, &head, question, step->arena, &round, record, &step->err);
 
-    memset(record, 0, sizeof(*record));
-    record->head = head_of(step, RECORD_DECISION, event);
-    record->question = *question;
-    record->question.event = bytes_of(NULL, 0);
-    if (problem->grid != NULL) {
-        record->question.point_count = grid_count(problem->grid);
-        record->question.point = grid_values(problem->grid);
-    }
-    status = round_of_question(
-            problem->spec, &record->question, step->arena, &round, &step->err);
-    if (status != 0)
-        return status;
-    record->groups = round.context.groups;
-    record->group_count = round.context.group_count;
-    record->policy_version = policy_learned(problem->policy);
-    record->generation = problem->generation;
-    status = decide_policy(step, &round, record);
     if (status == 0)
         status = decide_held(step, record, state);
     if (status == 0 &&

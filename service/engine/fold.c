@@ -585,8 +585,7 @@ int fold_promotion(struct problem *problem,
             : fold_trial(problem, record, model, err);
 }
 
-/* Does the fold of this record look at the event's decision? */
-static bool wants_decision(const union any_record *record)
+bool fold_wants_decision(const union any_record *record)
 {
     switch (record->head.kind) {
     case RECORD_FEEDBACK:
@@ -643,7 +642,7 @@ static int find_and_promote(struct problem *problem,
     return status == 0 ? fold_promotion(problem, record, model, err) : status;
 }
 
-static int fold_any(struct problem *problem, const union any_record *record,
+int fold_any(struct problem *problem, const union any_record *record,
         const struct decision_record *decision,
         const struct decision_source *source, struct err *err)
 {
@@ -679,7 +678,7 @@ int fold_record(struct problem *problem, enum record_kind kind,
     status = record_decode(kind, payload, &problem->scratch, &record, err);
     if (status != 0)
         return status;
-    if (wants_decision(&record)) {
+    if (fold_wants_decision(&record)) {
         status = find_decision(problem, &record.head, source, &decision, err);
         if (status != 0)
             return status;

@@ -44,6 +44,13 @@ int fold_activation(struct problem *problem,
 int fold_promotion(struct problem *problem,
         const struct promotion_record *record, struct bytes model,
         struct err *err) MUST_USE;
+/* Any of them; `source` is asked for models alone. */
+int fold_any(struct problem *problem, const union any_record *record,
+        const struct decision_record *decision,
+        const struct decision_source *source, struct err *err) MUST_USE;
+
+/* Does the fold of this record look at the event's decision? */
+bool fold_wants_decision(const union any_record *record);
 
 /* An Alarm record: takes away the alarm that the records before it raised, if
  * it is this one. Another, of a version whose detectors differed, only counts.

@@ -98,6 +98,7 @@ CFLAGS_ALL := -std=c17 -D_GNU_SOURCE -DRUE_VERSION='"$(VERSION)"' -I. -I$(B) -I$
 # only.
 CFLAGS_policies := $(if $(filter release,$(VARIANT)),-O3)
 CFLAGS_proto    := $(CFLAGS_policies)
+CFLAGS_replay   := $(CFLAGS_policies)
 CFLAGS_formats  := $(CFLAGS_policies)
 CFLAGS_base     := $(CFLAGS_policies)
 CFLAGS_sim      := $(CFLAGS_policies)
@@ -384,6 +385,20 @@ soak: deps-test soak-numbers
 	@B=$(B) KILLS=$${KILLS:-1000} $(B)/tests/system/test_kill
 soak-numbers: $(SOAKS)
 	@for soak in $(SOAKS); do $$soak || exit 1; done
+
+# tests/coverage: how often intervals hold the truth.
+COVERAGE := $(B)/tests/coverage/coverage
+$(COVERAGE): $(B)/%: $(B)/%.o $(link_replay)
+	@echo "  LINK  $@"
+	$(Q)$(CC) -pthread $(LINK) $< -Wl,--start-group $(link_replay) \
+		-Wl,--end-group $(libs_replay) -o $@
+
+## coverage 1,000 simulated logs of each kind: do intervals hold the truth, are
+##          estimators unbiased? (RUNS, ROWS)
+.PHONY: coverage
+coverage: deps-build
+	@$(MAKE) --no-print-directory $(COVERAGE)
+	@$(COVERAGE)
 
 ## asan     the tests under AddressSanitizer and UBSan
 .PHONY: asan

@@ -69,7 +69,7 @@ static int slot_find(const struct import *import, struct bytes id,
 static int exclude_others(struct import *import, const struct logged *event,
         struct question *question, struct err *err)
 {
-    uint32_t count = import->spec->slots, slot, excluded = 0;
+    uint32_t count = import->spec->slots, slot = 0, excluded = 0;
     bool *there = arena_zalloc(&import->arena, count, sizeof(*there));
     uint32_t *list = arena_array(&import->arena, uint32_t, count);
 

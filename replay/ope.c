@@ -1,0 +1,350 @@
+#include "replay/ope.h"
+
+#include "base/check.h"
+
+#include <math.h>
+#include <stddef.h>
+
+#define BIAS_DELTA 0.05
+
+/* ---- terms ---- */
+
+static double model_of(const struct ope_event *event, uint32_t action)
+{
+    return event->model == NULL ? 0.0 : event->model[action];
+}
+
+struct ope_row ope_row(const struct ope_event *event)
+{
+    struct ope_row row = {
+            .weight =
+                    event->target[event->chosen] / event->logged[event->chosen],
+            .reward = event->reward,
+            .predicted = model_of(event, event->chosen),
+    };
+
+    for (uint32_t a = 0; a < event->count; a++) {
+        double share = event->target[a];
+        row.direct += share * model_of(event, a);
+        if (event->logged[a] > 0.0) {
+            double weight = share / event->logged[a];
+            row.square += share * weight;
+            row.bound = weight > row.bound ? weight : row.bound;
+        } else {
+            row.missing += share;
+        }
+    }
+    if (event->partial) {
+        row.missing = 0.0;
+        row.square = row.weight * row.weight;
+        row.bound = INFINITY;
+    }
+    return row;
+}
+
+double ope_term_ips(const struct ope_row *row)
+{
+    return row->weight * row->reward;
+}
+
+double ope_term_clipped(const struct ope_row *row, double most)
+{
+    return fmin(row->weight, most) * row->reward;
+}
+
+static double weighted(const struct ope_row *row, double weight)
+{
+    return row->direct + weight * (row->reward - row->predicted);
+}
+
+double ope_term_dr(const struct ope_row *row)
+{
+    return weighted(row, row->weight);
+}
+
+static double dros_weight(double weight, double lambda)
+{
+    return lambda * weight / (weight * weight + lambda);
+}
+
+double ope_term_dros(const struct ope_row *row, double lambda)
+{
+    return weighted(row, dros_weight(row->weight, lambda));
+}
+
+static double switch_weight(double weight, double threshold)
+{
+    return weight <= threshold ? weight : 0.0;
+}
+
+double ope_term_switch(const struct ope_row *row, double threshold)
+{
+    return weighted(row, switch_weight(row->weight, threshold));
+}
+
+double ope_term_cab(const struct ope_event *event, double most)
+{
+    double weight = event->target[event->chosen] / event->logged[event->chosen];
+    double term = fmin(weight, most) * event->reward;
+
+    if (event->partial) {
+        struct ope_row row = ope_row(event);
+        return weighted(&row, fmin(weight, most));
+    }
+    for (uint32_t a = 0; a < event->count; a++) {
+        /* 1 - min(1, M/W), and 1 where W is infinite. */
+        double kept = event->target[a] > most * event->logged[a]
+                ? most * event->logged[a] / event->target[a]
+                : 1.0;
+        term += event->target[a] * (1.0 - kept) * model_of(event, a);
+    }
+    return term;
+}
+
+/* min(q(a), k/W(a)); k/W = k p/pi. */
+static double truncated_model(
+        const struct ope_event *event, uint32_t action, double k)
+{
+    double q = model_of(event, action);
+    double limit = k * event->logged[action];
+
+    return q * event->target[action] <= limit ? q
+                                              : limit / event->target[action];
+}
+
+double ope_term_truncated(const struct ope_event *event, double k)
+{
+    double weight = event->target[event->chosen] / event->logged[event->chosen];
+    double term =
+            weight * (event->reward - truncated_model(event, event->chosen, k));
+
+    for (uint32_t a = 0; a < event->count; a++)
+        term += event->target[a] * truncated_model(event, a, k);
+    return term;
+}
+
+double ope_term_difference(const struct ope_event *event, const double *other)
+{
+    uint32_t chosen = event->chosen;
+    double term = (event->target[chosen] - other[chosen]) /
+            event->logged[chosen] * (event->reward - model_of(event, chosen));
+
+    for (uint32_t a = 0; a < event->count; a++)
+        term += (event->target[a] - other[a]) * model_of(event, a);
+    return term;
+}
+
+double ope_difference_square(const struct ope_event *event, const double *other)
+{
+    double square = 0.0;
+
+    for (uint32_t a = 0; a < event->count; a++) {
+        double gap = event->target[a] - other[a];
+        if (event->logged[a] > 0.0)
+            square += gap * gap / event->logged[a];
+    }
+    return square;
+}
+
+double ope_mrdr_weight(double weight, double propensity)
+{
+    return weight * weight * (1.0 - propensity);
+}
+
+const char *ope_estimator_name(enum ope_estimator estimator)
+{
+    static const char *const names[OPE_ESTIMATORS] = {"ips", "clipped", "snips",
+            "dm", "dr", "dros", "switch", "cab", "mrdr"};
+
+    CHECK(estimator < OPE_ESTIMATORS);
+    return names[estimator];
+}
+
+/* ---- sums ---- */
+
+void moments_add(struct moments *moments, double value)
+{
+    double gap = value - moments->mean;
+
+    moments->count += 1.0;
+    moments->mean += gap / moments->count;
+    moments->squares += gap * (value - moments->mean);
+}
+
+double moments_variance(const struct moments *moments)
+{
+    return moments->count > 1.0 ? moments->squares / (moments->count - 1.0)
+                                : 0.0;
+}
+
+double moments_variance_biased(const struct moments *moments)
+{
+    return moments->count > 0.0 ? moments->squares / moments->count : 0.0;
+}
+
+/* 1, 2, 5, 10, ... 1000. */
+static const double grid[OPE_GRID] = {
+        1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0};
+
+static void try_one(
+        struct ope_tried *tried, const struct ope_row *row, double weight)
+{
+    moments_add(&tried->terms, weighted(row, weight));
+    tried->shift += (weight - row->weight) * (row->reward - row->predicted);
+}
+
+double ope_bin_end(uint32_t bin)
+{
+    if (bin == 0)
+        return 0.0;
+    return bin + 1 < OPE_BINS ? ldexp(1.0, (int)bin - 7) : (double)INFINITY;
+}
+
+static uint32_t bin_of(double weight)
+{
+    uint32_t bin = 0;
+
+    while (weight > ope_bin_end(bin))
+        bin++;
+    return bin;
+}
+
+static double mrdr_term(const struct ope_event *event)
+{
+    struct ope_event other = *event;
+    struct ope_row row;
+
+    other.model = event->mrdr_model;
+    row = ope_row(&other);
+    return ope_term_dr(&row);
+}
+
+static void add_plain(struct ope_sums *sums, const struct ope_row *row)
+{
+    double w = row->weight, wr = w * row->reward;
+
+    sums->count += 1.0;
+    sums->w += w;
+    sums->ww += w * w;
+    sums->wr += wr;
+    sums->wwr += w * wr;
+    sums->wwrr += wr * wr;
+    sums->most = fmax(sums->most, w);
+    sums->bound = fmax(sums->bound, row->bound);
+    sums->square += row->square;
+    sums->missing += row->missing;
+    sums->reward += row->reward;
+    sums->zeros += row->reward == 0.0;
+    sums->ones += row->reward == 1.0;
+    sums->histogram[bin_of(w)]++;
+}
+
+void ope_add(struct ope_sums *sums, const struct ope_settings *settings,
+        const struct ope_event *event)
+{
+    struct ope_row row = ope_row(event);
+
+    add_plain(sums, &row);
+    sums->partial += event->partial ? 1.0 : 0.0;
+    moments_add(&sums->ips, ope_term_ips(&row));
+    moments_add(&sums->clipped, ope_term_clipped(&row, settings->clip));
+    moments_add(&sums->dm, row.direct);
+    moments_add(&sums->dr, ope_term_dr(&row));
+    moments_add(&sums->cab, ope_term_cab(event, settings->cab));
+    moments_add(&sums->mrdr,
+            event->mrdr_model == NULL ? ope_term_dr(&row) : mrdr_term(event));
+    for (uint32_t i = 0; i < OPE_GRID; i++) {
+        try_one(&sums->dros[i], &row,
+                dros_weight(row.weight, grid[i] * grid[i]));
+        try_one(&sums->switched[i], &row, switch_weight(row.weight, grid[i]));
+    }
+}
+
+/* ---- estimates ---- */
+
+double ope_bias_bound(
+        const struct ope_sums *sums, double shift_sum, double delta)
+{
+    double n = sums->count, spread = log(2.0 / delta) / n;
+
+    return fabs(shift_sum) / n + sqrt(2.0 * sums->ww / n * spread) +
+            2.0 * sums->most * spread / 3.0;
+}
+
+/* The candidate of the smallest bound of its mean squared error. */
+static uint32_t best_of(
+        const struct ope_sums *sums, const struct ope_tried *tried)
+{
+    double least = INFINITY;
+    uint32_t best = 0;
+
+    for (uint32_t i = 0; i < OPE_GRID; i++) {
+        double bias = ope_bias_bound(sums, tried[i].shift, BIAS_DELTA);
+        double error = bias * bias +
+                moments_variance(&tried[i].terms) / tried[i].terms.count;
+        if (error < least) {
+            least = error;
+            best = i;
+        }
+    }
+    return best;
+}
+
+static struct ope_estimate of_moments(
+        const struct moments *moments, double parameter)
+{
+    return (struct ope_estimate){
+            .value = moments->mean,
+            .error = moments->count > 1.0
+                    ? sqrt(moments_variance(moments) / moments->count)
+                    : (double)NAN,
+            .parameter = parameter,
+    };
+}
+
+static struct ope_estimate snips(const struct ope_sums *sums)
+{
+    struct ope_estimate out = {NAN, NAN, NAN};
+    double squares;
+
+    if (sums->w <= 0.0)
+        return out;
+    out.value = sums->wr / sums->w;
+    squares = sums->wwrr - 2.0 * out.value * sums->wwr +
+            out.value * out.value * sums->ww;
+    if (sums->count > 1.0)
+        out.error = sqrt(fmax(squares, 0.0)) / sums->w;
+    return out;
+}
+
+struct ope_estimate ope_estimate(const struct ope_sums *sums,
+        const struct ope_settings *settings, enum ope_estimator estimator)
+{
+    uint32_t best;
+
+    switch (estimator) {
+    case OPE_IPS:
+        return of_moments(&sums->ips, NAN);
+    case OPE_CLIPPED:
+        return of_moments(&sums->clipped, settings->clip);
+    case OPE_SNIPS:
+        return snips(sums);
+    case OPE_DM:
+        return of_moments(&sums->dm, NAN);
+    case OPE_DR:
+        return of_moments(&sums->dr, NAN);
+    case OPE_DROS:
+        best = best_of(sums, sums->dros);
+        return of_moments(&sums->dros[best].terms, grid[best] * grid[best]);
+    case OPE_SWITCH:
+        best = best_of(sums, sums->switched);
+        return of_moments(&sums->switched[best].terms, grid[best]);
+    case OPE_CAB:
+        return of_moments(&sums->cab, settings->cab);
+    case OPE_MRDR:
+        return of_moments(&sums->mrdr, NAN);
+    case OPE_ESTIMATORS:
+        break;
+    }
+    CHECK_UNREACHABLE();
+}

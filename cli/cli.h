@@ -19,6 +19,7 @@ struct command {
 int cmd_bakeoff(int argc, char **argv);
 int cmd_config(int argc, char **argv);
 int cmd_decide(int argc, char **argv);
+int cmd_evaluate(int argc, char **argv);
 int cmd_drift(int argc, char **argv);
 int cmd_explain(int argc, char **argv);
 int cmd_export(int argc, char **argv);
@@ -29,6 +30,7 @@ int cmd_log(int argc, char **argv);
 int cmd_promote(int argc, char **argv);
 int cmd_retrain(int argc, char **argv);
 int cmd_rollback(int argc, char **argv);
+int cmd_replay(int argc, char **argv);
 int cmd_sim(int argc, char **argv);
 /* rue sim sor; argv[0] is "rue sim sor". */
 int cmd_sim_sor(int argc, char **argv);

@@ -90,6 +90,8 @@ pid=
 echo "== what the store says"
 "$B/rue" verify "$dir/data"
 "$B/rue" verify "$dir/data" --json >"$dir/verify.json"
+echo "== every decision made again, bit for bit"
+"$B/rue" replay "$dir/data"
 
 row() { # FILE PATTERN: the mean in that row
     sed -n "s/^  $2 *\([0-9.]*\) .*/\1/p" "$1" | head -1

@@ -1,5 +1,6 @@
 #include "tests/lib/service.h"
 
+#include "replay/exact.h"
 #include "replay/verify.h"
 
 #include <errno.h>
@@ -351,6 +352,29 @@ void service_wait_said(const struct service *service, const char *text)
 
 /* ---- the store ---- */
 
+/* The policies that served decide the whole log again. */
+static void replay_exactly(struct ledger *ledger)
+{
+    struct exact_settings settings = {.problem = NULL};
+    struct exact_report report;
+    bool differs = false;
+    struct err err;
+
+    if (exact_run(ledger, &settings, &report, &err) != 0) {
+        fprintf(stderr, "replay: %s\n", err.text);
+        exit(1);
+    }
+    for (uint32_t i = 0; i < report.problem_count; i++) {
+        differs |= report.problems[i].differs;
+        if (report.problems[i].differs)
+            fprintf(stderr, "replay: %s: %s\n", report.problems[i].name,
+                    report.problems[i].difference);
+    }
+    exact_free(&report);
+    if (differs)
+        exit(1);
+}
+
 void service_verify(const struct service *service)
 {
     struct store_settings settings = {.read_only = true};
@@ -369,6 +393,7 @@ void service_verify(const struct service *service)
     if (report.finding_count > 0)
         exit(1);
     verify_free(&report);
+    replay_exactly(ledger);
     ledger_close(ledger);
 }
 

@@ -72,7 +72,8 @@ silent err
 call 0 --version
 usage
 usage nonsense
-for command in decide feedback status sim explain export import log verify config; do
+for command in decide feedback status sim explain export import log replay \
+    evaluate verify config; do
     call 0 --help
     said out "  $command "
     call 0 "$command" --help
@@ -111,6 +112,14 @@ usage sim sor --heat 25 --policy young
 usage log
 usage log a b
 usage log a --from x
+usage replay
+usage replay a b
+usage evaluate
+usage evaluate a b
+usage evaluate a --alpha 2
+usage evaluate a --folds 1
+usage evaluate a --times 1000
+usage evaluate a --from x
 usage verify
 usage verify a b
 usage config
@@ -129,6 +138,8 @@ failure sim payments --connect "$endpoint" --timeout 50
 failure sim sor --matrix "$dir/nowhere"
 failure log "$dir/nowhere"
 said err "NOT_FOUND"
+failure replay "$dir/nowhere"
+failure evaluate "$dir/nowhere"
 failure verify "$dir/nowhere"
 failure config check "$dir/nowhere"
 said err "No such file"
@@ -313,6 +324,33 @@ silent err
 said out "all is well"
 call 0 verify "$dir/data" --json
 json 'lines[0]["finding_count"] == 0 and lines[0]["records"]["decision"] == 4'
+call 0 replay "$dir/data"
+silent err
+said out "identical"
+call 0 replay "$dir/data" --json --problem one
+json 'lines[0]["identical"] and [p["name"] for p in lines[0]["problems"]] == ["one"]
+      and lines[0]["problems"][0]["decisions"] > 0'
+failure replay "$dir/data" --problem nobody
+said err "nobody"
+call 0 evaluate "$dir/data" --problem one --estimators --slices
+silent err
+said out "logged"
+said out "REFUSED"
+call 0 evaluate "$dir/data" --problem one --json
+json 'lines[0]["problem"] == "one" and lines[0]["rows"] >= 1 and
+      {"logged", "uniform"} <= {p["name"] for p in lines[0]["policies"]}'
+printf 'policies:\n  - name: bold\n    policy: {oracle: ridge, explorer: greedy}\n    learn: 1h\n' \
+    >"$dir/policies.yaml"
+call 0 evaluate "$dir/data" --problem one --policies "$dir/policies.yaml" --json
+json '[p["policy"] for p in lines[0]["policies"] if p["name"] == "bold"] == ["greedy over ridge"]'
+printf 'policies:\n  - name: bold\n    policy: {explorer: nonsense}\n' \
+    >"$dir/policies.yaml"
+failure evaluate "$dir/data" --problem one --policies "$dir/policies.yaml"
+said err "policies.yaml:3: policy 'bold': "
+failure evaluate "$dir/data" --problem number
+said err "UNSUPPORTED"
+failure evaluate "$dir/data"
+said err "problems: name one"
 
 # A check that finds something is a failure, but has a report.
 kill "$pid"

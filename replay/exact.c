@@ -147,6 +147,22 @@ static bool same_points(const struct question *recorded,
                     recorded->point_count, out, size);
 }
 
+static bool same_trial(const struct trial *recorded, const struct trial *again,
+        char *out, size_t size)
+{
+    return same_count("trials", recorded->given, again->given, out, size) &&
+            same_count("generation on trial", recorded->generation,
+                    again->generation, out, size) &&
+            same_count("side of the trial", recorded->side, again->side, out,
+                    size) &&
+            same_numbers("share of the trial", &recorded->share, &again->share,
+                    1, out, size) &&
+            same_numbers("the challenger's probability", &recorded->other,
+                    &again->other, 1, out, size) &&
+            same_numbers("what was expected", &recorded->control,
+                    &again->control, 1, out, size);
+}
+
 bool exact_same_decision(const struct decision_record *recorded,
         const struct decision_record *again, char *out, size_t size)
 {
@@ -156,6 +172,7 @@ bool exact_same_decision(const struct decision_record *recorded,
                     out, size) ||
             !same_groups(recorded, again, out, size) ||
             !same_points(&recorded->question, &again->question, out, size) ||
+            !same_trial(&recorded->trial, &again->trial, out, size) ||
             !same_count("eligible actions", recorded->count, again->count, out,
                     size) ||
             !same_places("eligible action", recorded->eligible, again->eligible,

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -152,7 +151,6 @@ _Noreturn static void become_child(const char *program, int input, int output)
 {
     if (dup2(input, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0)
         _exit(127);
-    (void)setpriority(PRIO_PROCESS, 0, 10);
     (void)setenv("OMP_NUM_THREADS", "1", 1);
     (void)execlp(program, program, "boost", (char *)NULL);
     _exit(127);

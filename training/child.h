@@ -15,7 +15,7 @@ struct boost_child {
     struct booster booster; /* its `self` is this struct: do not copy it */
 };
 
-/* Starts `program boost`, niced by 10, with OMP_NUM_THREADS=1. IO if it cannot
+/* Starts `program boost` with OMP_NUM_THREADS=1. IO if it cannot
  * be started. One thread at a time may use it. A child that dies fails the job
  * at hand with IO. */
 int boost_child_open(struct boost_child *child, const char *program,

@@ -13,12 +13,17 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define NEWTON_STEPS   12
+#define NEWTON_STEPS   20
 #define GRADIENT_STEPS 60
-#define TOLERANCE      1e-4 /* of a step's decrease, per row */
-#define ADAPT_ROUNDS   4
-#define PENALTY_MIN    0.05
-#define PENALTY_MAX    3e3
+/* A step is solved until its residual is a tenth of what it was: more is lost
+ * on the next step's curvature. */
+#define RESIDUAL  1e-2 /* squared */
+#define TOLERANCE 1e-6 /* of a step's decrease, per row */
+/* Steps of a round of penalties that is not the last. */
+#define ROUGH_STEPS  2
+#define ADAPT_ROUNDS 4
+#define PENALTY_MIN  0.05
+#define PENALTY_MAX  3e3
 
 /* One coefficient of one row: the same matrix for every step. */
 struct cell {
@@ -237,7 +242,7 @@ static double solve(const struct fit *fit)
         direction[i] = scale[i] * residual[i];
     }
     start = now = dot(residual, direction, n);
-    for (int k = 0; k < GRADIENT_STEPS && now > 1e-4 * start; k++) {
+    for (int k = 0; k < GRADIENT_STEPS && now > RESIDUAL * start; k++) {
         double length, next;
         curvature(fit, direction, product);
         length = now / dot(direction, product, n);
@@ -256,14 +261,14 @@ static double solve(const struct fit *fit)
 }
 
 /* Steps until they no longer help; halves those that go too far. */
-static void descend(struct fit *fit)
+static void descend(struct fit *fit, int steps)
 {
     double *trial = fit->room + fit->count;
     double loss = evaluate(fit, fit->w);
 
-    for (int k = 0; k < NEWTON_STEPS; k++) {
+    for (int k = 0; k < steps; k++) {
         double gain = solve(fit), length = 1.0, next = loss;
-        if (!(gain > TOLERANCE * (double)fit->job->count * 1e-2))
+        if (!(gain > TOLERANCE * (double)fit->job->count))
             break;
         for (int half = 0; half < 20; half++, length *= 0.5) {
             for (uint32_t i = 0; i < fit->count; i++)
@@ -403,13 +408,12 @@ static int find_coefficients(struct fit *fit, struct err *err)
     if (status != 0)
         return status;
     first_penalties(fit);
-    descend(fit);
     for (int k = 0; status == 0 && fit->options->adapt && k < ADAPT_ROUNDS;
             k++) {
+        descend(fit, ROUGH_STEPS);
         status = adapt(fit, err);
-        if (status == 0)
-            descend(fit);
     }
+    descend(fit, NEWTON_STEPS);
     for (uint32_t i = 0; i < fit->count; i++)
         if (!isfinite(fit->w[i]))
             return err_set(err, STATUS_INTERNAL,

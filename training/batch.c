@@ -2,6 +2,7 @@
 
 #include "training/rows.h"
 #include "training/train.h"
+#include "training/verdict.h"
 
 #include <stdlib.h>
 
@@ -69,19 +70,29 @@ static int add_row(struct batch *batch, size_t index, double weight,
     return rows_add(rows, &view.lesson, weight * view.lesson.weight, err);
 }
 
-/* An action of unknown probability counts as an unlikely one. */
+/* 0: not learned. An action of unknown probability counts as an unlikely one.
+ */
+static double weight_of(const struct problem_settings *settings,
+        const struct example *example, uint32_t age)
+{
+    if (settings->gate.veto && settings->form == FORM_DECIDE &&
+            verdict_held_out(example, &settings->gate, age))
+        return 0.0;
+    return memory_weight(
+            &settings->retrain_past, age, example->propensity, false);
+}
+
 static int gather(struct batch *batch, struct rows *rows, struct err *err)
 {
     const struct examples *examples = batch->examples;
-    const struct memory_options *past = &batch->spec->settings.retrain_past;
     uint32_t *age = batch_ages(examples->list, examples->count);
     int status = 0;
 
     if (age == NULL)
         return err_set(err, STATUS_INTERNAL, "no memory");
     for (size_t i = 0; status == 0 && i < examples->count; i++) {
-        double weight = memory_weight(
-                past, age[i], examples->list[i].propensity, false);
+        double weight =
+                weight_of(&batch->spec->settings, &examples->list[i], age[i]);
         if (weight > 0.0)
             status = add_row(batch, i, weight, rows, err);
     }

@@ -5,6 +5,7 @@
 #include "training/batch.h"
 #include "training/examples.h"
 #include "training/limits.h"
+#include "training/verdict.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -27,6 +28,7 @@ struct work {
     struct problem *model; /* what is trained */
     struct generation generation;
     struct examples examples;
+    char why[GENERATION_WHY_MAX]; /* of the verdict */
     struct err *err;
 };
 
@@ -187,6 +189,25 @@ static int learn_batch(struct work *work)
             : err_prefix(work->err, "problem '%s'", work->job->problem);
 }
 
+/* Compares what was trained with what serves. The k-th generation has had k - 1
+ * tests before its own. */
+static int judge(struct work *work)
+{
+    struct verdict_job job = {.spec = &work->spec,
+            .examples = &work->examples,
+            .champion = work->champion,
+            .candidate = work->model};
+    uint64_t last;
+    int status = generation_last(
+            work->reader.txn, work->spec.number, &last, work->err);
+
+    if (status != 0)
+        return status;
+    job.tests = last < UINT32_MAX - 1 ? (uint32_t)last : UINT32_MAX - 1;
+    tell(work, "judging", 0, 1);
+    return verdict_give(&job, &work->generation, work->why, work->err);
+}
+
 static int train(struct work *work)
 {
     struct examples_rules rules = {
@@ -206,6 +227,8 @@ static int train(struct work *work)
     if (status == 0)
         status =
                 batch_wanted(&work->spec) ? learn_batch(work) : learn_all(work);
+    if (status == 0)
+        status = judge(work);
     work->generation.through = work->examples.through;
     examples_close(&work->examples);
     return status;

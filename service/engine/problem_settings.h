@@ -8,6 +8,7 @@
 #include "base/options.h"
 #include "base/time.h"
 #include "policies/drift.h"
+#include "policies/gate_options.h"
 #include "policies/memory.h"
 #include "service/engine/grid.h"
 
@@ -59,6 +60,7 @@ struct problem_settings {
     uint32_t retrain_rows;
     uint32_t retrain_keep;
     struct memory_options retrain_past;
+    struct gate_options gate;
     uint64_t retrain_memory;
     uint32_t retrain_cores;
     uint32_t retrain_priority;

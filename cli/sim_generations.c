@@ -35,8 +35,8 @@ static const char help_head[] =
         "  --trainer PROGRAM   default: rue-train beside this program\n"
         "  --json              one JSON object\n"
         "  --policy P          one of these, or P,option=value,... ; several\n"
-        "                      times for several. Default keep-fastcb and\n"
-        "                      pairwise.\n";
+        "                      times for several. Default: default and\n"
+        "                      trees.\n";
 
 static const char help_tail[] =
         "\n"
@@ -153,6 +153,10 @@ static void print_policy(const struct session *command, uint32_t policy)
            "rows, effective %.0f\n",
             summary.bias_first, summary.bias_last, summary.distance_last,
             summary.rows_last, summary.effective_last);
+    printf("  gate: %.1f %% of candidates blocked, %.1f %% though better; "
+           "estimates within 1.96 errors %.0f %%\n",
+            100 * summary.blocked, 100 * summary.blocked_better,
+            100 * summary.covered);
 }
 
 static void print_text(const struct session *command)
@@ -180,8 +184,10 @@ static json_t *json_policy(const struct session *command, uint32_t policy)
     double gain, gain_se;
 
     summarise(command, policy, &s, &gain, &gain_se);
-    return json_pack("{s:o, s:o, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, "
-                     "s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}",
+    return json_pack(
+            "{s:o, s:o, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, "
+            "s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, "
+            "s:f}",
             "v", json_numbers(s.v, command->generations + 1), "v_se",
             json_numbers(s.v_se, command->generations + 1), "d21", s.d21,
             "d21_se", s.d21_se, "d21_least", s.d21_least, "drops_0.05",
@@ -191,7 +197,8 @@ static json_t *json_policy(const struct session *command, uint32_t policy)
             "mean_vs_w1", gain, "se", gain_se, "share_of_gap", s.share_of_gap,
             "share_of_gap_10", s.share_of_gap_10, "bias_first", s.bias_first,
             "bias_last", s.bias_last, "distance", s.distance_last, "rows",
-            s.rows_last, "effective", s.effective_last);
+            s.rows_last, "effective", s.effective_last, "blocked", s.blocked,
+            "blocked_better", s.blocked_better, "covered", s.covered);
 }
 
 static void print_json(const struct session *command)
@@ -342,8 +349,7 @@ int sim_generations(int argc, char **argv)
     if (optind + 1 != argc || strcmp(argv[optind], "payments") != 0)
         return cli_usage("sim", "generations are of the world payments");
     if (command.policy_count == 1 &&
-            !(add_policy(&command, "keep-fastcb") &&
-                    add_policy(&command, "pairwise")))
+            !(add_policy(&command, "default") && add_policy(&command, "trees")))
         return EXIT_USAGE;
     return run(&command);
 }

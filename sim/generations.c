@@ -1,8 +1,11 @@
 #include "sim/generations.h"
 
+#include "base/hash.h"
 #include "base/rng.h"
 #include "policies/features.h"
+#include "policies/pmf.h"
 #include "policies/policy.h"
+#include "replay/gate.h"
 #include "sim/payments.h"
 #include "training/train.h"
 
@@ -17,7 +20,8 @@
 #define TEXT_MAX        512u
 
 #define TREES "oracle=trees categories=issuer,mcc,scheme,country"
-#define ONE   "recent=1 generations=1 decay=1 average=1"
+#define OPEN  "veto=false held_out=0 "
+#define ONE   OPEN "recent=1 generations=1 decay=1 average=1"
 
 const struct generations_policy generations_policies[] = {
         {"control", "squarecb over trees, each on a fresh uniform log",
@@ -29,13 +33,18 @@ const struct generations_policy generations_policies[] = {
         {"greedy-w1", "the same with greedy", TREES " explorer=greedy " ONE,
                 false},
         {"keep-squarecb", "trees, two rings, average of 3, floor 2 %",
-                TREES " explorer=squarecb floor=0.02", false},
+                OPEN TREES " explorer=squarecb floor=0.02", false},
         {"keep-fastcb", "the same with fastcb",
+                OPEN TREES " explorer=fastcb floor=0.02", false},
+        {"trees", "the same, behind the veto with its held-out events",
                 TREES " explorer=fastcb floor=0.02", false},
-        {"pairwise", "pairwise, two rings, average of 3, fastcb, floor 2 %",
+        {"default",
+                "pairwise, two rings, average of 3, fastcb, floor 2 %, veto",
                 "oracle=pairwise explorer=fastcb floor=0.02", false},
+        {"pairwise", "the same without veto: it learns every event",
+                OPEN "oracle=pairwise explorer=fastcb floor=0.02", false},
         {"pairwise-squarecb", "the same with squarecb",
-                "oracle=pairwise explorer=squarecb floor=0.02", false},
+                OPEN "oracle=pairwise explorer=squarecb floor=0.02", false},
         {"pairwise-w1", "pairwise with the last generation only",
                 "oracle=pairwise explorer=squarecb " ONE, false},
         {NULL, NULL, NULL, false},
@@ -107,13 +116,15 @@ static int collect(
     return 0;
 }
 
-/* Memory's settings out of the list, the others into `rest`. */
+/* Memory's and the gate's settings out of the list, the others into `rest`. */
 static int split_settings(struct settings_text *text,
-        struct memory_options *memory, struct keyvalue *rest, size_t *count,
-        struct err *err)
+        struct memory_options *memory, struct gate_options *gate,
+        struct keyvalue *rest, size_t *count, struct err *err)
 {
     if (options_parse(&memory_option_table, text->list, text->count, memory,
-                err) != 0)
+                err) != 0 ||
+            options_parse(&gate_option_table, text->list, text->count, gate,
+                    err) != 0)
         return STATUS_INVALID;
     *count = 0;
     for (size_t i = 0; i < text->count; i++)
@@ -129,7 +140,17 @@ struct logged {
     uint32_t generation, row;
     uint8_t chosen; /* of the eligible routes */
     bool approved;
+    bool held; /* not learned while the gate may use it */
     double p;
+};
+
+/* A payment that no model is trained on: what the veto is judged by. */
+struct held {
+    uint32_t generation, row;
+    uint8_t chosen;
+    bool approved;
+    double logged[ELIGIBLE_MAX]; /* distribution it was drawn from */
+    double model[ELIGIBLE_MAX]; /* what was predicted then */
 };
 
 /* A payment as a client sends it. */
@@ -146,9 +167,15 @@ struct run {
     const struct generations_settings *settings;
     bool uniform_log;
     struct memory_options memory;
+    struct gate_options gate;
+    struct gate_state gated;
     struct policy_spec spec;
     struct policy *policy; /* that serves */
-    struct blob generation; /* its bytes */
+    struct policy *candidate;
+    double share; /* of the candidate, mixed in */
+    struct blob generation; /* the bytes of the one that serves */
+    struct held *held;
+    size_t held_count;
     struct payments_market market;
     struct payments_panel panel;
     double *before; /* [panel * ELIGIBLE_MAX] distributions of the last one */
@@ -220,12 +247,38 @@ static void log_request(const struct run *run, uint32_t generation,
             run, payment, routes, payments_eligible(payment, routes), request);
 }
 
+static int decide_by(struct run *run, const struct policy *policy,
+        const struct request *request, uint64_t event, struct arena *arena,
+        struct distribution *out)
+{
+    return policy_decide(policy, &request->context, &request->actions,
+            run->settings->seed, event, arena, out, run->err);
+}
+
+/* By the policy that serves, with the candidate mixed in. */
 static int decide(struct run *run, const struct request *request,
         uint64_t event, struct distribution *out)
 {
+    struct rng draw = rng_keyed(run->settings->seed, event, RNG_ACTION);
+    struct distribution other;
+    double *pmf;
+
     arena_reset(&run->scratch);
-    return policy_decide(run->policy, &request->context, &request->actions,
-            run->settings->seed, event, &run->scratch, out, run->err);
+    if (decide_by(run, run->policy, request, event, &run->scratch, out) != 0)
+        return run->err->status;
+    if (!(run->share > 0.0))
+        return 0;
+    if (decide_by(run, run->candidate, request, event, &run->scratch, &other) !=
+            0)
+        return run->err->status;
+    pmf = arena_array(&run->scratch, double, out->count);
+    CHECK(pmf != NULL);
+    for (uint32_t i = 0; i < out->count; i++)
+        pmf[i] = (1.0 - run->share) * out->pmf[i] + run->share * other.pmf[i];
+    out->pmf = pmf;
+    out->chosen = pmf_draw(pmf, out->count, &draw);
+    out->propensity = pmf[out->chosen];
+    return 0;
 }
 
 /* ---- judging ---- */
@@ -281,33 +334,70 @@ static int judge(struct run *run, struct generation_values *value)
 
 /* ---- serving ---- */
 
+/* A fixed share of events, whatever happens in them. */
+static bool is_held(const struct run *run, uint64_t event)
+{
+    uint64_t hash = hash_mix(run->settings->seed, hash_mix(event, 77));
+
+    return (double)(hash >> 11) * 0x1p-53 < run->gate.held_out;
+}
+
+static void hold(struct run *run, const struct logged *row,
+        const struct request *request, const double *pmf, const double *scores)
+{
+    struct held *held = &run->held[run->held_count++];
+    size_t size = request->actions.count * sizeof(double);
+
+    held->generation = row->generation;
+    held->row = row->row;
+    held->chosen = row->chosen;
+    held->approved = row->approved;
+    memcpy(held->logged, pmf, size);
+    memcpy(held->model, scores, size);
+}
+
+/* Generation 0 is logged uniformly, whatever the policy makes of ties. */
+static int serve_row(
+        struct run *run, uint32_t generation, uint32_t row, uint32_t *approved)
+{
+    uint64_t event = (uint64_t)generation << 32 | row;
+    struct rng draw = rng_keyed(run->settings->seed, event, RNG_ACTION);
+    struct logged logged = {.generation = generation, .row = row};
+    struct payment payment;
+    uint32_t routes[PAYMENTS_ROUTES], chosen;
+    struct request request;
+    struct distribution got;
+    const double *pmf;
+
+    log_request(run, generation, row, &payment, routes, &request);
+    if (decide(run, &request, event, &got) != 0)
+        return run->err->status;
+    pmf = got.pmf;
+    chosen = got.chosen;
+    if (run->uniform_log || generation == 0) {
+        pmf = request.uniform;
+        chosen = rng_below(&draw, request.actions.count);
+    }
+    logged.chosen = (uint8_t)chosen;
+    logged.p = pmf[chosen];
+    logged.held = is_held(run, event);
+    logged.approved = payments_luck(&run->market, generation, row) <
+            payments_approval(&run->market, &payment, routes[chosen]);
+    *approved += logged.approved;
+    if (logged.held)
+        hold(run, &logged, &request, pmf, got.scores);
+    run->log[run->log_count++] = logged;
+    return 0;
+}
+
 static int serve(
         struct run *run, uint32_t generation, struct generation_values *value)
 {
     uint32_t rows = run->settings->rows, approved = 0;
 
-    for (uint32_t row = 0; row < rows; row++) {
-        struct payment payment;
-        uint32_t routes[PAYMENTS_ROUTES], chosen;
-        struct request request;
-        struct distribution got;
-        uint64_t event = (uint64_t)generation << 32 | row;
-        struct rng draw = rng_keyed(run->settings->seed, event, RNG_ACTION);
-        log_request(run, generation, row, &payment, routes, &request);
-        if (decide(run, &request, event, &got) != 0)
+    for (uint32_t row = 0; row < rows; row++)
+        if (serve_row(run, generation, row, &approved) != 0)
             return run->err->status;
-        chosen = run->uniform_log ? rng_below(&draw, request.actions.count)
-                                  : got.chosen;
-        run->log[run->log_count++] = (struct logged){.generation = generation,
-                .row = row,
-                .chosen = (uint8_t)chosen,
-                .approved = payments_luck(&run->market, generation, row) <
-                        payments_approval(
-                                &run->market, &payment, routes[chosen]),
-                .p = run->uniform_log ? request.uniform[chosen]
-                                      : got.pmf[chosen]};
-        approved += run->log[run->log_count - 1].approved;
-    }
     value->rate = (double)approved / rows;
     return 0;
 }
@@ -328,6 +418,26 @@ static void forget(struct run *run, uint32_t next)
     run->log_count = kept;
 }
 
+/* What the gate needs no more: it is learned from now on. */
+static void release(struct run *run, uint32_t next)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < run->held_count; i++) {
+        const struct held *held = &run->held[i];
+        if (next - 1 - held->generation < run->gate.held_for)
+            run->held[kept++] = *held;
+    }
+    run->held_count = kept;
+}
+
+/* Is this row in the gate's hands? */
+static bool is_kept_back(
+        const struct run *run, const struct logged *row, uint32_t next)
+{
+    return row->held && next - 1 - row->generation < run->gate.held_for;
+}
+
 static int lesson_room(struct run *run)
 {
     if (run->log_count <= run->lesson_room)
@@ -342,9 +452,9 @@ static int lesson_room(struct run *run)
             : 0;
 }
 
-static void make_lesson(struct run *run, size_t i, uint32_t next)
+static void make_lesson(
+        struct run *run, const struct logged *row, size_t i, uint32_t next)
 {
-    const struct logged *row = &run->log[i];
     struct request *request = &run->requests[i];
     struct payment payment;
     uint32_t routes[PAYMENTS_ROUTES];
@@ -360,14 +470,125 @@ static void make_lesson(struct run *run, size_t i, uint32_t next)
             .propensity = row->p};
 }
 
-static int promote(struct run *run, struct blob *next)
+/* Returns how many. */
+static size_t make_lessons(struct run *run, uint32_t next)
 {
-    struct reader reader = reader_of(bytes_of(next->data, next->size));
+    size_t count = 0;
 
+    for (size_t i = 0; i < run->log_count; i++)
+        if (!is_kept_back(run, &run->log[i], next))
+            make_lesson(run, &run->log[i], count++, next);
+    return count;
+}
+
+/* ---- the gate ---- */
+
+static int weigh_row(
+        struct run *run, const struct held *held, struct gate_veto *veto)
+{
+    uint64_t event = (uint64_t)held->generation << 32 | held->row;
+    struct payment payment;
+    uint32_t routes[PAYMENTS_ROUTES];
+    struct request request;
+    struct distribution champion, candidate;
+    struct ope_event row = {.logged = held->logged,
+            .model = held->model,
+            .chosen = held->chosen,
+            .reward = held->approved};
+
+    log_request(run, held->generation, held->row, &payment, routes, &request);
+    arena_reset(&run->scratch);
+    if (decide_by(run, run->policy, &request, event, &run->scratch,
+                &champion) != 0 ||
+            decide_by(run, run->candidate, &request, event, &run->scratch,
+                    &candidate) != 0)
+        return run->err->status;
+    row.count = request.actions.count;
+    row.target = candidate.pmf;
+    gate_veto_add(veto, &row, champion.pmf);
+    return 0;
+}
+
+static int weigh(struct run *run, struct generation_values *value,
+        enum gate_verdict *verdict)
+{
+    struct gate_veto veto = gate_veto_begin(
+            &run->gate, run->gated.vetoes + 1, (double)run->held_count);
+    struct gate_report report;
+
+    for (size_t i = 0; i < run->held_count; i++)
+        if (weigh_row(run, &run->held[i], &veto) != 0)
+            return run->err->status;
+    report = gate_veto_report(&veto);
+    value->estimate = report.estimate;
+    value->error = report.error;
+    *verdict = report.verdict;
+    return 0;
+}
+
+/* Exact value of a policy by itself. */
+static int value_by(struct run *run, const struct policy *policy, double *value)
+{
+    *value = 0.0;
+    for (uint32_t i = 0; i < run->panel.count; i++) {
+        const struct payments_case *one = &run->panel.cases[i];
+        struct request request;
+        struct distribution got;
+        make_request(run, &one->payment, one->route, one->eligible, &request);
+        arena_reset(&run->scratch);
+        if (decide_by(run, policy, &request, i, &run->scratch, &got) != 0)
+            return run->err->status;
+        for (uint32_t a = 0; a < one->eligible; a++)
+            *value += got.pmf[a] * one->approval[a] / run->panel.count;
+    }
+    return 0;
+}
+
+static int load(struct run *run, struct policy *policy, struct bytes bytes)
+{
+    struct reader reader = reader_of(bytes);
+
+    (void)policy_init(policy, &run->spec);
+    return policy_load(policy, &reader, run->err);
+}
+
+static int judge_candidate(struct run *run, struct generation_values *value,
+        enum gate_verdict *verdict)
+{
+    double before, after;
+    int status = weigh(run, value, verdict);
+
+    if (status == 0)
+        status = value_by(run, run->policy, &before);
+    if (status == 0)
+        status = value_by(run, run->candidate, &after);
+    if (status == 0)
+        value->truth = after - before;
+    return status;
+}
+
+/* The candidate serves, is mixed in, or goes. */
+static int decide_on(
+        struct run *run, struct blob *next, struct generation_values *value)
+{
+    enum gate_verdict verdict = GATE_PASS;
+    enum gate_action action;
+    int status = load(run, run->candidate, bytes_of(next->data, next->size));
+
+    if (status == 0 && run->gate.veto)
+        status = judge_candidate(run, value, &verdict);
+    if (status != 0)
+        return status;
+    action = gate_after_veto(&run->gated, &run->gate, verdict, 0.0, false);
+    value->blocked = action != GATE_PROMOTE;
+    run->share = action == GATE_MIX ? run->gate.mixing : 0.0;
+    if (value->blocked)
+        return 0;
     blob_free(&run->generation);
     run->generation = *next;
-    (void)policy_init(run->policy, &run->spec);
-    return policy_load(run->policy, &reader, run->err);
+    *next = (struct blob){NULL, 0};
+    return load(run, run->policy,
+            bytes_of(run->generation.data, run->generation.size));
 }
 
 static int train(
@@ -378,19 +599,21 @@ static int train(
             .seed = (uint64_t)run->settings->seed << 20 | next,
             .booster = run->settings->booster};
     struct blob blob;
+    int status;
 
     forget(run, next);
+    release(run, next);
     if (lesson_room(run) != 0)
         return STATUS_INTERNAL;
-    for (size_t i = 0; i < run->log_count; i++)
-        make_lesson(run, i, next);
     job.lessons = run->lessons;
-    job.count = run->log_count;
+    job.count = make_lessons(run, next);
     if (train_generation(&job, &blob, run->err) != 0)
         return run->err->status;
     value->rows = (double)job.count;
     value->effective = effective_rows(job.lessons, job.count);
-    return promote(run, &blob);
+    status = decide_on(run, &blob, value);
+    blob_free(&blob);
+    return status;
 }
 
 /* ---- life ---- */
@@ -403,22 +626,23 @@ static int open_policy(struct run *run, struct err *err)
     struct value_range range = {.max = 1.0};
     struct keyvalue rest[GENERATIONS_SETTINGS];
     size_t count, size;
-    void *block;
 
     if (collect(&run->text, run->settings->policy, err) != 0 ||
-            split_settings(&run->text, &run->memory, rest, &count, err) != 0 ||
+            split_settings(&run->text, &run->memory, &run->gate, rest, &count,
+                    err) != 0 ||
             policy_spec_parse(&run->spec, &shape, &range, rest, count,
                     &run->options, NULL, err) != 0)
         return err_prefix(err, "%s", run->settings->policy);
     size = (policy_footprint(&run->spec) + 63) / 64 * 64;
-    block = aligned_alloc(64, size);
-    size = policy_scratch(&run->spec) + 4096;
+    run->policy = aligned_alloc(64, size);
+    run->candidate = aligned_alloc(64, size);
+    size = 2 * policy_scratch(&run->spec) + 4096;
     run->scratch = arena_over(malloc(size), size);
-    if (block == NULL || run->scratch.data == NULL) {
-        free(block);
+    if (run->policy == NULL || run->candidate == NULL ||
+            run->scratch.data == NULL)
         return err_set(err, STATUS_INTERNAL, "no memory");
-    }
-    run->policy = policy_init(block, &run->spec);
+    (void)policy_init(run->policy, &run->spec);
+    (void)policy_init(run->candidate, &run->spec);
     return 0;
 }
 
@@ -433,9 +657,11 @@ static int open_run(struct run *run, struct err *err)
             generations_find(settings->policy)->uniform;
     run->options = arena_over(malloc(options), options);
     run->log = calloc(rows, sizeof(*run->log));
+    run->held = calloc(rows, sizeof(*run->held));
     run->before = calloc(
             (size_t)settings->panel * ELIGIBLE_MAX, sizeof(*run->before));
-    if (run->options.data == NULL || run->log == NULL || run->before == NULL)
+    if (run->options.data == NULL || run->log == NULL || run->held == NULL ||
+            run->before == NULL)
         return err_set(err, STATUS_INTERNAL, "no memory");
     make_routes(run);
     payments_market_draw(&run->market, settings->seed, settings->drift, 0);
@@ -450,6 +676,8 @@ static void close_run(struct run *run)
     payments_panel_close(&run->panel);
     blob_free(&run->generation);
     free(run->policy);
+    free(run->candidate);
+    free(run->held);
     free(run->scratch.data);
     free(run->options.data);
     free(run->log);
@@ -474,6 +702,8 @@ static int play(struct run *run, struct generations_run *out)
             status = train(run, g, value);
         if (status == 0)
             status = judge(run, value);
+        if (g == 0)
+            value->v = value->uniform;
         if (status == 0)
             status = serve(run, g, value);
         if (status != 0)

@@ -49,6 +49,10 @@ struct generation_values {
     double bias_top; /* mean predicted - true of the action predicted best */
     double rmse; /* of all predictions */
     double distance; /* mean total variation to the generation before */
+    /* Of the gate, where it is on. */
+    bool blocked; /* the candidate did not serve alone */
+    double estimate, error; /* of candidate - champion, and standard error */
+    double truth; /* the same, exactly */
 };
 
 struct generations_run {
@@ -73,6 +77,9 @@ struct generations_summary {
     double gain; /* V_last - V_1 */
     double share_of_gap, share_of_gap_10;
     double mean_v; /* over generations 1.. */
+    double blocked; /* share of candidates */
+    double blocked_better; /* of candidates: blocked though they were better */
+    double covered; /* share of estimates within 1.96 errors of the truth */
     double bias_first, bias_last, distance_last, effective_last, rows_last;
 };
 

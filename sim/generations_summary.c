@@ -65,6 +65,19 @@ static void falls_of(
     out->drawdown += below;
 }
 
+/* What its gate did. */
+static void gate_of(
+        const struct generations_run *run, struct generations_summary *out)
+{
+    for (uint32_t g = 1; g < run->count; g++) {
+        const struct generation_values *value = &run->value[g];
+        out->blocked += value->blocked;
+        out->blocked_better += value->blocked && value->truth > 0.0;
+        out->covered +=
+                fabs(value->estimate - value->truth) <= 1.96 * value->error;
+    }
+}
+
 static double odd_minus_even(const struct generations_run *run)
 {
     double sum[2] = {0.0, 0.0};
@@ -115,6 +128,7 @@ void generations_summarise(const struct generations_run *runs, uint32_t seeds,
         out->d21_least = fmin(out->d21_least, step);
         add(&odd, odd_minus_even(&runs[s]));
         falls_of(&runs[s], out);
+        gate_of(&runs[s], out);
         out->mean_v += mean_value(&runs[s]) / seeds;
         out->bias_first += POINTS * value[1].bias_top / seeds;
         out->bias_last += POINTS * value[last].bias_top / seeds;
@@ -128,6 +142,9 @@ void generations_summarise(const struct generations_run *runs, uint32_t seeds,
     out->odd_even_se = error_of(&odd);
     out->drops_small /= transitions;
     out->drops_large /= transitions;
+    out->blocked /= (double)seeds * last;
+    out->blocked_better /= (double)seeds * last;
+    out->covered /= (double)seeds * last;
     out->worst_drop /= seeds;
     out->drawdown /= seeds;
     out->gain = out->v[last] - out->v[1];

@@ -32,6 +32,7 @@
 #define FIT_ROUNDS_MAX  500
 #define FIT_MOVE        1e-10 /* of a bound */
 #define DENOMINATOR_MIN 1e-12
+#define ADOPTED         1.0 /* lessons that a new point begins with */
 
 struct chebyshev_options {
     double min, max;
@@ -381,25 +382,30 @@ static void chebyshev_learn(
     refit(self, model, unit_of(self) != before);
 }
 
-static void mean_of(const double *a, const double *b, double *out, size_t count)
+static void mean_of(const double *a, const double *b, double scale, double *out,
+        size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        out[i] = 0.5 * (a[i] + b[i]);
+        out[i] = 0.5 * scale * (a[i] + b[i]);
 }
 
-/* As if half of the lessons of both had been its own. */
+/* As if it had had lessons like those of both, but ADOPTED of them in all: its
+ * own are to count for more soon, since where costs bend it lies below the
+ * mean. */
 static void chebyshev_adopt(
         void *block, uint32_t slot, uint32_t left, uint32_t right)
 {
     struct chebyshev *self = block;
     struct arm *arm = &self->arms[slot];
     const struct arm *a = &self->arms[left], *b = &self->arms[right];
+    double lessons = 0.5 * (a->gram[0] + b->gram[0]);
+    double scale = lessons > ADOPTED ? ADOPTED / lessons : 1.0;
 
-    mean_of(a->gram, b->gram, arm->gram, ARRAY_COUNT(arm->gram));
-    mean_of(a->moment, b->moment, arm->moment, FEATURES);
-    mean_of(&a->square, &b->square, &arm->square, 1);
+    mean_of(a->gram, b->gram, scale, arm->gram, ARRAY_COUNT(arm->gram));
+    mean_of(a->moment, b->moment, scale, arm->moment, FEATURES);
+    mean_of(&a->square, &b->square, scale, &arm->square, 1);
     /* Within the bounds, which are the same for all. */
-    mean_of(a->theta, b->theta, arm->theta, FEATURES);
+    mean_of(a->theta, b->theta, 1.0, arm->theta, FEATURES);
 }
 
 /* ---- bytes ---- */

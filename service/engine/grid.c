@@ -102,7 +102,7 @@ struct grid *grid_init(void *block, const struct grid_spec *spec)
     grid->spec = spec;
     grid->values = grid->numbers;
     grid->mass = grid->values + spec->points;
-    grid->order = (uint32_t *)(grid->mass + spec->points);
+    grid->order = (void *)(grid->mass + spec->points);
     grid->count = spec->start;
     for (uint32_t i = 0; i < spec->start; i++) {
         grid->values[i] = start_value(spec, i);

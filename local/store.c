@@ -12,8 +12,9 @@
 #include <stdlib.h>
 
 #define TICK_MS 50
-/* The id of a request whose caller waits; those that were sent count up. */
-#define CALL_ID UINT64_MAX
+/* Ids of requests whose caller waits begin here; those that were sent count up
+ * from 1. */
+#define CALLS (UINT64_C(1) << 63)
 
 struct in_store {
     struct ledger *ledger;
@@ -23,7 +24,8 @@ struct in_store {
     struct mailbox done; /* batches that are on disk */
     struct mailbox early; /* batches with replies that need not wait */
     nanos ticked;
-    struct bytes reply; /* to the call that waits; NULL: not yet */
+    uint64_t call; /* id of the call that waits, or waited last */
+    struct bytes reply; /* to it; NULL: not yet */
     struct err why; /* the disk failed; set before `failed` */
     _Atomic bool failed;
 };
@@ -37,9 +39,9 @@ static void answer(struct local *local, struct exchange *exchange)
 
     exchange->sent = true;
     memcpy(&id, exchange->envelope[0].data, sizeof(id));
-    if (id == CALL_ID)
+    if (id == store->call)
         store->reply = exchange->reply;
-    else
+    else if (id < CALLS) /* not of a call that gave up waiting */
         local_answered(local, id, exchange->reply);
 }
 
@@ -173,17 +175,24 @@ static rue_status store_call(struct local *local, const rue_request *request,
     rue_status result;
 
     store->reply = bytes_of(NULL, 0);
-    result = handle(local, request, CALL_ID, errand, &exchange);
+    store->call++;
+    result = handle(local, request, store->call, errand, &exchange);
     if (result != RUE_OK)
         return result;
     if (store->reply.data != NULL)
         shard_submit(&store->shard);
-    while (store->reply.data == NULL && !failed(local))
+    while (store->reply.data == NULL && !failed(local) &&
+            !commit_stuck(store->committer))
         turn(local, TICK_MS);
     if (store->reply.data != NULL)
         return read_reply(local, reply);
-    reply->message = store->why.text;
-    return RUE_IO;
+    if (failed(local)) {
+        reply->message = store->why.text;
+        return RUE_IO;
+    }
+    reply->message = "there is no room to record this; it waits, and is "
+                     "recorded if room comes while the client is open";
+    return RUE_STORAGE_FULL;
 }
 
 static rue_status store_send(
@@ -312,6 +321,7 @@ static int store_open(
     if (store == NULL)
         return err_set(err, STATUS_INTERNAL, "no memory");
     local->state = store;
+    store->call = CALLS;
     if ((status = ledger_open(
                  options->store, &settings, &store->ledger, err)) != 0 ||
             (status = host_register(store->ledger, local->config,

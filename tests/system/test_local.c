@@ -14,30 +14,29 @@
 
 #define EVENTS 100u
 
+/* What watches for drift sees how long feedback takes, which is each client's
+ * own time; the rest of a state is the same. */
+#define UNWATCHED "    drift: {on: false}\n"
+
 static const char problems[] =
         "problems:\n"
-        "  - name: tuned\n"
-        "    seed: 7\n"
+        "  - name: tuned\n" UNWATCHED "    seed: 7\n"
         "    context: [x, y]\n"
         "    actions: [a, b, c, d]\n"
         "    policy: {oracle: ridge, explorer: squarecb}\n"
-        "  - name: scaled\n"
-        "    actions: [a, b, c, d, e]\n"
+        "  - name: scaled\n" UNWATCHED "    actions: [a, b, c, d, e]\n"
         "    reward: {max: 100, objective: minimise}\n"
         "    durability: relaxed\n"
         "    policy: {learner: tsallis-inf, estimator: reduced_variance}\n"
-        "  - name: open\n"
-        "    action_features: 2\n"
+        "  - name: open\n" UNWATCHED "    action_features: 2\n"
         "    named_columns: 8\n"
         "    durability: relaxed\n"
         "    policy: {oracle: ridge, explorer: thompson}\n"
-        "  - name: price\n"
-        "    form: predict\n"
+        "  - name: price\n" UNWATCHED "    form: predict\n"
         "    context: [x, y]\n"
         "    durability: relaxed\n"
         "    policy: {oracle: ridge}\n"
-        "  - name: omega\n"
-        "    durability: relaxed\n"
+        "  - name: omega\n" UNWATCHED "    durability: relaxed\n"
         "    parameter: {name: omega, from: 1, to: 1.95, start: 3, points: 9,\n"
         "                refine: 4}\n"
         "    reward: {objective: minimise}\n"
@@ -174,11 +173,26 @@ static uint64_t state_of(rue_client *client, const char *problem)
     return status.state_hash;
 }
 
+/* Why states differ: numbers that do. */
+static void print_numbers(rue_client *client, const char *problem)
+{
+    rue_service_status status;
+
+    if (rue_get_status(client, problem, &status) != RUE_OK)
+        return;
+    for (size_t i = 0; i < status.number_count; i++)
+        fprintf(stderr, "%s%s %.17g\n", status.numbers[i].name,
+                status.numbers[i].group, status.numbers[i].value);
+}
+
 static void expect_same_states(rue_client *a, rue_client *b, const char *what)
 {
     for (uint32_t i = 0; i < PROBLEMS; i++)
-        if (state_of(a, names[i]) != state_of(b, names[i]))
+        if (state_of(a, names[i]) != state_of(b, names[i])) {
+            print_numbers(a, names[i]);
+            print_numbers(b, names[i]);
             broken(what, names[i]);
+        }
 }
 
 /* ---- the store ---- */
@@ -286,12 +300,54 @@ static void continue_with_service(
     service_verify(service);
 }
 
+/* A store without room says so, and does not keep its caller. */
+static void fill_store(void)
+{
+    static const char settings[] = "storage: {map_size: 1MiB}\n"
+                                   "problems: [{name: a, actions: [x, y]}]\n";
+    char directory[] = "/tmp/rue-local-XXXXXX", command[64], error[256] = "";
+    rue_question question = {0};
+    rue_local_options options;
+    rue_status status = RUE_OK;
+    rue_answer answer;
+    rue_client *client;
+    uint32_t decided = 0;
+
+    if (mkdtemp(directory) == NULL)
+        broken("directory", directory);
+    rue_local_options_init(&options);
+    options.config = settings;
+    options.store = directory;
+    client = rue_open_local(&options, error, sizeof(error));
+    if (client == NULL)
+        broken("a small store", error);
+    while (status == RUE_OK && decided < 100000) {
+        rue_question many[256];
+        rue_request request = {
+                .problem = "a", .questions = many, .question_count = 256};
+        rue_reply reply;
+        memset(many, 0, sizeof(many));
+        status = rue_call(client, &request, &reply);
+        decided += 256;
+    }
+    if (status != RUE_STORAGE_FULL)
+        broken("a small store", rue_error(client));
+    status = rue_decide(client, "a", &question, &answer);
+    if (status != RUE_STORAGE_FULL)
+        broken("after it was full", rue_status_name(status));
+    rue_close(client);
+    (void)snprintf(command, sizeof(command), "rm -rf %s", directory);
+    if (system(command) != 0)
+        broken("removing", directory);
+}
+
 int main(void)
 {
     char directory[] = "/tmp/rue-local-XXXXXX", command[64];
     struct service service;
     rue_client *clients[3];
 
+    fill_store();
     if (mkdtemp(directory) == NULL)
         broken("directory", directory);
     service_make(&service, problems);

@@ -5,8 +5,8 @@
  *
  * Prints, for each policy and spread of c, the mean iterations of a solve with
  * each grid, and the ratio of the totals with its 95 % interval over the seeds.
- * SEEDS=N, ROUNDS=N, POINTS=N in the environment. The numbers seen are in
- * docs/parameter.md. */
+ * SEEDS=N, ROUNDS=N, POINTS=N, POLICY=NAME in the environment. The numbers seen
+ * are in docs/parameter.md. */
 #include "base/rng.h"
 #include "local/rue-local.h"
 
@@ -26,22 +26,29 @@
 
 struct game {
     const char *name, *settings;
+    size_t columns; /* of the context: c, or Chebyshev polynomials of it */
     bool log; /* it learns ln(cost), not the cost */
 };
 
 static const struct game games[] = {
-        {"tsallis", "    policy: {learner: tsallis-inf}\n", false},
+        {"tsallis", "    policy: {learner: tsallis-inf}\n", 0, false},
         {"chebyshev",
                 "    context: [shift]\n"
                 "    policy: {oracle: chebyshev, explorer: squarecb,\n"
                 "             min: -0.15, max: 0.65}\n",
-                false},
+                1, false},
+        {"surface",
+                "    context: [shift]\n"
+                "    policy: {oracle: surface, explorer: squarecb,\n"
+                "             action_min: -1, action_max: 1,\n"
+                "             context_min: -0.15, context_max: 0.45}\n",
+                1, true},
         {"ridge",
                 "    context: [shift, square, cube]\n"
                 "    policy: {oracle: ridge, explorer: squarecb, products: "
                 "action,\n"
                 "             gamma_scale: 40}\n",
-                true},
+                3, true},
 };
 #define GAMES (sizeof(games) / sizeof(games[0]))
 
@@ -181,10 +188,9 @@ static rue_client *open_game(
             "problems:\n  - name: omega\n    seed: %u\n%s"
             "    parameter: {name: omega, from: 1.0, to: 1.95, start: %u, "
             "points: %u}\n"
-            "    reward: {min: %s, max: %s, objective: minimise, "
+            "    reward: {min: 1, max: 10000, objective: minimise, scale: %s, "
             "default_on: false}\n",
-            seed, game->settings, start, points, game->log ? "0" : "1",
-            game->log ? "9.211" : "10000");
+            seed, game->settings, start, points, game->log ? "log" : "linear");
     rue_local_options_init(&options);
     options.config = text;
     client = rue_open_local(&options, error, sizeof(error));
@@ -202,9 +208,7 @@ static double play(const struct game *game, bool high, unsigned seed,
         unsigned rounds, unsigned start, unsigned points)
 {
     rue_client *client = open_game(game, seed, start, points);
-    size_t columns = strstr(game->settings, "cube") != NULL ? 3
-            : strstr(game->settings, "shift") != NULL       ? 1
-                                                            : 0;
+    size_t columns = game->columns;
     struct rng rng = rng_keyed(seed, 2310, high);
     double total = 0.0;
 
@@ -226,8 +230,7 @@ static double play(const struct game *game, bool high, unsigned seed,
             give_up(rue_error(client));
         cost = iterations(&solve, answer.value);
         total += cost;
-        if (rue_feedback(client, "omega", event, game->log ? log(cost) : cost,
-                    NULL, NULL) != RUE_OK)
+        if (rue_feedback(client, "omega", event, cost, NULL, NULL) != RUE_OK)
             give_up(rue_error(client));
     }
     rue_close(client);
@@ -267,10 +270,12 @@ int main(void)
     unsigned seeds = from_environment("SEEDS", 4, SEEDS_MAX);
     unsigned rounds = from_environment("ROUNDS", 2000, 1000000);
     unsigned points = from_environment("POINTS", 20, 1000);
+    const char *only = getenv("POLICY");
 
     check_solver();
     for (size_t i = 0; i < GAMES; i++)
         for (int high = 0; high < 2; high++)
-            compare(&games[i], high != 0, seeds, rounds, points);
+            if (only == NULL || strcmp(only, games[i].name) == 0)
+                compare(&games[i], high != 0, seeds, rounds, points);
     return 0;
 }

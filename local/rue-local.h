@@ -34,8 +34,9 @@
  * relaxed`, before (a crash may then lose the last of it). rue_close() puts
  * away what is under way. Where there is no room on the disk, a call answers
  * RUE_STORAGE_FULL; the first of them may be recorded yet, and asking again
- * with the same event id tells, as after a time-out. If the disk fails, every call from then on answers
- * RUE_IO, and nothing that was not written was acknowledged.
+ * with the same event id tells, as after a time-out. If the disk fails, every
+ * call from then on answers RUE_IO, and nothing that was not written was
+ * acknowledged.
  *
  * TIME. Default rewards and snapshots fall due while you call: rue_poll() with
  * time-out 0 gives an idle client the occasion. A simulation may bring its own

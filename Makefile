@@ -57,6 +57,8 @@ FILES_tools := /usr/bin/clang-14 /usr/bin/clang-format /usr/bin/clang-tidy \
 	/usr/bin/cppcheck /usr/bin/shellcheck /usr/bin/valgrind
 PACKAGES_docker := buildah debootstrap ca-certificates iproute2
 FILES_docker := /usr/bin/buildah /usr/sbin/debootstrap /usr/bin/ip
+PACKAGES_petsc := libpetsc-real-dev
+FILES_petsc := /usr/share/doc/libpetsc-real-dev/copyright
 
 # $(call missing,PURPOSE): empty when nothing of it is missing.
 missing = $(strip $(foreach f,$(FILES_$(1)),$(if $(wildcard $(f)),,$(f))))
@@ -300,6 +302,22 @@ $(B)/examples/rue_pb2.py: proto/rue.proto
 
 .PHONY: examples
 examples: $(EXAMPLES)
+
+# As its user would build it, but for where librue-local is.
+PETSC := $(B)/examples/petsc/heat
+$(PETSC): examples/petsc/heat.c $(LIBRUE_LOCAL) $(PUBLIC)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=c17 -D_GNU_SOURCE -Wall -Wextra -I$(B)/include $(OPT) \
+		$(LINK) $< $$(pkg-config --cflags --libs petsc mpi) -L$(B) \
+		-lrue-local -lm -Wl,-rpath,'$$ORIGIN/../..' -o $@
+
+## petsc    PETSc's SSOR on a heat equation, its omega chosen by rue: installs
+##          PETSc, builds examples/petsc, runs it and checks what it saves
+.PHONY: petsc
+petsc: deps-build
+	$(call need,petsc)
+	@$(MAKE) --no-print-directory $(PETSC) $(RUE)
+	@B=$(B) sh tests/petsc.sh
 
 # ---- tests ----------------------------------------------------------------
 # tests/unit/FOLDER/test_x.c links what FOLDER may link and nothing else, so

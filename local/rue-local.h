@@ -25,7 +25,7 @@
  * WITHOUT A STORE everything is in memory: what was learned ends with the
  * client. The newest `events_max` events are remembered; feedback for an
  * older one is kept like that for an event never decided, and its default
- * reward does not fall due. A decision costs about a microsecond.
+ * reward does not fall due. A decision costs some microseconds.
  *
  * WITH A STORE every decision and feedback is logged in a directory that `rue
  * verify` and `rue log` read, and that a later client or `rued --data`

@@ -7,7 +7,9 @@
  * Two kinds:
  * - bernstein: guaranteed at every number of rows; wide.
  * - asymptotic: much tighter; holds from the start that struct
- *   asymptotic_sequence waits for. The tool for monitoring and gates.
+ *   asymptotic_sequence waits for, where replay/support.h does not refuse (of
+ *   rewards that are all the same it knows no variance). The tool for
+ *   monitoring and gates.
  *
  * A gate (promote, roll back, canary) feeds an asymptotic_sequence with
  * ope_term_difference and ope_difference_square of each row:

@@ -73,8 +73,13 @@ static const char *const coverage_interval_names[COVERAGE_INTERVALS] = {
         "sequence asymptotic, gain"};
 
 /* Does it need the verdict that the log can tell? The others hold without. */
-static const bool coverage_needs_verdict[COVERAGE_INTERVALS] = {true, true,
-        true, false, false, false, false, false, false, false, false, false};
+static const bool coverage_needs_verdict[COVERAGE_INTERVALS] = {
+        [COVERAGE_NORMAL] = true,
+        [COVERAGE_BOOTSTRAP_DR] = true,
+        [COVERAGE_BOOTSTRAP_SNIPS] = true,
+        [COVERAGE_ASYMPTOTIC] = true,
+        [COVERAGE_ASYMPTOTIC_GAIN] = true,
+};
 
 struct coverage_run {
     bool accepted; /* intervals are said to hold */

@@ -20,7 +20,7 @@ help:
 	@sed -n 's/^## /  make /p' Makefile
 
 ## deps     install the Debian packages that building and testing need
-.PHONY: deps deps-build deps-test deps-tools deps-docker
+.PHONY: deps deps-build deps-test deps-tools deps-docker deps-monitoring
 deps: deps-build deps-test
 deps-build:
 	$(call need,build)
@@ -30,6 +30,8 @@ deps-tools: deps-test
 	$(call need,tools)
 deps-docker:
 	$(call need,docker)
+deps-monitoring: deps-build
+	$(call need,monitoring)
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -55,6 +57,8 @@ PACKAGES_tools := clang-14 libclang-rt-14-dev clang-format clang-tidy \
 	cppcheck shellcheck valgrind
 FILES_tools := /usr/bin/clang-14 /usr/bin/clang-format /usr/bin/clang-tidy \
 	/usr/bin/cppcheck /usr/bin/shellcheck /usr/bin/valgrind
+PACKAGES_monitoring := prometheus python3
+FILES_monitoring := /usr/bin/prometheus /usr/bin/promtool /usr/bin/python3
 PACKAGES_docker := buildah debootstrap ca-certificates iproute2
 FILES_docker := /usr/bin/buildah /usr/sbin/debootstrap /usr/bin/ip
 PACKAGES_petsc := libpetsc-real-dev
@@ -440,6 +444,12 @@ valgrind: deps-tools
 cov: deps-test
 	@$(MAKE) --no-print-directory VARIANT=cov check-all
 	@sh tests/cov.sh $(BUILD)/cov
+
+## monitoring  Debian's Prometheus scrapes a running rued, and an alert fires
+.PHONY: monitoring
+monitoring: deps-monitoring
+	@$(MAKE) --no-print-directory $(RUED) $(RUE)
+	@B=$(B) sh tests/monitoring/prometheus.sh
 
 # ---- measuring ---------------------------------------------------------------
 BENCHES := $(patsubst %.c,$(B)/%,$(wildcard bench/bench_*.c))

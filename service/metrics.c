@@ -193,7 +193,7 @@ static void print_problems(FILE *out, const struct rows *rows)
     {#name "_total", "counter", sentence, value_of_##name},
             PROBLEM_COUNTERS(X)
 #undef X
-                    {"value_sum", "gauge",
+                    {"outcome_values", "gauge",
                             "sum of the outcomes learned, with corrections",
                             value_sum},
             {"generation", "gauge", "generation that serves", generation},

@@ -1,6 +1,7 @@
 /* rue sim sor: what choosing a solver's parameter online saves. */
 #include "cli/connect.h"
 #include "sim/tuning.h"
+#include "sim/tuning_report.h"
 
 #include <getopt.h>
 #include <math.h>
@@ -12,7 +13,7 @@ static const char help_head[] =
         "                    --heat NX] [--solver sor|ssor-cg]\n"
         "                   [--policy NAME]... [--seeds N] [--seed N]\n"
         "                   [--rounds N] [--jobs N] [--connect ENDPOINT]\n"
-        "                   [--problem NAME] [--timeout MS] [--json]\n"
+        "                   [--problem NAME] [--timeout MS] [--html FILE] [--json]\n"
         "       rue sim sor --config [...]\n"
         "\n"
         "Solves a sequence of linear systems, choosing omega for each, and\n"
@@ -38,6 +39,9 @@ static const char help_head[] =
         "  --config        print the problems that this needs at the service\n"
         "  --problem NAME  they are NAME-POLICY-SEED; default sor\n"
         "  --timeout MS    of a request with all its retries; default 30000\n"
+        "  --html FILE     also a report with pictures: cost against omega for\n"
+        "                  each context with where the policy chose, iterations\n"
+        "                  as they add up; every omega is tried in every solve\n"
         "  --json          {\"experiment\":..., \"policies\":{NAME:\n"
         "                  {\"per_solve\":..., \"sd\":..., \"last_quarter\":"
         "...}}};\n"
@@ -56,6 +60,7 @@ struct sor_command {
     const struct tuning_policy *policies[TUNING_POLICIES_MAX];
     size_t policy_count;
     const char *experiment;
+    const char *html;
     bool config, json;
 };
 
@@ -148,10 +153,27 @@ static void print_json(
 
 /* ---- the command ---- */
 
+static int write_html(const struct sor_command *command,
+        const struct tuning_result *result, struct err *err)
+{
+    char title[512];
+
+    if (command->html == NULL)
+        return 0;
+    (void)snprintf(title, sizeof(title), "Tuning omega: %s%s",
+            command->experiment,
+            command->tuning.systems.kind != SYSTEMS_FILE ? ""
+                    : command->tuning.systems.solver == SOLVER_SSOR_CG
+                    ? ", SSOR-CG"
+                    : ", SOR");
+    return tuning_report(&command->tuning, result, title, command->html, err);
+}
+
 static int play(struct sor_command *command)
 {
     struct tuning_result result;
     struct err err;
+    int status;
 
     if (tuning_run(&command->tuning, &result, &err) != 0)
         return cli_fail("sim sor", &err);
@@ -159,8 +181,9 @@ static int play(struct sor_command *command)
         print_json(command, &result);
     else
         print_text(command, &result);
+    status = write_html(command, &result, &err);
     tuning_free(&result);
-    return 0;
+    return status == 0 ? 0 : cli_fail("sim sor", &err);
 }
 
 /* What the options leave open; a wrong combination is a usage error. */
@@ -299,6 +322,10 @@ static bool take_option(struct sor_command *command, int letter)
     case 'C':
         command->config = true;
         return true;
+    case 'w':
+        command->html = optarg;
+        tuning->landscape = true;
+        return true;
     case 'j':
         command->json = true;
         return true;
@@ -323,6 +350,7 @@ int cmd_sim_sor(int argc, char **argv)
             {"problem", required_argument, NULL, 'p'},
             {"timeout", required_argument, NULL, 't'},
             {"config", no_argument, NULL, 'C'},
+            {"html", required_argument, NULL, 'w'},
             {"json", no_argument, NULL, 'j'},
             {"help", no_argument, NULL, 'h'},
             {NULL, 0, NULL, 0},

@@ -2,12 +2,14 @@
  * relax.md gives for the heat equation, and short trials of the basic
  * experiment, in order and the same in one process and in several. */
 #include "sim/tuning.h"
+#include "sim/tuning_report.h"
 #include "tests/lib/suite.h"
 
 #include "base/check.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static struct err err;
@@ -156,6 +158,60 @@ START_TEST(a_landscape_is_all_costs)
 }
 END_TEST
 
+static size_t count_of(const char *text, const char *what)
+{
+    size_t count = 0;
+
+    for (const char *at = strstr(text, what); at != NULL;
+            at = strstr(at + 1, what))
+        count++;
+    return count;
+}
+
+/* One bar chart, one chart for each part of the contexts that has solves, one
+ * for each policy that learns; nothing from elsewhere, and no NaN. */
+START_TEST(the_report_has_its_pictures)
+{
+    static const char *const names[] = {"omega-1", "best-fixed", "grid-oracle",
+            "tsallis-inf", "shared", NULL};
+    static char text[1 << 20];
+    struct tuning_settings settings = {
+            .systems = {.kind = SYSTEMS_HIGH, .seed = 2, .rounds = 80},
+            .policies = chosen,
+            .trials = 2,
+            .jobs = 1,
+            .landscape = true,
+            .problem = "test"};
+    char path[] = "/tmp/rue-report-XXXXXX";
+    struct tuning_result result;
+    size_t bins = 0;
+    FILE *file;
+    int fd = mkstemp(path);
+
+    settings.policy_count = choose(names);
+    ck_assert_int_eq(tuning_run(&settings, &result, &err), 0);
+    ck_assert_int_eq(tuning_report(&settings, &result, "A & B", path, &err), 0);
+    for (uint32_t bin = 0; bin < TUNING_BINS; bin++)
+        bins += result.landscapes[0].rounds[bin] +
+                        result.landscapes[1].rounds[bin] >
+                0;
+    file = fdopen(fd, "r");
+    ck_assert_ptr_nonnull(file);
+    text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+    (void)fclose(file);
+    (void)remove(path);
+    ck_assert_uint_gt(bins, 2);
+    ck_assert_uint_eq(count_of(text, "<svg"), 1 + bins + 2);
+    ck_assert_uint_eq(count_of(text, "http"), 0);
+    ck_assert_uint_eq(count_of(text, "nan"), 0);
+    ck_assert_uint_eq(count_of(text, "A &amp; B"), 2);
+    ck_assert_ptr_nonnull(strstr(text, "</html>"));
+    ck_assert_int_eq(tuning_report(&settings, &result, "t", "/no/where", &err),
+            STATUS_IO);
+    tuning_free(&result);
+}
+END_TEST
+
 /* Real matrices, where there is nothing to gain (bcsstk01, SSOR-CG) and where
  * there is much: never more than 5 % above omega = 1, in any trial. */
 static const struct {
@@ -219,6 +275,7 @@ int main(void)
 {
     Suite *suite = suite_create("tuning");
     TCase *tests = tcase_create("tuning");
+    TCase *report = tcase_create("report");
 
     tcase_set_timeout(tests, 120);
     tcase_add_loop_test(tests, heat_costs_what_the_reference_says, 0,
@@ -228,7 +285,10 @@ int main(void)
     tcase_add_test(tests, a_landscape_is_all_costs);
     tcase_add_loop_test(
             tests, a_guard_bounds_the_loss, 0, (int)ARRAY_COUNT(guarded));
+    tcase_set_timeout(report, 120);
+    tcase_add_test(report, the_report_has_its_pictures);
     tcase_add_test(tests, what_cannot_be_opened_is_said);
     suite_add_tcase(suite, tests);
+    suite_add_tcase(suite, report);
     return run_suite(suite);
 }

@@ -122,7 +122,7 @@ static double median(double *values, int count)
 int main(void)
 {
     const char *text = getenv("TURNS");
-    int turns = text == NULL ? 15 : atoi(text);
+    int turns = text == NULL ? 15 : (int)strtol(text, NULL, 10);
     static struct thing things[5];
     double rates[ARRAY_COUNT(things)];
 

@@ -28,6 +28,8 @@
 #define ID_BYTES_MAX 64u
 /* Feedbacks that one event remembers, to tell repeated from new ones. */
 #define FEEDBACKS_MAX 64u
+/* Named numbers of one feedback, and of an event over all its feedback. */
+#define FIELDS_MAX 16u
 /* Problems of one service. */
 #define PROBLEMS_MAX 65536u
 /* Largest absolute value of a feature, reward, label or cost: its square

@@ -1,6 +1,7 @@
 #include "cli/connect.h"
 
 #include "base/limits.h"
+#include "proto/record.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@ static const char help[] =
         "                    [--position K | --shown PLACE [--propensity P]]\n"
         "                    [--connect ENDPOINT] [--timeout MS] [--json]\n"
         "       rue feedback PROBLEM EVENT --costs C,C,... [--full] ...\n"
+        "       rue feedback PROBLEM EVENT --field NAME=NUMBER ...\n"
         "\n"
         "Reports what happened to an event: its reward, cost or label; of a\n"
         "duel 1 if the first action was better, 0 if the second, 0.5 if\n"
@@ -28,6 +30,10 @@ static const char help[] =
         "                      only models of the reward learn from it\n"
         "  --costs C,C,...     of a path: what each of its edges cost\n"
         "  --full              the costs are of all edges of the catalogue\n"
+        "  --field NAME=NUMBER what the problem's reward.expression is made\n"
+        "                      of; may be repeated; with a VALUE it is logged\n"
+        "  --cause C           whose doing it is: unknown, action, other,\n"
+        "                      customer or timeout\n"
         "  --connect ENDPOINT  default " CONNECT_ENDPOINT "\n"
         "  --timeout MS        default 2000\n"
         "  --json              one JSON object\n"
@@ -36,13 +42,16 @@ static const char help[] =
         "  rue feedback checkout 01JDF8M1X7Q9Z2 1 --id payment-4711\n"
         "  rue feedback results 01JDF8M1X7Q9Z2 1 --position 3\n"
         "  rue feedback results 01JDF8M1X7Q9Z2 0 --shown 5 --propensity 0.1\n"
-        "  rue feedback commute 01JDF8M1X7Q9Z2 --costs 0.1,0.2,0.4\n";
+        "  rue feedback commute 01JDF8M1X7Q9Z2 --costs 0.1,0.2,0.4\n"
+        "  rue feedback checkout 01JDF8M1X7Q9Z2 --field authorised=0 \\\n"
+        "      --cause customer\n";
 
 struct feedback_command {
     const char *problem, *event, *endpoint;
     uint64_t timeout_ms;
     rue_report report;
     double costs[ACTIONS_MAX];
+    rue_field fields[FIELDS_MAX];
     bool has_value, activate, json;
 };
 
@@ -75,7 +84,8 @@ static int run(const struct feedback_command *command)
             print_receipt("activate", &receipt, command);
     }
     if (status == RUE_OK &&
-            (command->has_value || command->report.cost_count > 0)) {
+            (command->has_value || command->report.cost_count > 0 ||
+                    command->report.field_count > 0)) {
         status = rue_tell(client, command->problem, &command->report, &receipt);
         if (status == RUE_OK)
             print_receipt("feedback", &receipt, command);
@@ -122,6 +132,39 @@ static bool take_costs(struct feedback_command *command, char *text)
     return true;
 }
 
+static bool take_field(struct feedback_command *command, char *text)
+{
+    rue_report *report = &command->report;
+    rue_field *field = &command->fields[report->field_count];
+    char *rest = text;
+
+    if (report->field_count == FIELDS_MAX) {
+        (void)cli_usage("feedback", "--field: at most %u", FIELDS_MAX);
+        return false;
+    }
+    field->name = strsep(&rest, "=");
+    if (rest == NULL) {
+        (void)cli_usage("feedback", "--field: NAME=NUMBER");
+        return false;
+    }
+    report->fields = command->fields;
+    report->field_count++;
+    return cli_number("feedback", "--field", rest, &field->value);
+}
+
+static bool take_cause(struct feedback_command *command, const char *word)
+{
+    for (unsigned i = 0; i <= CAUSE_LAST; i++) {
+        if (strcmp(word, cause_name((enum cause)i)) != 0)
+            continue;
+        command->report.cause = (rue_cause)i;
+        return true;
+    }
+    (void)cli_usage(
+            "feedback", "--cause: unknown, action, other, customer or timeout");
+    return false;
+}
+
 static bool take_option(struct feedback_command *command, int letter)
 {
     rue_report *report = &command->report;
@@ -143,6 +186,10 @@ static bool take_option(struct feedback_command *command, int letter)
                 "feedback", "--propensity", optarg, &report->propensity);
     case 'C':
         return take_costs(command, optarg);
+    case 'F':
+        return take_field(command, optarg);
+    case 'u':
+        return take_cause(command, optarg);
     case 'f':
         report->costs_full = 1;
         return true;
@@ -162,17 +209,19 @@ static bool take_option(struct feedback_command *command, int letter)
 static int take_words(struct feedback_command *command, char **words, int count)
 {
     bool costs = command->report.cost_count > 0;
+    bool fields = command->report.field_count > 0;
 
-    if (count == 3 && costs)
-        return cli_usage("feedback", "either VALUE or --costs");
+    if (costs && (count == 3 || fields))
+        return cli_usage("feedback", "either VALUE and --field or --costs");
     if (command->report.costs_full && !costs)
         return cli_usage("feedback", "--full: only with --costs");
-    if (count != 3 && !(count == 2 && (command->activate || costs)))
+    if (count != 3 && !(count == 2 && (command->activate || costs || fields)))
         return cli_usage("feedback", "give PROBLEM EVENT VALUE");
     command->problem = words[0];
     command->event = words[1];
     command->report.event = words[1];
     command->has_value = count == 3;
+    command->report.fields_only = count == 2 && fields;
     if (count == 3 &&
             !cli_number("feedback", "VALUE", words[2], &command->report.value))
         return EXIT_USAGE;
@@ -189,6 +238,8 @@ int cmd_feedback(int argc, char **argv)
             {"propensity", required_argument, NULL, 'p'},
             {"costs", required_argument, NULL, 'C'},
             {"full", no_argument, NULL, 'f'},
+            {"field", required_argument, NULL, 'F'},
+            {"cause", required_argument, NULL, 'u'},
             {"connect", required_argument, NULL, 'c'},
             {"timeout", required_argument, NULL, 't'},
             {"json", no_argument, NULL, 'j'},

@@ -147,6 +147,22 @@ static void print_shown(const struct shown *shown)
         printf(" propensity=%.6g", shown->propensity);
 }
 
+static void print_fields(const struct fields *fields)
+{
+    char name[ID_BYTES_MAX + 1];
+
+    for (uint32_t i = 0; i < fields->count; i++)
+        printf(" %s=%.10g",
+                bytes_text(fields->list[i].name, name, sizeof(name)),
+                fields->list[i].value);
+}
+
+static void print_cause(const char *name, enum cause cause)
+{
+    if (cause != CAUSE_UNKNOWN)
+        printf(" %s=%s", name, cause_name(cause));
+}
+
 static void print_feedback(const struct feedback_record *record)
 {
     char id[ID_BYTES_MAX + 1];
@@ -162,6 +178,11 @@ static void print_feedback(const struct feedback_record *record)
     print_shown(&record->shown);
     print_subject(&record->subject);
     print_costs("costs", &record->costs);
+    if (record->fields.count > 0) {
+        printf(" fields:");
+        print_fields(&record->fields);
+    }
+    print_cause("cause", record->cause);
 }
 
 static const char *const alarm_parts[ALARM_PARTS] = {
@@ -491,6 +512,27 @@ static void json_add_decision(
         (void)json_object_set_new(line, "pdrop", json_real(record->pdrop));
 }
 
+static void json_add_fields(json_t *line, const struct feedback_record *record)
+{
+    json_t *fields = json_object();
+    char name[ID_BYTES_MAX + 1];
+
+    for (uint32_t i = 0; i < record->fields.count; i++) {
+        const struct field *field = &record->fields.list[i];
+        (void)json_object_set_new(fields,
+                bytes_text(field->name, name, sizeof(name)),
+                json_real(field->value));
+    }
+    if (record->fields.count > 0)
+        (void)json_object_set(line, "fields", fields);
+    json_decref(fields);
+    if (record->derived)
+        (void)json_object_set_new(line, "derived", json_true());
+    if (record->cause != CAUSE_UNKNOWN)
+        (void)json_object_set_new(
+                line, "cause", json_string(cause_name(record->cause)));
+}
+
 static void json_add_feedback(
         json_t *line, const struct feedback_record *record)
 {
@@ -506,6 +548,7 @@ static void json_add_feedback(
     json_add_shown(line, &record->shown);
     json_add_subject(line, "subject", &record->subject);
     json_add_costs(line, "costs", &record->costs);
+    json_add_fields(line, record);
 }
 
 static void json_add_expiry(json_t *line, const struct expiry_record *record)

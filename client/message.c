@@ -325,11 +325,51 @@ static bool pack_costs(
     return true;
 }
 
+static bool pack_fields(
+        struct pack *pack, const rue_report *report, Rue__Feedback *feedback)
+{
+    size_t count = report->field_count;
+    Rue__Field **list = arena_array(pack->arena, Rue__Field *, count);
+    Rue__Field *fields = arena_array(pack->arena, Rue__Field, count);
+
+    if (count > FIELDS_MAX || report->fields == NULL)
+        return refuse(pack, "fields: 1 to %u", FIELDS_MAX);
+    if (list == NULL || fields == NULL)
+        return too_large(pack);
+    for (size_t i = 0; i < count; i++) {
+        rue__field__init(&fields[i]);
+        fields[i].value = report->fields[i].value;
+        if (!pack_text(pack, "field name", report->fields[i].name,
+                    &fields[i].name) ||
+                !check_value(pack, "field value", fields[i].value))
+            return false;
+        list[i] = &fields[i];
+    }
+    feedback->n_field = count;
+    feedback->field = list;
+    return true;
+}
+
+static bool pack_cause(
+        struct pack *pack, const rue_report *report, Rue__Feedback *feedback)
+{
+    if ((unsigned)report->cause > RUE_CAUSE_TIMEOUT)
+        return refuse(pack, "cause: one of enum rue_cause");
+    feedback->has_cause = report->cause != RUE_CAUSE_UNKNOWN;
+    feedback->cause = (Rue__Cause)report->cause;
+    return true;
+}
+
 static bool pack_outcome(
         struct pack *pack, const rue_report *report, Rue__Feedback *feedback)
 {
     if (report->cost_count > 0)
         return pack_costs(pack, report, feedback);
+    if (report->field_count > 0 && !pack_fields(pack, report, feedback))
+        return false;
+    if (report->fields_only != 0 && report->field_count > 0)
+        return report->value == 0.0 ||
+                refuse(pack, "value: it follows from fields; leave it 0");
     feedback->has_value = true;
     feedback->value = report->value;
     return check_value(pack, "value", report->value);
@@ -352,6 +392,7 @@ static bool pack_feedbacks(
         if (!pack_text(pack, "event", report->event, &feedback->event) ||
                 !pack_outcome(pack, report, feedback) ||
                 !pack_shown(pack, report, feedback) ||
+                !pack_cause(pack, report, feedback) ||
                 !pack_id(pack, "id", report->id, &feedback->id))
             return false;
         list[i] = feedback;

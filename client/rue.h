@@ -216,6 +216,23 @@ typedef struct rue_answer {
                        action may be better */
 } rue_answer;
 
+/* A number that a feedback reports. */
+typedef struct rue_field {
+    const char *name;
+    double value;
+} rue_field;
+
+/* Whose doing an outcome is: where the problem has a circuit breaker only
+ * RUE_CAUSE_ACTION, RUE_CAUSE_TIMEOUT and what is not said count against the
+ * action. */
+typedef enum rue_cause {
+    RUE_CAUSE_UNKNOWN = 0,
+    RUE_CAUSE_ACTION = 1,
+    RUE_CAUSE_OTHER = 2, /* another party */
+    RUE_CAUSE_CUSTOMER = 3,
+    RUE_CAUSE_TIMEOUT = 4,
+} rue_cause;
+
 /* What happened. Leave zero what you have nothing to say about. INVALID if
  * it says what the problem's form does not take, if `position` or `shown` is
  * none of the event's actions or another than the first report's, if a number
@@ -235,6 +252,12 @@ typedef struct rue_report {
     int costs_full; /* of all edges of the catalogue instead, by place; those
                        of edges you excluded must be within the range too,
                        but are not used */
+    const rue_field *fields; /* [field_count] what the problem's
+                                reward.expression makes the reward of, instead
+                                of value; where it has none, logged */
+    size_t field_count;
+    int fields_only; /* there is no value: leave it 0 */
+    rue_cause cause;
 } rue_report;
 
 typedef struct rue_receipt {

@@ -12,7 +12,7 @@ enum {
     FLAG_SHOWN = 16, /* about an action that the client named */
     FLAG_COSTS = 32, /* of a path, held */
     FLAG_COSTS_FULL = 64,
-    FLAG_ALL = 127,
+    FLAG_FIELDS = 128, /* fields, a cause, or both */
 };
 
 enum { SHOWN_POSITION, SHOWN_PLACE };
@@ -65,6 +65,38 @@ static bool costs_read(struct bytes *costs, struct reader *reader)
     return count >= 1 && count <= ACTIONS_MAX;
 }
 
+static bool has_fields(const struct event_state *state)
+{
+    return state->fields.size > 0 || state->cause != CAUSE_UNKNOWN;
+}
+
+static void fields_part_write(
+        const struct event_state *state, struct writer *writer)
+{
+    static const struct fields none;
+
+    write_u8(writer, (uint8_t)state->cause);
+    if (state->fields.size > 0)
+        write_bytes(writer, state->fields);
+    else
+        fields_write(&none, writer);
+}
+
+static bool fields_part_read(struct event_state *state, struct reader *reader)
+{
+    uint8_t cause = read_u8(reader);
+    struct reader start = *reader;
+    size_t size;
+
+    if (!fields_check(reader) || cause > CAUSE_LAST)
+        return false;
+    size = start.rest.size - reader->rest.size;
+    state->cause = (enum cause)cause;
+    if (size > 1)
+        state->fields = read_bytes(&start, size);
+    return has_fields(state);
+}
+
 void event_state_write(const struct event_state *state, struct writer *writer)
 {
     uint8_t flags = (uint8_t)((state->deferred ? FLAG_DEFERRED : 0) |
@@ -73,7 +105,8 @@ void event_state_write(const struct event_state *state, struct writer *writer)
             (state->learned ? FLAG_LEARNED : 0) |
             (shown_given(&state->shown) ? FLAG_SHOWN : 0) |
             (state->costs.size > 0 ? FLAG_COSTS : 0) |
-            (state->costs.size > 0 && state->costs_full ? FLAG_COSTS_FULL : 0));
+            (state->costs.size > 0 && state->costs_full ? FLAG_COSTS_FULL : 0) |
+            (has_fields(state) ? FLAG_FIELDS : 0));
 
     CHECK(state->mark_count <= FEEDBACKS_MAX);
     write_u8(writer, EVENT_STATE_FORMAT);
@@ -90,6 +123,8 @@ void event_state_write(const struct event_state *state, struct writer *writer)
         shown_write(&state->shown, writer);
     if (state->costs.size > 0)
         costs_write(state->costs, writer);
+    if (has_fields(state))
+        fields_part_write(state, writer);
     write_u16(writer, (uint16_t)state->mark_count);
     for (uint32_t i = 0; i < state->mark_count; i++) {
         write_u64(writer, state->marks[i].id);
@@ -122,10 +157,14 @@ int event_state_read(
         sane = costs_read(&state->costs, reader) && sane;
     state->costs_full = (flags & FLAG_COSTS_FULL) != 0;
     sane = sane && (state->costs.size > 0 || !state->costs_full);
+    state->fields = bytes_of(NULL, 0);
+    state->cause = CAUSE_UNKNOWN;
+    if ((flags & FLAG_FIELDS) != 0)
+        sane = fields_part_read(state, reader) && sane;
     state->mark_count = read_u16(reader);
     if (reader->failed || format != EVENT_STATE_FORMAT ||
-            (flags & ~FLAG_ALL) != 0 || state->mark_count > FEEDBACKS_MAX ||
-            !isfinite(state->reward) || !isfinite(state->taught) || !sane)
+            state->mark_count > FEEDBACKS_MAX || !isfinite(state->reward) ||
+            !isfinite(state->taught) || !sane)
         return err_set(err, STATUS_CORRUPT, "event state is damaged");
     for (uint32_t i = 0; i < state->mark_count; i++) {
         state->marks[i].id = read_u64(reader);

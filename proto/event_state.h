@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/time.h"
+#include "proto/fields.h"
 #include "proto/message.h"
 
 /* One feedback that was applied: hashes of its id and of its content. */
@@ -33,6 +34,10 @@ struct event_state {
      * from, or of the arena of the step that put it. */
     struct bytes costs;
     bool costs_full; /* of all edges */
+    /* The fields of all its feedback, for a reward.expression, as fields_write
+     * writes them (proto/fields.h); size 0: none. A view, as above. */
+    struct bytes fields;
+    enum cause cause; /* of the feedback that is held */
     uint32_t mark_count;
     struct feedback_mark marks[FEEDBACKS_MAX];
 };
@@ -59,7 +64,8 @@ static inline bool event_waits(const struct event_state *state, nanos deadline)
 }
 
 #define EVENT_STATE_BYTES_MAX                                                  \
-    (2 + 4 * 8 + 2 * 8 + 13 + 2 + 8 * ACTIONS_MAX + 2 + 16 * FEEDBACKS_MAX)
+    (2 + 4 * 8 + 2 * 8 + 13 + 2 + 8 * ACTIONS_MAX + 1 + FIELDS_BYTES_MAX + 2 + \
+            16 * FEEDBACKS_MAX)
 
 void event_state_write(const struct event_state *state, struct writer *writer);
 /* CORRUPT for bytes that event_state_write does not write. */

@@ -81,12 +81,36 @@ struct costs {
     const double *values; /* [count] */
 };
 
+/* A named number that a feedback reports. */
+struct field {
+    struct bytes name;
+    double value;
+};
+
+struct fields {
+    uint32_t count;
+    const struct field *list; /* [count], names differ */
+};
+
+/* Whose doing an outcome is; numbers as in rue.proto, enum Cause. */
+enum cause {
+    CAUSE_UNKNOWN,
+    CAUSE_ACTION,
+    CAUSE_OTHER,
+    CAUSE_CUSTOMER,
+    CAUSE_TIMEOUT,
+};
+#define CAUSE_LAST CAUSE_TIMEOUT
+
 struct feedback {
     struct bytes event;
-    double value; /* 0 with costs */
+    double value; /* 0 with costs, or if it follows from fields */
+    bool derived; /* no value was given: it follows from the fields */
     struct bytes id; /* empty: none was given */
     struct shown shown;
     struct costs costs;
+    struct fields fields;
+    enum cause cause;
 };
 
 struct request {

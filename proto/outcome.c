@@ -2,6 +2,7 @@
 
 #include "base/limits.h"
 #include "proto/question.h"
+#include "proto/wire.h"
 
 #include <math.h>
 
@@ -131,4 +132,79 @@ void estimate_from_message(
         return;
     *estimate = (struct estimate){true, message->value, message->lower,
             message->upper, message->alpha, message->rows};
+}
+
+/* ---- fields and cause ---- */
+
+static int field_from_message(const Rue__Field *message,
+        const struct field *before, uint32_t count, struct field *field,
+        struct err *err)
+{
+    field->name = bytes_of_message(message->name);
+    field->value = message->value;
+    if (message_refuse_unknown(&message->base, "field", err) != 0 ||
+            wire_check_id(field->name, "field.name", err) != 0)
+        return STATUS_INVALID;
+    if (!isfinite(field->value) || fabs(field->value) > VALUE_MAX)
+        return err_set(err, STATUS_INVALID,
+                "field.value: not a number within +-%g", VALUE_MAX);
+    for (uint32_t i = 0; i < count; i++) {
+        if (bytes_equal(before[i].name, field->name))
+            return err_set(err, STATUS_INVALID,
+                    "field: number %u has the name of an earlier one", count);
+    }
+    return 0;
+}
+
+int fields_from_messages(Rue__Field *const *messages, size_t count,
+        struct arena *arena, struct fields *fields, struct err *err)
+{
+    struct field *list;
+
+    *fields = (struct fields){0};
+    if (count == 0)
+        return 0;
+    if (count > FIELDS_MAX)
+        return err_set(err, STATUS_INVALID, "field: %zu of them, at most %u",
+                count, FIELDS_MAX);
+    list = arena_array(arena, struct field, count);
+    if (list == NULL)
+        return err_set(err, STATUS_BUSY, "the request is too large");
+    for (uint32_t i = 0; i < count; i++) {
+        int status = field_from_message(messages[i], list, i, &list[i], err);
+        if (status != 0)
+            return status;
+    }
+    *fields = (struct fields){(uint32_t)count, list};
+    return 0;
+}
+
+Rue__Field **fields_to_messages(
+        const struct fields *fields, struct arena *arena)
+{
+    Rue__Field **list = arena_array(arena, Rue__Field *, fields->count);
+    Rue__Field *messages = arena_array(arena, Rue__Field, fields->count);
+
+    if (list == NULL || messages == NULL)
+        return NULL;
+    for (uint32_t i = 0; i < fields->count; i++) {
+        rue__field__init(&messages[i]);
+        messages[i].name = message_of_bytes(fields->list[i].name);
+        messages[i].value = fields->list[i].value;
+        list[i] = &messages[i];
+    }
+    return list;
+}
+
+int cause_from_message(
+        bool given, Rue__Cause message, enum cause *cause, struct err *err)
+{
+    *cause = CAUSE_UNKNOWN;
+    if (!given)
+        return 0;
+    if ((unsigned)message > CAUSE_LAST)
+        return err_set(err, STATUS_INVALID, "cause: %u, it is at most %u",
+                (unsigned)message, CAUSE_LAST);
+    *cause = (enum cause)message;
+    return 0;
 }

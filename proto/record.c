@@ -25,6 +25,14 @@ const char *record_kind_name(enum record_kind kind)
     return kind >= 1 && kind <= RECORD_KIND_MAX ? names[kind] : names[0];
 }
 
+const char *cause_name(enum cause cause)
+{
+    static const char *const names[] = {
+            "unknown", "action", "other", "customer", "timeout"};
+
+    return (unsigned)cause <= CAUSE_LAST ? names[cause] : "?";
+}
+
 const char *effect_name(enum effect effect)
 {
     static const char *const names[] = {"none", "learn", "correct", "hold"};
@@ -108,6 +116,14 @@ static int record_costs(const Rue__Costs *message, enum record_kind kind,
     return costs_from_message(message, costs, NULL) == 0
             ? 0
             : corrupt(err, kind, "costs are out of range");
+}
+
+static int record_cause(bool given, Rue__Cause message, enum record_kind kind,
+        enum cause *cause, struct err *err)
+{
+    return cause_from_message(given, message, cause, NULL) == 0
+            ? 0
+            : corrupt(err, kind, "cause is out of range");
 }
 
 static int record_shown(const Rue__Shown *message, enum record_kind kind,
@@ -262,6 +278,8 @@ struct bytes record_encode_decision(
     message.expert = experts_to_message(record, arena);
     message.held_subject = subject_to_message(&record->held_subject, arena);
     message.held_costs = costs_to_message(&record->held_costs, arena);
+    message.has_held_cause = record->held_cause != CAUSE_UNKNOWN;
+    message.held_cause = (Rue__Cause)record->held_cause;
     message.has_held_misfit = record->held_misfit;
     message.held_misfit = record->held_misfit;
     message.has_chosen_only = record->chosen_only;
@@ -495,7 +513,9 @@ static int decode_decision(const Rue__DecisionRecord *message,
             (status = subject_from_message(message->held_subject,
                      RECORD_DECISION, &record->held_subject, err)) != 0 ||
             (status = record_costs(message->held_costs, RECORD_DECISION,
-                     &record->held_costs, err)) != 0)
+                     &record->held_costs, err)) != 0 ||
+            (status = record_cause(message->has_held_cause, message->held_cause,
+                     RECORD_DECISION, &record->held_cause, err)) != 0)
         return status;
     if (message->has_held)
         return check_value(
@@ -524,12 +544,37 @@ struct bytes record_encode_feedback(
     message.shown = shown_to_message(&record->shown, arena);
     message.subject = subject_to_message(&record->subject, arena);
     message.costs = costs_to_message(&record->costs, arena);
-    return pack_message(&message.base, arena);
+    message.n_field = record->fields.count;
+    message.field = fields_to_messages(&record->fields, arena);
+    message.has_cause = record->cause != CAUSE_UNKNOWN;
+    message.cause = (Rue__Cause)record->cause;
+    message.has_derived = record->derived;
+    message.derived = record->derived;
+    return arena->overflow ? bytes_of(NULL, 0)
+                           : pack_message(&message.base, arena);
+}
+
+/* The list of fields in the arena. */
+static int record_fields(const Rue__FeedbackRecord *message,
+        struct arena *arena, struct feedback_record *record, struct err *err)
+{
+    int status = fields_from_messages(
+            message->field, message->n_field, arena, &record->fields, err);
+
+    record->derived = message->has_derived && message->derived;
+    if (status == STATUS_BUSY)
+        return status;
+    if (status != 0 || (record->derived && record->fields.count == 0))
+        return corrupt(err, RECORD_FEEDBACK, "fields are out of range");
+    return record_cause(message->has_cause, message->cause, RECORD_FEEDBACK,
+            &record->cause, err);
 }
 
 static int decode_feedback(const Rue__FeedbackRecord *message,
-        struct feedback_record *record, struct err *err)
+        struct arena *arena, struct feedback_record *record, struct err *err)
 {
+    int status;
+
     record->head = (struct record){RECORD_FEEDBACK, message->problem,
             message->time_ns, bytes_of_message(message->event)};
     record->value = message->value;
@@ -555,7 +600,8 @@ static int decode_feedback(const Rue__FeedbackRecord *message,
             subject_from_message(message->subject, RECORD_FEEDBACK,
                     &record->subject, err) != 0)
         return STATUS_CORRUPT;
-    return record_costs(message->costs, RECORD_FEEDBACK, &record->costs, err);
+    status = record_costs(message->costs, RECORD_FEEDBACK, &record->costs, err);
+    return status == 0 ? record_fields(message, arena, record, err) : status;
 }
 
 /* ---- expiry ---- */
@@ -608,6 +654,8 @@ struct bytes record_encode_activation(
     message.held = record->held;
     message.held_subject = subject_to_message(&record->held_subject, arena);
     message.held_costs = costs_to_message(&record->held_costs, arena);
+    message.has_held_cause = record->held_cause != CAUSE_UNKNOWN;
+    message.held_cause = (Rue__Cause)record->held_cause;
     return pack_message(&message.base, arena);
 }
 
@@ -621,7 +669,9 @@ static int decode_activation(const Rue__ActivationRecord *message,
     if (subject_from_message(message->held_subject, RECORD_ACTIVATION,
                 &record->held_subject, err) != 0 ||
             record_costs(message->held_costs, RECORD_ACTIVATION,
-                    &record->held_costs, err) != 0)
+                    &record->held_costs, err) != 0 ||
+            record_cause(message->has_held_cause, message->held_cause,
+                    RECORD_ACTIVATION, &record->held_cause, err) != 0)
         return STATUS_CORRUPT;
     return check_value(
             record->held, RECORD_ACTIVATION, "held is out of range", err);
@@ -799,7 +849,7 @@ static int decode_kind(enum record_kind kind, const ProtobufCMessage *message,
     case RECORD_DECISION:
         return decode_decision(any, arena, &record->decision, err);
     case RECORD_FEEDBACK:
-        return decode_feedback(any, &record->feedback, err);
+        return decode_feedback(any, arena, &record->feedback, err);
     case RECORD_EXPIRY:
         return decode_expiry(any, &record->expiry, err);
     case RECORD_ACTIVATION:

@@ -75,6 +75,7 @@ struct decision_record {
     double held;
     struct subject held_subject;
     struct costs held_costs;
+    enum cause held_cause;
     bool held_misfit; /* what came before does not fit and teaches nothing */
     bool chosen_only; /* imported: the probabilities of the others than the
                          chosen action are not known; they stand in equal
@@ -104,6 +105,9 @@ struct feedback_record {
     struct shown shown; /* as the client said */
     struct subject subject; /* with LEARN and CORRECT, if shown is given */
     struct costs costs; /* path form */
+    struct fields fields; /* as the client said */
+    enum cause cause;
+    bool derived; /* value was made of the event's fields so far */
 };
 
 struct expiry_record {
@@ -120,6 +124,7 @@ struct activation_record {
     double held;
     struct subject held_subject;
     struct costs held_costs;
+    enum cause held_cause;
 };
 
 static inline bool estimate_valid(const struct estimate *estimate)
@@ -219,5 +224,7 @@ bool record_peek_problem(struct bytes payload, uint32_t *problem);
 const char *record_kind_name(enum record_kind kind);
 const char *effect_name(enum effect effect);
 const char *stage_name(enum stage stage);
+/* "unknown", "action", "other", "customer", "timeout" */
+const char *cause_name(enum cause cause);
 
 #endif

@@ -227,9 +227,27 @@ static int decides_from_message(const Rue__Request *message,
     return 0;
 }
 
-static int feedback_one(const Rue__Feedback *message, struct feedback *feedback,
-        struct err *err)
+/* Exactly one of value, costs and fields must say what the value is; fields
+ * may come with a value that they do not make. */
+static int check_has_value(const Rue__Feedback *message,
+        const struct feedback *feedback, struct err *err)
 {
+    if (feedback->costs.count > 0)
+        return message->has_value || feedback->fields.count > 0
+                ? err_set(err, STATUS_INVALID,
+                          "value: it follows from costs; leave it out, and "
+                          "field")
+                : 0;
+    if (!message->has_value && feedback->fields.count == 0)
+        return err_set(err, STATUS_INVALID, "value: is missing");
+    return 0;
+}
+
+static int feedback_one(const Rue__Feedback *message, struct arena *arena,
+        struct feedback *feedback, struct err *err)
+{
+    int status;
+
     feedback->event = bytes_of_message(message->event);
     feedback->value = message->has_value ? message->value : 0.0;
     feedback->id = bytes_of_message(message->id);
@@ -239,13 +257,17 @@ static int feedback_one(const Rue__Feedback *message, struct feedback *feedback,
     if (message->has_id && wire_check_id(feedback->id, "id", err) != 0)
         return STATUS_INVALID;
     if (shown_from_message(message->shown, &feedback->shown, err) != 0 ||
-            costs_from_message(message->costs, &feedback->costs, err) != 0)
+            costs_from_message(message->costs, &feedback->costs, err) != 0 ||
+            cause_from_message(message->has_cause, message->cause,
+                    &feedback->cause, err) != 0)
         return STATUS_INVALID;
-    if (message->has_value == (feedback->costs.count > 0))
-        return err_set(err, STATUS_INVALID,
-                message->has_value
-                        ? "value: it follows from costs; leave it out"
-                        : "value: is missing");
+    status = fields_from_messages(
+            message->field, message->n_field, arena, &feedback->fields, err);
+    if (status == 0)
+        status = check_has_value(message, feedback, err);
+    if (status != 0)
+        return status;
+    feedback->derived = !message->has_value && feedback->fields.count > 0;
     if (!isfinite(feedback->value) || fabs(feedback->value) > VALUE_MAX)
         return err_set(err, STATUS_INVALID, "value: not a number within +-%g",
                 VALUE_MAX);
@@ -260,9 +282,12 @@ static int feedbacks_from_message(const Rue__Request *message,
 
     if (feedbacks == NULL)
         return err_set(err, STATUS_BUSY, "the request is too large");
-    for (size_t i = 0; i < message->n_feedback; i++)
-        if (feedback_one(message->feedback[i], &feedbacks[i], err) != 0)
+    for (size_t i = 0; i < message->n_feedback; i++) {
+        int status =
+                feedback_one(message->feedback[i], arena, &feedbacks[i], err);
+        if (status != 0)
             return err_prefix(err, "feedback %zu", i);
+    }
     request->feedback = feedbacks;
     request->feedback_count = (uint32_t)message->n_feedback;
     return 0;

@@ -156,15 +156,19 @@ static bool may_be_gone(
     return record->effect == EFFECT_HOLD || verify->report->first_sequence > 1;
 }
 
-/* As the client sent it: the value of a path follows from its costs. */
+/* As the client sent it: a value may follow from costs or fields. */
 static struct feedback feedback_of(const struct feedback_record *record)
 {
     return (struct feedback){
             .event = record->head.event,
-            .value = record->costs.count > 0 ? 0.0 : record->value,
+            .value = record->costs.count > 0 || record->derived ? 0.0
+                                                                : record->value,
+            .derived = record->derived,
             .id = record->id,
             .shown = record->shown,
             .costs = record->costs,
+            .fields = record->fields,
+            .cause = record->cause,
     };
 }
 

@@ -184,6 +184,8 @@ static const struct event_state *keep_state(
     CHECK(kept != NULL);
     if (state->costs.size > 0)
         kept->costs = keep(batch, state->costs);
+    if (state->fields.size > 0)
+        kept->fields = keep(batch, state->fields);
     return kept;
 }
 

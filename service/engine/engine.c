@@ -24,19 +24,21 @@ static const char *message_of(struct step *step)
     return arena_copy(step->arena, step->err.text, strlen(step->err.text) + 1);
 }
 
-/* With its costs, if it holds any, in the step's arena: what the journal lends
- * may go while the state is put again. */
+/* With its costs and fields, if it has any, in the step's arena: what the
+ * journal lends may go while the state is put again. */
 static int event_get(
         struct step *step, struct bytes event, struct event_state *state)
 {
     int status = step->journal->event_get(step->journal->self,
             step->problem->spec->number, event, state, &step->err);
 
-    if (status != 0 || state->costs.size == 0)
+    if (status != 0 || (state->costs.size == 0 && state->fields.size == 0))
         return status;
     state->costs.data =
             arena_copy(step->arena, state->costs.data, state->costs.size);
-    return state->costs.data != NULL
+    state->fields.data =
+            arena_copy(step->arena, state->fields.data, state->fields.size);
+    return state->costs.data != NULL && state->fields.data != NULL
             ? 0
             : err_set(&step->err, STATUS_BUSY, "the event is too large");
 }
@@ -363,6 +365,7 @@ static int decide_held(struct step *step, struct decision_record *record,
     if (status == 0) {
         record->has_held = true;
         record->held = state->reward;
+        record->held_cause = state->cause;
         return 0;
     }
     if (status != STATUS_INVALID)
@@ -374,6 +377,8 @@ static int decide_held(struct step *step, struct decision_record *record,
     state->reward = 0.0;
     memset(&state->shown, 0, sizeof(state->shown));
     state->costs = bytes_of(NULL, 0);
+    state->fields = bytes_of(NULL, 0);
+    state->cause = CAUSE_UNKNOWN;
     return 0;
 }
 
@@ -404,8 +409,10 @@ static void decide_state(const struct step *step,
     state->deferred = question->deferred;
     state->learned = state->has_reward && !question->deferred;
     state->taught = state->reward;
-    if (!question->deferred)
+    if (!question->deferred) {
         state->costs = bytes_of(NULL, 0);
+        state->cause = CAUSE_UNKNOWN;
+    }
     state->deadline = question->deferred || state->has_reward
             ? 0
             : deadline_after(step, step->problem->spec->settings.reward_wait);
@@ -494,6 +501,13 @@ static uint64_t hash_shown(uint64_t digest, const struct shown *shown)
                     0));
 }
 
+static uint64_t hash_field(uint64_t digest, const struct field *field)
+{
+    digest = hash_mix(digest, hash_bytes(field->name, 3));
+    return hash_mix(digest,
+            hash_bytes(bytes_of(&field->value, sizeof(field->value)), 4));
+}
+
 struct feedback_mark engine_feedback_mark(const struct feedback *feedback)
 {
     struct shown shown = plainly(feedback->shown);
@@ -508,6 +522,10 @@ struct feedback_mark engine_feedback_mark(const struct feedback *feedback)
                 hash_bytes(bytes_of(feedback->costs.values,
                                    feedback->costs.count * sizeof(double)),
                         feedback->costs.full));
+    for (uint32_t i = 0; i < feedback->fields.count; i++)
+        mark.content = hash_field(mark.content, &feedback->fields.list[i]);
+    if (feedback->cause != CAUSE_UNKNOWN)
+        mark.content = hash_mix(mark.content, feedback->cause);
     mark.id =
             feedback->id.size > 0 ? hash_bytes(feedback->id, 2) : mark.content;
     return mark;
@@ -621,6 +639,57 @@ static int check_kind(struct step *step, const struct feedback_record *record)
     return 0;
 }
 
+/* The fields of the event with those of this feedback; also as the bytes that
+ * its state keeps. */
+static int merge_fields(struct step *step, struct event_state *state,
+        const struct fields *later, struct fields *merged)
+{
+    struct reader reader = reader_of(state->fields);
+    uint8_t *data = arena_alloc(step->arena, FIELDS_BYTES_MAX);
+    struct fields before = {0};
+    struct writer writer;
+    int status;
+
+    if (data == NULL)
+        return err_set(&step->err, STATUS_BUSY, "the event is too large");
+    if (state->fields.size > 0 && !fields_read(&before, &reader, step->arena))
+        return err_set(&step->err, STATUS_BUSY, "the event is too large");
+    status = fields_merge(&before, later, step->arena, merged, &step->err);
+    if (status != 0)
+        return status;
+    writer = writer_over(data, FIELDS_BYTES_MAX);
+    fields_write(merged, &writer);
+    state->fields = writer_bytes(&writer);
+    return 0;
+}
+
+/* The value, where it is made of fields. */
+static int expression_outcome(struct step *step, struct event_state *state,
+        struct feedback_record *record)
+{
+    const struct expression *reward = &step->problem->spec->reward;
+    struct fields merged;
+    int status;
+
+    if (reward->count == 0 && record->derived)
+        return err_set(&step->err, STATUS_INVALID,
+                "value: is missing; the problem has no reward.expression");
+    if (reward->count == 0)
+        return 0;
+    if (!record->derived)
+        return err_set(&step->err, STATUS_INVALID,
+                "value: it follows from fields (reward.expression); leave it "
+                "out and report field");
+    status = merge_fields(step, state, &record->fields, &merged);
+    if (status != 0)
+        return status;
+    record->value = expression_value(reward, &merged);
+    if (isfinite(record->value) && fabs(record->value) <= VALUE_MAX)
+        return 0;
+    return err_set(&step->err, STATUS_INVALID,
+            "field: reward.expression makes %g of them", record->value);
+}
+
 /* The value of a path's costs. */
 static int path_outcome(struct step *step,
         const struct decision_record *decision, bool foreign,
@@ -641,7 +710,7 @@ static int path_outcome(struct step *step,
  * record's value, subject and aggregate. The decision is NULL before there is
  * one; if it is foreign, what the places mean is not known and not checked. */
 static int feedback_outcome(struct step *step,
-        const struct decision_record *decision, const struct event_state *state,
+        const struct decision_record *decision, struct event_state *state,
         struct feedback_record *record)
 {
     const struct problem_spec *spec = step->problem->spec;
@@ -649,6 +718,8 @@ static int feedback_outcome(struct step *step,
     bool foreign = is_foreign(step, state);
     int status = check_kind(step, record);
 
+    if (status == 0 && !path)
+        status = expression_outcome(step, state, record);
     if (status == 0 && path)
         status = path_outcome(step, decision, foreign, record);
     if (status == 0 && spec->settings.form == FORM_DECIDE && !foreign)
@@ -707,6 +778,8 @@ static void feedback_state(const struct step *step,
     state->marks[state->mark_count++] = mark;
     if (!state->has_reward && !state->learned)
         state->shown = plainly(record->shown);
+    if (record->effect == EFFECT_HOLD)
+        state->cause = record->cause;
     state->has_reward = true;
     state->reward = record->after;
     if (teaches(record)) {
@@ -728,6 +801,9 @@ static int feedback_new(struct step *step, const struct feedback *feedback,
             .id = feedback->id,
             .shown = feedback->shown,
             .costs = feedback->costs,
+            .fields = feedback->fields,
+            .cause = feedback->cause,
+            .derived = feedback->derived,
     };
     union any_record decided;
     const struct decision_record *decision = NULL;
@@ -798,6 +874,7 @@ static int activate_new(
 
     if (record.has_held)
         status = decision_of(step, event, state, &decision);
+    record.held_cause = record.has_held ? state->cause : CAUSE_UNKNOWN;
     if (status == 0 && record.has_held)
         status = held_outcome(step, &decision.decision, state,
                 &record.held_subject, &record.held_costs, &record.held);
@@ -814,6 +891,7 @@ static int activate_new(
     state->learned = record.has_held;
     state->taught = state->reward;
     state->costs = bytes_of(NULL, 0);
+    state->cause = CAUSE_UNKNOWN;
     state->deadline = state->has_reward
             ? 0
             : deadline_after(step, step->problem->spec->settings.reward_wait);

@@ -336,6 +336,28 @@ static int parse_rows(const struct parse *parse)
     return parse_parameter(parse);
 }
 
+/* `reward.expression`: instead of values, feedback then has fields. */
+static int parse_expression(const struct parse *parse)
+{
+    struct problem_settings *settings = &parse->spec->settings;
+    const struct keyvalue *value = find_setting(parse, "reward.expression");
+
+    if (settings->expression.size == 0)
+        return 0;
+    settings->expression = keep(parse, settings->expression);
+    if (settings->form != FORM_DECIDE && settings->form != FORM_PREDICT)
+        (void)err_set(parse->err, STATUS_INVALID,
+                "only where the form is decide or predict");
+    else if (settings->aggregate != AGGREGATE_LAST)
+        (void)err_set(parse->err, STATUS_INVALID,
+                "reward.aggregate must be last: fields are what adds up");
+    else if (expression_parse(&parse->spec->reward, settings->expression,
+                     parse->arena, parse->err) == 0)
+        return 0;
+    (void)err_prefix(parse->err, "reward.expression");
+    return value != NULL ? parse_failed(parse, value) : STATUS_INVALID;
+}
+
 static struct shape shape_of(const struct problem_spec *spec)
 {
     bool predict = spec->settings.form == FORM_PREDICT;
@@ -670,6 +692,7 @@ int problem_spec_parse(struct problem_spec *spec, struct bytes name,
                      &spec->catalogue, &spec->slots)) != 0 ||
             (status = parse_groups(&parse)) != 0 ||
             (status = parse_rows(&parse)) != 0 ||
+            (status = parse_expression(&parse)) != 0 ||
             (status = resolve_auto(&parse)) != 0 ||
             (status = parse_policy(&parse)) != 0 ||
             (status = parse_guard(&parse)) != 0 ||

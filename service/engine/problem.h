@@ -10,6 +10,7 @@
 #include "policies/groups.h"
 #include "policies/guard.h"
 #include "policies/policy.h"
+#include "service/engine/expression.h"
 #include "service/engine/problem_settings.h"
 
 struct group {
@@ -32,6 +33,7 @@ struct problem_spec {
     uint32_t slots;
     const struct group *groups; /* [group_count] */
     uint32_t group_count;
+    struct expression reward; /* count 0: feedback has the value */
     struct policy_spec policy;
     struct drift_spec drift;
     struct guard_spec guard;

@@ -210,6 +210,14 @@ static const struct option_row rows[] = {
                 .fallback = 0.01,
                 .sentence = "an action that cannot be better than the default "
                             "by this share of its cost is not tried"},
+        {.name = "reward.expression",
+                .type = OPTION_TEXT,
+                .offset = AT(expression),
+                .text = "",
+                .sentence = "what the fields of an event's feedback amount "
+                            "to, e.g. authorised * (amount * 0.02 - fee) - "
+                            "chargeback * 20. Empty: "
+                            "feedback has the value"},
         {.name = "orphan_wait",
                 .type = OPTION_DURATION,
                 .offset = AT(orphan_wait),

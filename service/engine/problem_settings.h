@@ -50,6 +50,7 @@ struct problem_settings {
     double guard_loss;
     double guard_worst;
     double guard_gain;
+    struct bytes expression;
     bool has_default;
     bool log_experts;
     nanos retrain_every;

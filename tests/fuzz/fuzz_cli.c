@@ -118,6 +118,14 @@ static void check_feedback(
     for (uint32_t i = 0; i < feedback->costs.count; i++)
         CHECK(feedback->costs.values[i] == report->costs[i]);
     CHECK(feedback->costs.full == (report->costs_full != 0));
+    CHECK(feedback->cause == (enum cause)report->cause);
+    CHECK(feedback->fields.count == report->field_count);
+    CHECK(feedback->derived == (report->fields_only != 0));
+    for (uint32_t i = 0; i < feedback->fields.count; i++) {
+        const struct field *field = &feedback->fields.list[i];
+        CHECK(bytes_equal(field->name, bytes_of_text(report->fields[i].name)));
+        CHECK(field->value == report->fields[i].value);
+    }
 }
 
 /* What the client packs the service reads; it may find that a word is not

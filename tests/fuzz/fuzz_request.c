@@ -88,6 +88,15 @@ static void check_outcome(const struct feedback *feedback)
     CHECK(costs->count == 0 || feedback->value == 0.0);
     for (uint32_t i = 0; i < costs->count; i++)
         check_value(costs->values[i]);
+    CHECK(feedback->fields.count <= FIELDS_MAX);
+    CHECK(feedback->cause <= CAUSE_LAST);
+    CHECK(!feedback->derived ||
+            (feedback->fields.count > 0 && feedback->value == 0.0));
+    CHECK(feedback->fields.count == 0 || costs->count == 0);
+    for (uint32_t i = 0; i < feedback->fields.count; i++) {
+        check_id(feedback->fields.list[i].name);
+        check_value(feedback->fields.list[i].value);
+    }
 }
 
 static void check_request(const struct request *request)

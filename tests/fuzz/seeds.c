@@ -74,6 +74,7 @@ static void seed_request(
     const struct errand none = {.kind = ERRAND_NONE};
     struct event_id_source ids = {1, 0};
     const char *events[2] = {questions[0].event, "never"};
+    static const rue_field fields[2] = {{"authorised", 1}, {"fee", 0.25}};
     rue_report reports[4] = {{.event = events[0], .value = 1, .id = "f"},
             {.event = events[0], .value = 0.5, .id = "g"},
             {.event = "orphan", .value = 1, .id = "f"},
@@ -102,6 +103,9 @@ static void seed_request(
         reports[3].has_shown = 1;
         reports[3].shown = 2;
         reports[3].propensity = 0.5;
+        reports[1].fields = fields;
+        reports[1].field_count = 2;
+        reports[1].cause = RUE_CAUSE_TIMEOUT;
     }
     CHECK(message_pack(
             &request, 9, &none, &ids, 1000, arena_fresh(0), &packed, error));

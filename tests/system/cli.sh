@@ -97,6 +97,10 @@ usage decide one --timeout soon
 usage feedback one
 usage feedback one event
 usage feedback one event much
+usage feedback one event --field fee
+usage feedback one event --field fee=much
+usage feedback one event 1 --cause nobody
+usage feedback one event --costs 1 --field fee=1
 usage status one two
 usage status --timeout 999999999999
 usage sim
@@ -157,6 +161,14 @@ problems:
       - {name: vip, by: client}
       - {name: low, when: x < 0.5}
     policy: {oracle: groupwise, explorer: squarecb}
+  - name: money
+    actions: [left, right]
+    reward:
+      min: -50
+      max: 50
+      expression: >-
+        authorised * (amount * 0.02 - default(fee, 0.5))
+        - chargeback * 20
   - name: number
     form: predict
     context: [x]
@@ -166,7 +178,7 @@ call 0 config check "$dir/rued.yaml"
 said out "problem one: squarecb over groupwise"
 said out "$dir/rued.yaml: good"
 call 0 config check "$dir/rued.yaml" --json
-json 'lines[0]["ok"] and [p["name"] for p in lines[0]["problems"]] == ["one", "number"]'
+json 'lines[0]["ok"] and [p["name"] for p in lines[0]["problems"]] == ["one", "money", "number"]'
 # wrong LINE TEXT CONFIG
 wrong() {
     printf '%s\n' "$3" >"$dir/wrong.yaml"
@@ -186,6 +198,12 @@ wrong 4 "problem 'p'" 'problems:
   - name: p
     actions: [a]
     policy: {oracle: nobody}'
+wrong 5 "reward.expression: line 1, column 13: a number" 'problems:
+  - name: p
+    actions: [a, b]
+    reward:
+      expression: authorised *
+    policy: {learner: tsallis-inf}'
 wrong 2 "set twice" 'data: x
 data: y'
 
@@ -257,11 +275,18 @@ on="--connect $endpoint --timeout 20000"
     failure feedback one never --activate $on
     said err "UNKNOWN_EVENT"
 
+    call 0 decide money --event m1 $on
+    call 0 feedback money m1 --field authorised=1 --field amount=100 $on
+    said out "feedback: OK"
+    call 0 feedback money m1 --field chargeback=1 --cause customer $on
+    failure feedback money m1 1 $on
+    said err "INVALID: value: it follows from fields"
+
     call 0 status $on
     said out "problem one"
     said out "commits"
     call 0 status $on --json
-    json 'lines[0]["problems"] == ["one", "number"] and
+    json 'lines[0]["problems"] == ["one", "money", "number"] and
           lines[0]["numbers"]["decides"] >= 4 and lines[0]["last_record"] >= 8'
     call 0 status one $on
     said out "problem one: squarecb over groupwise"
@@ -311,10 +336,14 @@ grep -q 'feedback problem=one event=e1 value=1 effect=' "$dir/out" ||
     broken "log: no feedback"
 call 0 log "$dir/data" --json
 json '[r["sequence"] for r in lines] == list(range(1, len(lines) + 1)) and
-      [r["kind"] for r in lines][:2] == ["config", "config"]'
+      [r["kind"] for r in lines][:3] == ["config"] * 3'
 call 0 log "$dir/data" --json --problem one --event e1
 json '[r["kind"] for r in lines] == ["decision", "feedback"] and
       lines[0]["question"]["shared"] == [[0.3, 0.7]] and lines[0]["propensity"] > 0'
+call 0 log "$dir/data" --json --problem money --event m1
+json '[r.get("after") for r in lines] == [None, 1.5, -18.5] and
+      lines[1]["fields"] == {"authorised": 1, "amount": 100} and
+      lines[1]["derived"] and lines[2]["cause"] == "customer"'
 call 0 log "$dir/data" --from 2 --count 1 --json
 json '[r["sequence"] for r in lines] == [2]'
 call 0 log "$dir/data" --problem nobody
@@ -323,7 +352,7 @@ call 0 verify "$dir/data"
 silent err
 said out "all is well"
 call 0 verify "$dir/data" --json
-json 'lines[0]["finding_count"] == 0 and lines[0]["records"]["decision"] == 4'
+json 'lines[0]["finding_count"] == 0 and lines[0]["records"]["decision"] == 5'
 call 0 replay "$dir/data"
 silent err
 said out "identical"

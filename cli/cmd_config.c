@@ -130,6 +130,7 @@ static void show_policies(json_t *list)
 {
     char section[96];
 
+    show_table("breaker: the circuit breaker", &breaker_options, NULL, list);
     show_table("policy: of every policy", &policy_shared_options, NULL, list);
     for (size_t i = 0; registry_oracles[i] != NULL; i++) {
         (void)snprintf(section, sizeof(section), "policy: oracle %s",

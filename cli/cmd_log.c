@@ -135,6 +135,10 @@ static void print_decision(const struct decision_record *record)
     if (record->held_misfit)
         printf(" held_misfit");
     print_trial(&record->trial);
+    if (record->masked > 0)
+        printf(" masked=%u", record->masked);
+    if (record->all_open)
+        printf(" all_open");
 }
 
 static void print_shown(const struct shown *shown)
@@ -506,6 +510,14 @@ static void json_add_decision(
                 line, record->held, &record->held_subject, &record->held_costs);
     if (record->held_misfit)
         (void)json_object_set_new(line, "held_misfit", json_true());
+    if (record->has_expected)
+        (void)json_object_set_new(
+                line, "expected_failure", json_real(record->expected_failure));
+    if (record->masked > 0)
+        (void)json_object_set_new(
+                line, "masked", json_integer(record->masked));
+    if (record->all_open)
+        (void)json_object_set_new(line, "all_open", json_true());
     if (record->chosen_only)
         (void)json_object_set_new(line, "chosen_only", json_true());
     if (record->pdrop > 0.0)

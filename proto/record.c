@@ -280,6 +280,12 @@ struct bytes record_encode_decision(
     message.held_costs = costs_to_message(&record->held_costs, arena);
     message.has_held_cause = record->held_cause != CAUSE_UNKNOWN;
     message.held_cause = (Rue__Cause)record->held_cause;
+    message.has_expected_failure = record->has_expected;
+    message.expected_failure = record->expected_failure;
+    message.has_masked = record->masked > 0;
+    message.masked = record->masked;
+    message.has_all_open = record->all_open;
+    message.all_open = record->all_open;
     message.has_held_misfit = record->held_misfit;
     message.held_misfit = record->held_misfit;
     message.has_chosen_only = record->chosen_only;
@@ -484,6 +490,25 @@ static int origin_from_message(const Rue__DecisionRecord *message,
     return 0;
 }
 
+/* What a circuit breaker had to do with it. */
+static int masked_from_message(const Rue__DecisionRecord *message,
+        struct decision_record *record, struct err *err)
+{
+    record->has_expected = message->has_expected_failure;
+    record->expected_failure = message->expected_failure;
+    record->masked = message->has_masked ? message->masked : 0;
+    record->all_open = message->has_all_open && message->all_open;
+    if (record->has_expected &&
+            !(record->expected_failure >= 0.0 &&
+                    record->expected_failure <= 1.0))
+        return corrupt(
+                err, RECORD_DECISION, "expected_failure is out of range");
+    if (record->masked >= ACTIONS_MAX ||
+            (record->masked > 0 && record->all_open))
+        return corrupt(err, RECORD_DECISION, "masked is out of range");
+    return 0;
+}
+
 static int decode_decision(const Rue__DecisionRecord *message,
         struct arena *arena, struct decision_record *record, struct err *err)
 {
@@ -515,7 +540,8 @@ static int decode_decision(const Rue__DecisionRecord *message,
             (status = record_costs(message->held_costs, RECORD_DECISION,
                      &record->held_costs, err)) != 0 ||
             (status = record_cause(message->has_held_cause, message->held_cause,
-                     RECORD_DECISION, &record->held_cause, err)) != 0)
+                     RECORD_DECISION, &record->held_cause, err)) != 0 ||
+            (status = masked_from_message(message, record, err)) != 0)
         return status;
     if (message->has_held)
         return check_value(

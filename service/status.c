@@ -47,6 +47,22 @@ static void add_drift(void *self, const char *name, uint32_t part,
         add(gather, name, spec->groups[index].name, value);
 }
 
+/* Of every circuit how often it opened, and what it knows while it is open.
+ * Circuits of a group are told of when they are open only. */
+static void add_circuits(struct gather *gather, const struct problem *problem)
+{
+    for (uint32_t i = 0; i < breaker_views(problem->breaker); i++) {
+        struct breaker_view view;
+        breaker_view(problem->breaker, i, &view);
+        if (view.group >= 0 && !view.open)
+            continue;
+        add(gather, "circuit_open", view.name, view.open ? 1.0 : 0.0);
+        add(gather, "circuit_evidence", view.name, view.evidence);
+        add(gather, "circuit_opened", view.name, (double)view.opened);
+        add(gather, "circuit_failure_rate", view.name, view.failure_rate);
+    }
+}
+
 static void add_problem(struct gather *gather, const struct problem *problem)
 {
     const struct problem_counters *folded = &problem->counters;
@@ -72,6 +88,8 @@ static void add_problem(struct gather *gather, const struct problem *problem)
     policy_visit(problem->policy, &visitor);
     if (problem->drift != NULL)
         drift_visit(problem->drift, add_drift, gather);
+    if (problem->breaker != NULL)
+        add_circuits(gather, problem);
 }
 
 static void add_training(

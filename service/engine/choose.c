@@ -102,6 +102,16 @@ static int narrow(struct choosing *choosing, const struct round_view *round,
     return 0;
 }
 
+/* What a circuit breaker compares the outcome with, of the action that is
+ * taken, whoever took it. */
+static void note_expected(const struct problem *problem,
+        const struct distribution *drawn, struct decision_record *record)
+{
+    record->has_expected = problem->breaker != NULL && drawn->scores != NULL;
+    if (record->has_expected)
+        record->expected_failure = 1.0 - drawn->scores[record->chosen];
+}
+
 /* Under a guard, whose default is at `index`. */
 static int choose_guarded(struct choosing *choosing,
         const struct round_view *round, uint32_t index,
@@ -124,6 +134,7 @@ static int choose_guarded(struct choosing *choosing,
     if (status != 0)
         return status;
     note_drawn(round, &drawn, record);
+    note_expected(problem, &drawn, record);
     if (drawn.chosen != index)
         record->limit = view.limit;
     return 0;
@@ -170,10 +181,65 @@ static int choose_policy(struct choosing *choosing,
         return status;
     note_drawn(round, &drawn, record);
     record->has_second = problem->spec->settings.form == FORM_DUEL;
-    if (problem->challenger.policy == NULL || record->has_second)
+    if (problem->challenger.policy != NULL && !record->has_second)
+        status = trial_decide(
+                problem, round, &drawn, choosing->arena, record, choosing->err);
+    note_expected(problem, &drawn, record);
+    return status;
+}
+
+/* ---- the circuit breaker ---- */
+
+/* The question without the actions that are not admitted: they become
+ * excluded. */
+static int without_masked(struct choosing *choosing,
+        const struct round_view *round, const bool *admitted,
+        struct question *question)
+{
+    uint32_t most = question->excluded_count + round->actions.count;
+    uint32_t *excluded = arena_array(choosing->arena, uint32_t, most);
+    uint32_t count = question->excluded_count;
+
+    if (excluded == NULL)
+        return err_set(choosing->err, STATUS_BUSY, "the request is too large");
+    memcpy(excluded, question->excluded, count * sizeof(*excluded));
+    for (uint32_t i = 0; i < round->actions.count; i++) {
+        if (!admitted[i])
+            excluded[count++] = round->eligible[i];
+    }
+    question->excluded = excluded;
+    question->excluded_count = count;
+    return 0;
+}
+
+/* Takes actions with open circuits out of the round, by keyed coins. The
+ * policy then runs on what is left, so what it logs is exact. */
+static int mask_round(struct choosing *choosing,
+        const struct question *question, struct round_view *round,
+        struct decision_record *record)
+{
+    const struct problem *problem = choosing->problem;
+    struct question less = *question;
+    uint32_t left, count = round->actions.count;
+    bool *admitted = arena_array(choosing->arena, bool, count);
+    int status;
+
+    if (admitted == NULL)
+        return err_set(choosing->err, STATUS_BUSY, "the request is too large");
+    left = breaker_admit(problem->breaker, problem->spec->settings.seed,
+            hash_bytes(record->head.event, 0), round->actions.slot, count,
+            round->context.groups, round->context.group_count, admitted);
+    if (left == count)
         return 0;
-    return trial_decide(
-            problem, round, &drawn, choosing->arena, record, choosing->err);
+    if (left == 0) {
+        record->all_open = true;
+        return 0;
+    }
+    record->masked = count - left;
+    status = without_masked(step, round, admitted, &less);
+    return status == 0 ? round_of_question(problem->spec, &less,
+                                 choosing->arena, round, choosing->err)
+                       : status;
 }
 
 int choose_record(const struct problem *problem, const struct record *head,
@@ -194,6 +260,9 @@ int choose_record(const struct problem *problem, const struct record *head,
     }
     status = round_of_question(
             problem->spec, &record->question, arena, round, err);
+    if (status == 0 && problem->breaker != NULL &&
+            !breaker_calm(problem->breaker))
+        status = mask_round(&choosing, &record->question, round, record);
     if (status != 0)
         return status;
     record->groups = round->context.groups;

@@ -18,6 +18,7 @@ struct outcome {
     const struct subject *subject; /* decide form */
     const struct costs *costs; /* path form */
     bool unjoined; /* the default: no feedback came in time */
+    enum cause cause;
 };
 
 static int misfit(struct err *err, const char *what)
@@ -280,6 +281,52 @@ static bool is_too_wide(
     return decision->count > problem->spec->policy.shape.actions_max;
 }
 
+/* Has the value less than the share of the way to the best that a success
+ * needs? */
+static bool is_failure(const struct problem *problem, double value)
+{
+    return 1.0 - loss_of_value(&problem->spec->policy.range, value) <
+            problem->spec->breaker.options.failure;
+}
+
+/* The place in the catalogue of an eligible action; slots if it has none. */
+static uint32_t slot_of(const struct problem_spec *spec,
+        const struct decision_record *decision, uint32_t index)
+{
+    uint32_t slot = 0;
+    struct bytes id;
+
+    if (index >= decision->count)
+        return spec->slots;
+    if (decision->question.action_count == 0)
+        return decision->eligible[index];
+    id = round_action_id(spec, &decision->question, decision->eligible[index]);
+    while (slot < spec->slots && !bytes_equal(spec->catalogue[slot], id))
+        slot++;
+    return slot;
+}
+
+/* Counts an outcome with the circuit of its action: once for every event, when
+ * it is first learned. */
+static void count_outcome(struct problem *problem,
+        const struct decision_record *decision, const struct outcome *outcome)
+{
+    uint32_t index = outcome_index(decision, outcome->subject);
+    bool others =
+            outcome->cause == CAUSE_OTHER || outcome->cause == CAUSE_CUSTOMER;
+    bool expected = decision->has_expected && index == decision->chosen;
+    struct breaker_outcome counted = {
+            .failed = is_failure(problem, outcome->value),
+            .own = !others,
+            .expected = expected ? decision->expected_failure : -1.0,
+    };
+    uint32_t slot = slot_of(problem->spec, decision, index);
+
+    if (slot < problem->spec->slots)
+        breaker_count(problem->breaker, slot, decision->groups,
+                decision->group_count, &counted);
+}
+
 static int learn(struct problem *problem,
         const struct decision_record *decision, const struct outcome *outcome,
         struct err *err)
@@ -302,6 +349,8 @@ static int learn(struct problem *problem,
     }
     if (status != 0)
         return status;
+    if (problem->breaker != NULL)
+        count_outcome(problem, decision, outcome);
     problem->counters.learned++;
     problem->counters.value_sum += outcome->value;
     return 0;
@@ -443,7 +492,8 @@ int fold_decision(struct problem *problem, const struct decision_record *record,
     fold_guarded(problem, record);
     if (record->has_held && !record->question.deferred) {
         struct outcome outcome = {record->held, record->head.time,
-                &record->held_subject, &record->held_costs, false};
+                &record->held_subject, &record->held_costs, false,
+                record->held_cause};
         int status = learn(problem, record, &outcome, err);
         if (status != 0)
             return status;
@@ -459,7 +509,7 @@ int fold_feedback(struct problem *problem, const struct feedback_record *record,
         const struct decision_record *decision, struct err *err)
 {
     struct outcome outcome = {record->after, record->head.time,
-            &record->subject, &record->costs, false};
+            &record->subject, &record->costs, false, record->cause};
     int status = 0;
 
     switch (record->effect) {
@@ -491,7 +541,7 @@ int fold_expiry(struct problem *problem, const struct expiry_record *record,
 
     if (record->effect == EFFECT_LEARN) {
         struct outcome outcome = {record->after, record->head.time, &chosen,
-                &record->costs, true};
+                &record->costs, true, CAUSE_TIMEOUT};
         int status = need_decision(decision, &record->head, err);
         if (status == 0)
             status = learn(problem, decision, &outcome, err);
@@ -510,7 +560,8 @@ int fold_activation(struct problem *problem,
         const struct decision_record *decision, struct err *err)
 {
     struct outcome outcome = {record->held, record->head.time,
-            &record->held_subject, &record->held_costs, false};
+            &record->held_subject, &record->held_costs, false,
+            record->held_cause};
     int status = 0;
 
     if (record->has_held)

@@ -527,6 +527,106 @@ static int parse_guard(const struct parse *parse)
     return guard_failed(parse, "guard.action");
 }
 
+/* ---- the circuit breaker ---- */
+
+/* The part of an id that its circuit is named by. */
+static struct bytes circuit_name(
+        const struct breaker_options *options, struct bytes id)
+{
+    const uint8_t *end = options->share.size == 0
+            ? NULL
+            : memmem(id.data, id.size, options->share.data,
+                      options->share.size);
+
+    return end == NULL || end == id.data
+            ? id
+            : bytes_of(id.data, (size_t)(end - id.data));
+}
+
+static int breaker_circuits(const struct parse *parse)
+{
+    struct problem_spec *spec = parse->spec;
+    struct breaker_spec *breaker = &spec->breaker;
+    uint16_t *circuit = arena_array(parse->arena, uint16_t, spec->slots);
+    struct bytes *names = arena_array(parse->arena, struct bytes, spec->slots);
+
+    if (circuit == NULL || names == NULL)
+        return out_of_memory(parse->err);
+    for (uint32_t i = 0; i < spec->slots; i++) {
+        struct bytes name = circuit_name(&breaker->options, spec->catalogue[i]);
+        uint32_t c = 0;
+        while (c < breaker->circuits && !bytes_equal(names[c], name))
+            c++;
+        if (c == breaker->circuits)
+            names[breaker->circuits++] = name;
+        circuit[i] = (uint16_t)c;
+    }
+    breaker->slots = spec->slots;
+    breaker->circuit = circuit;
+    breaker->names = names;
+    breaker->groups = breaker->options.groups ? spec->group_count : 0;
+    if (breaker->circuits * (1 + breaker->groups) <= BREAKER_CIRCUITS_MAX)
+        return 0;
+    return err_set(parse->err, STATUS_INVALID,
+            "breaker: %u circuits for each of %u groups, at most %u in all",
+            breaker->circuits, breaker->groups, BREAKER_CIRCUITS_MAX);
+}
+
+/* The `breaker.` settings. */
+static int parse_breaker(const struct parse *parse)
+{
+    static const char prefix[] = "breaker.";
+    struct problem_spec *spec = parse->spec;
+    struct breaker_options *options = &spec->breaker.options;
+    struct keyvalue *values =
+            arena_array(parse->arena, struct keyvalue, parse->count);
+    struct keyvalue *first = NULL;
+    size_t count = 0;
+
+    if (values == NULL)
+        return out_of_memory(parse->err);
+    for (size_t i = 0; i < parse->count; i++) {
+        struct keyvalue *value = &parse->values[i];
+        if (!key_under(value, prefix))
+            continue;
+        value->used = true;
+        first = first == NULL ? value : first;
+        values[count] = *value;
+        values[count].used = false;
+        values[count].value = keep(parse, value->value);
+        values[count++].key = bytes_of(value->key.data + strlen(prefix),
+                value->key.size - strlen(prefix));
+    }
+    if (options_parse(&breaker_options, values, count, options, parse->err) !=
+            0) {
+        (void)err_prefix(parse->err, "breaker");
+        return parse_failed(parse, first);
+    }
+    for (size_t i = 0; i < count; i++) {
+        char text[ID_BYTES_MAX + 1];
+        if (values[i].used)
+            continue;
+        (void)err_set(parse->err, STATUS_INVALID, "breaker.%s: no such setting",
+                bytes_text(values[i].key, text, sizeof(text)));
+        return parse_failed(parse, first);
+    }
+    if (!options->on)
+        return 0;
+    if (spec->settings.form != FORM_DECIDE || spec->slots == 0 ||
+            grid_is_on(&spec->settings.parameter)) {
+        (void)err_set(parse->err, STATUS_INVALID,
+                "breaker: only where the form is decide and `actions` lists "
+                "the catalogue");
+        return parse_failed(parse, first);
+    }
+    if (options->least > options->most) {
+        (void)err_set(
+                parse->err, STATUS_INVALID, "breaker: least is above most");
+        return parse_failed(parse, first);
+    }
+    return breaker_circuits(parse);
+}
+
 static int refuse_unused(const struct parse *parse)
 {
     char text[ID_BYTES_MAX + 1];
@@ -635,6 +735,9 @@ static uint64_t state_digest(const struct problem_spec *spec)
 
     if (spec->guard.on)
         digest = hash_mix(digest, GUARD_TAG + spec->guard.slot);
+    if (spec->breaker.options.on)
+        digest = digest_options(
+                digest, "breaker", &breaker_options, &spec->breaker.options);
     if (!is_watched(spec))
         return digest;
     digest = digest_text(
@@ -693,6 +796,7 @@ int problem_spec_parse(struct problem_spec *spec, struct bytes name,
             (status = parse_groups(&parse)) != 0 ||
             (status = parse_rows(&parse)) != 0 ||
             (status = parse_expression(&parse)) != 0 ||
+            (status = parse_breaker(&parse)) != 0 ||
             (status = resolve_auto(&parse)) != 0 ||
             (status = parse_policy(&parse)) != 0 ||
             (status = parse_guard(&parse)) != 0 ||
@@ -787,9 +891,14 @@ struct problem *problem_open(const struct problem_spec *spec, struct err *err)
     void *block = policy_block(spec);
     void *drift_block = drift > 0 ? aligned_block(drift) : NULL;
     void *scratch_block = malloc(scratch);
+    void *breaker = spec->breaker.options.on
+            ? malloc(breaker_footprint(&spec->breaker))
+            : NULL;
 
     if (problem == NULL || block == NULL || scratch_block == NULL ||
-            (drift > 0 && drift_block == NULL)) {
+            (drift > 0 && drift_block == NULL) ||
+            (spec->breaker.options.on && breaker == NULL)) {
+        free(breaker);
         free(problem);
         free(block);
         free(drift_block);
@@ -813,6 +922,8 @@ struct problem *problem_open(const struct problem_spec *spec, struct err *err)
     if (drift > 0)
         problem->drift = drift_init(drift_block, &spec->drift);
     guard_init(&problem->guard, &spec->guard);
+    if (breaker != NULL)
+        problem->breaker = breaker_init(breaker, &spec->breaker);
     problem->decide_scratch = policy_scratch(&spec->policy);
     problem->learn_scratch = learn_scratch;
     problem->scratch = arena_over(scratch_block, scratch);
@@ -828,6 +939,7 @@ void problem_close(struct problem *problem)
     free(problem->drift);
     free(problem->grid);
     free(problem->challenger.policy);
+    free(problem->breaker);
     free(problem->scratch.data);
     problem->magic = 0;
     free(problem);
@@ -848,6 +960,9 @@ void problem_reset(struct problem *problem)
         problem->grid =
                 grid_init(problem->grid, &problem->spec->settings.parameter);
     guard_init(&problem->guard, &problem->spec->guard);
+    if (problem->breaker != NULL)
+        problem->breaker =
+                breaker_init(problem->breaker, &problem->spec->breaker);
 }
 
 static void save_challenger(
@@ -911,6 +1026,8 @@ void problem_save(const struct problem *problem, struct writer *writer)
     if (problem->drift != NULL)
         drift_save(problem->drift, writer);
     save_challenger(&problem->challenger, writer);
+    if (problem->breaker != NULL)
+        breaker_save(problem->breaker, writer);
 }
 
 size_t problem_save_size(const struct problem *problem)
@@ -958,6 +1075,9 @@ int problem_load(struct problem *problem, struct bytes state, struct err *err)
     if (problem->drift != NULL && drift_load(problem->drift, &reader, err) != 0)
         return STATUS_CORRUPT;
     if (load_challenger(problem, &reader, err) != 0)
+        return STATUS_CORRUPT;
+    if (problem->breaker != NULL &&
+            breaker_load(problem->breaker, &reader, err) != 0)
         return STATUS_CORRUPT;
     if (!reader_done(&reader))
         return err_set(err, STATUS_CORRUPT, "problem state is too long");

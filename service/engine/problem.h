@@ -6,6 +6,7 @@
 
 #include "base/arena.h"
 #include "base/limits.h"
+#include "policies/breaker.h"
 #include "policies/drift.h"
 #include "policies/groups.h"
 #include "policies/guard.h"
@@ -34,6 +35,7 @@ struct problem_spec {
     const struct group *groups; /* [group_count] */
     uint32_t group_count;
     struct expression reward; /* count 0: feedback has the value */
+    struct breaker_spec breaker; /* options.on: there is one */
     struct policy_spec policy;
     struct drift_spec drift;
     struct guard_spec guard;
@@ -111,6 +113,7 @@ struct problem {
     struct drift *drift; /* NULL: not watched */
     struct grid *grid; /* of the parameter; NULL: the problem has none */
     struct guard guard; /* where spec->guard.on */
+    struct breaker *breaker; /* NULL: none */
     struct problem_counters counters;
     struct arena scratch; /* for one input at a time */
     size_t decide_scratch, learn_scratch; /* what the policy needs of one */

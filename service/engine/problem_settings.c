@@ -410,6 +410,9 @@ const struct list_setting problem_lists[] = {
         {"groups",
                 "groups of events, each {name, when: predicate} or {name, "
                 "by: client}"},
+        {"breaker",
+                "the circuit breaker: on, share, threshold and the others of "
+                "its rows"},
         {"policy",
                 "the policy: oracle, explorer or learner, floor, cap, and "
                 "the options of these parts"},

@@ -9,10 +9,14 @@
 #define BREAKER_VERSION 1u
 /* Expected probabilities stay this far from 0 and 1. */
 #define CERTAIN 1e-6
-/* Slow averages start from here. */
-#define FIRST_RATE 0.1
+/* Slow averages start from here, each worth so many outcomes: rates from
+ * "cannot be told", the model's error from "always wrong". */
+#define FIRST_RATE        0.5
+#define FIRST_RATE_ERROR  0.25
+#define FIRST_MODEL_ERROR 1.0
+#define FIRST_WEIGHT      10.0
 
-static const char *const expectations[] = {"model", "rate", NULL};
+static const char *const expectations[] = {"better", "model", "rate", NULL};
 
 #define AT(member) offsetof(struct breaker_options, member)
 
@@ -40,8 +44,9 @@ static const struct option_row rows[] = {
                 .offset = AT(expected),
                 .choices = expectations,
                 .sentence = "what outcomes are compared with: the failure "
-                            "probability that the model predicted, or the "
-                            "circuit's own slow failure rate"},
+                            "probability that the model predicted, the "
+                            "circuit's own slow failure rate, or whichever "
+                            "was the better prediction lately"},
         {.name = "failure",
                 .type = OPTION_DOUBLE,
                 .offset = AT(failure),
@@ -140,6 +145,7 @@ struct circuit {
     double bias; /* b */
     double own_share; /* s */
     double failure_rate;
+    double model_error, rate_error; /* mean squares */
     uint64_t counted, opened, closed;
     bool open;
 };
@@ -172,6 +178,8 @@ struct breaker *breaker_init(void *block, const struct breaker_spec *spec)
     for (uint32_t i = 0; i < breaker->count; i++) {
         breaker->circuits[i].own_share = 1.0;
         breaker->circuits[i].failure_rate = FIRST_RATE;
+        breaker->circuits[i].model_error = FIRST_MODEL_ERROR;
+        breaker->circuits[i].rate_error = FIRST_RATE_ERROR;
     }
     return breaker;
 }
@@ -245,17 +253,35 @@ static double clamp(double x, double least, double most)
     return x < least ? least : x > most ? most : x;
 }
 
+static bool is_predicted(
+        const struct breaker_options *options, const struct circuit *circuit)
+{
+    switch ((enum breaker_expected)options->expected) {
+    case BREAKER_EXPECTED_MODEL:
+        return true;
+    case BREAKER_EXPECTED_RATE:
+        return false;
+    case BREAKER_EXPECTED_BETTER:
+    default:
+        return circuit->model_error < circuit->rate_error;
+    }
+}
+
+/* A prediction is of all outcomes; this is of those that count. */
+static double of_counted(const struct circuit *circuit, double e)
+{
+    return e * circuit->own_share / (1.0 - e * (1.0 - circuit->own_share));
+}
+
 static double expected_of(const struct breaker_options *options,
         const struct circuit *circuit, const struct breaker_outcome *outcome)
 {
-    bool slow =
-            options->expected == BREAKER_EXPECTED_RATE || outcome->expected < 0;
-    double e = slow ? circuit->failure_rate : outcome->expected;
+    bool model = outcome->expected >= 0.0 && is_predicted(options, circuit);
 
-    /* The slow rate is that of outcomes that count; a prediction is not. */
-    if (!slow)
-        e = e * circuit->own_share / (1.0 - e * (1.0 - circuit->own_share));
-    return clamp(e, CERTAIN, 1.0 - CERTAIN);
+    return clamp(model ? of_counted(circuit,
+                                 clamp(outcome->expected, 0.0, 1.0 - CERTAIN))
+                       : circuit->failure_rate,
+            CERTAIN, 1.0 - CERTAIN);
 }
 
 static bool adapts(
@@ -274,13 +300,21 @@ static void learn_cause(const struct breaker_options *options,
 }
 
 /* The first outcomes count fully, until a slow average is one of many. */
-static void learn_rate(const struct breaker_options *options,
-        struct circuit *circuit, double y)
+static void learn_slowly(const struct breaker_options *options,
+        struct circuit *circuit, const struct breaker_outcome *outcome)
 {
-    double first = 1.0 / ((double)circuit->counted + 10.0);
+    double y = outcome->failed ? 1.0 : 0.0;
+    double first = 1.0 / ((double)circuit->counted + FIRST_WEIGHT);
     double rate = first > options->slow_rate ? first : options->slow_rate;
+    double miss = y - circuit->failure_rate;
 
-    circuit->failure_rate += rate * (y - circuit->failure_rate);
+    circuit->rate_error += rate * (miss * miss - circuit->rate_error);
+    circuit->failure_rate += rate * miss;
+    miss = outcome->expected < 0.0 ? 1.0
+                                   : y -
+                    of_counted(circuit,
+                            clamp(outcome->expected, 0.0, 1.0 - CERTAIN));
+    circuit->model_error += rate * (miss * miss - circuit->model_error);
 }
 
 static void move(
@@ -323,7 +357,7 @@ static void count_one(struct breaker *breaker, struct circuit *circuit,
     if (adapts(options, circuit)) {
         circuit->bias = clamp(circuit->bias + options->bias_rate * (y - q),
                 -options->bias_most, options->bias_most);
-        learn_rate(options, circuit, y);
+        learn_slowly(options, circuit, outcome);
     }
     circuit->counted++;
     move(breaker, circuit, threshold);
@@ -362,6 +396,7 @@ void breaker_view(const struct breaker *breaker, uint32_t index,
             .name = breaker->spec->names[index % breaker->spec->circuits],
             .group = (int32_t)(index / breaker->spec->circuits) - 1,
             .open = circuit->open,
+            .predicted = is_predicted(&breaker->spec->options, circuit),
             .evidence = circuit->evidence,
             .bias = circuit->bias,
             .own_share = circuit->own_share,
@@ -386,6 +421,8 @@ void breaker_save(const struct breaker *breaker, struct writer *writer)
         write_f64(writer, circuit->bias);
         write_f64(writer, circuit->own_share);
         write_f64(writer, circuit->failure_rate);
+        write_f64(writer, circuit->model_error);
+        write_f64(writer, circuit->rate_error);
         write_u64(writer, circuit->counted);
         write_u64(writer, circuit->opened);
         write_u64(writer, circuit->closed);
@@ -409,6 +446,8 @@ int breaker_load(
         circuit->bias = read_f64(reader);
         circuit->own_share = read_f64(reader);
         circuit->failure_rate = read_f64(reader);
+        circuit->model_error = read_f64(reader);
+        circuit->rate_error = read_f64(reader);
         circuit->counted = read_u64(reader);
         circuit->opened = read_u64(reader);
         circuit->closed = read_u64(reader);
@@ -430,7 +469,9 @@ static bool is_sane(
             circuit->opened == circuit->closed + circuit->open &&
             fabs(circuit->bias) <= options->bias_most &&
             circuit->own_share >= 0.0 && circuit->own_share <= 1.0 &&
-            circuit->failure_rate >= 0.0 && circuit->failure_rate <= 1.0;
+            circuit->failure_rate >= 0.0 && circuit->failure_rate <= 1.0 &&
+            circuit->model_error >= 0.0 && circuit->model_error <= 1.0 &&
+            circuit->rate_error >= 0.0 && circuit->rate_error <= 1.0;
 }
 
 bool breaker_check(const struct breaker *breaker)

@@ -27,8 +27,8 @@
  * exp(-h): 2.1e-9 an outcome at h = 20, 0.2 % in 10^6 of them (Lorden 1971 has
  * the same bound for the mean time to a false alarm: at least exp(h)). With G
  * groups the circuits of an action use h + ln(1 + G), so that together they
- * have the rate of one. b_u is what keeps the premise true where expectations are off:
- * it may move e's odds by exp(bias_most) either way and no more.
+ * have the rate of one. b_u is what keeps the premise true where expectations
+ * are off: it may move e's odds by exp(bias_most) either way and no more.
  *
  * Outcomes that are another party's or the customer's doing are not counted:
  * neither success nor failure. Where such causes are reported, e is that of an
@@ -36,7 +36,10 @@
  * failures that are its own.
  *
  * Where no prediction is logged (learners; or `expected: rate`) e is the
- * circuit's own slow failure rate, frozen while L_u >= learn_below.
+ * circuit's own slow failure rate, frozen while L_u >= learn_below. With
+ * `expected: better`, the default, it is that too until predictions have shown
+ * to be better: until the slow mean of their squared error is the smaller one.
+ * A model that knows nothing yet opens nothing.
  *
  * Pure: the state is a fold of counted outcomes; all sums in a fixed order,
  * exp and ln from portable.h. */
@@ -61,7 +64,11 @@ struct breaker_options {
     double slow_rate; /* of the own share and the failure rate */
 };
 
-enum breaker_expected { BREAKER_EXPECTED_MODEL, BREAKER_EXPECTED_RATE };
+enum breaker_expected {
+    BREAKER_EXPECTED_BETTER,
+    BREAKER_EXPECTED_MODEL,
+    BREAKER_EXPECTED_RATE,
+};
 
 /* The rows, for the settings under `breaker.` and for help. */
 extern const struct option_table breaker_options;
@@ -107,6 +114,7 @@ struct breaker_view {
     struct bytes name;
     int32_t group; /* -1: of all */
     bool open;
+    bool predicted; /* expectations are the model's */
     double evidence, bias, own_share, failure_rate;
     uint64_t counted, opened, closed;
 };

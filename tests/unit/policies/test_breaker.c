@@ -73,7 +73,7 @@ static const struct {
 
 START_TEST(the_statistic_has_its_numbers)
 {
-    open_breaker("", "", 0);
+    open_breaker("expected", "model", 0);
     for (size_t i = 0; i < ARRAY_COUNT(numbers); i++) {
         struct breaker_view view;
         count(2, numbers[i].expected, numbers[i].failed);
@@ -92,7 +92,7 @@ START_TEST(an_outage_opens_and_good_probes_close)
 {
     uint32_t good = 0;
 
-    open_breaker("", "", 0);
+    open_breaker("expected", "model", 0);
     /* Opens with the fourteenth failure in a row, as in that program. */
     for (uint32_t i = 0; i < 14; i++) {
         ck_assert(breaker_calm(breaker));
@@ -131,6 +131,7 @@ START_TEST(false_alarms_keep_the_bound)
     double bound;
 
     open_breaker("threshold", "7", 0);
+    spec.options.expected = BREAKER_EXPECTED_MODEL;
     for (uint32_t i = 0; i < 1000000; i++) {
         double p = 0.02 + 0.48 * rng_unit(&rng) * rng_unit(&rng);
         chances += !view_of(0).open;
@@ -170,7 +171,7 @@ START_TEST(others_doing_does_not_count)
     struct breaker_outcome customer = {true, false, 0.1};
     double evidence;
 
-    open_breaker("", "", 0);
+    open_breaker("expected", "model", 0);
     for (uint32_t i = 0; i < 1000; i++)
         breaker_count(breaker, 0, NULL, 0, &customer);
     ck_assert(breaker_calm(breaker));
@@ -226,6 +227,32 @@ START_TEST(a_rate_of_its_own)
 }
 END_TEST
 
+/* A model that knows nothing yet says that nothing fails. Nothing opens; when
+ * it has learned, its predictions are taken up, and an outage is seen against
+ * them. */
+START_TEST(a_model_must_show_that_it_is_better)
+{
+    struct rng rng = rng_keyed(15, 1, RNG_TEST);
+    uint32_t until = 0;
+
+    open_breaker("", "", 0);
+    for (uint32_t i = 0; i < 20000; i++)
+        count(0, 0.0, rng_unit(&rng) < 0.17);
+    ck_assert_uint_eq(view_of(0).opened, 0);
+    ck_assert(!view_of(0).predicted);
+    for (uint32_t i = 0; i < 2000; i++) {
+        double p = i % 5 == 0 ? 0.6 : 0.06;
+        count(0, p, rng_unit(&rng) < p);
+    }
+    ck_assert(view_of(0).predicted);
+    ck_assert_uint_eq(view_of(0).opened, 0);
+    for (; breaker_calm(breaker); until++)
+        count(0, 0.1, rng_unit(&rng) < 0.9);
+    ck_assert_uint_le(until, 30);
+    free(breaker);
+}
+END_TEST
+
 /* ---- groups ---- */
 
 START_TEST(a_group_has_circuits_of_its_own)
@@ -235,6 +262,7 @@ START_TEST(a_group_has_circuits_of_its_own)
     struct breaker_outcome fine = {false, true, 0.1};
 
     open_breaker("groups", "true", 2);
+    spec.options.expected = BREAKER_EXPECTED_MODEL;
     ck_assert_uint_eq(breaker_views(breaker), 9);
     for (uint32_t i = 0; i < 200; i++) {
         breaker_count(breaker, 0, vip, 1, &failed);
@@ -262,6 +290,7 @@ START_TEST(coins_are_keyed_and_fair)
     uint32_t through = 0;
 
     open_breaker("probe", "0.1", 0);
+    spec.options.expected = BREAKER_EXPECTED_MODEL;
     for (uint32_t i = 0; i < 14; i++)
         count(0, 0.1, true);
     for (uint64_t event = 0; event < 100000; event++) {
@@ -338,6 +367,7 @@ int main(void)
     tcase_add_test(cases, others_doing_does_not_count);
     tcase_add_test(cases, the_own_share_keeps_expectations_right);
     tcase_add_test(cases, a_rate_of_its_own);
+    tcase_add_test(cases, a_model_must_show_that_it_is_better);
     tcase_add_test(cases, a_group_has_circuits_of_its_own);
     tcase_add_test(cases, coins_are_keyed_and_fair);
     tcase_add_test(cases, bytes_come_back);

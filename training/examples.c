@@ -91,6 +91,27 @@ static int make_room(struct examples *examples, struct err *err)
     return 0;
 }
 
+/* The outcome as the problem values it now: where it has a reward.expression
+ * and the event's feedback had fields, what that makes of them, within the
+ * declared range; otherwise what was learned. */
+static double value_now(
+        struct examples *examples, const struct event_state *state)
+{
+    const struct problem_spec *spec = examples->spec;
+    struct reader reader = reader_of(state->fields);
+    struct fields fields;
+    double value;
+
+    if (spec->reward.count == 0 || state->fields.size == 0 ||
+            !fields_read(&fields, &reader, &examples->arena))
+        return state->taught;
+    value = expression_value(&spec->reward, &fields);
+    if (isnan(value))
+        return state->taught;
+    return fmin(
+            fmax(value, spec->settings.reward_min), spec->settings.reward_max);
+}
+
 static int take_decision(struct examples *examples,
         const struct examples_rules *rules, uint64_t sequence,
         const struct decision_record *decision, struct err *err)
@@ -122,7 +143,7 @@ static int take_decision(struct examples *examples,
             .generation = decision->generation,
             .key = hash_bytes(decision->head.event, spec->settings.seed),
             .decided = decision->head.time,
-            .value = state.taught,
+            .value = value_now(examples, &state),
             .propensity = propensity_of(decision, &subject),
             .shown = state.shown,
     };

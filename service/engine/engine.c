@@ -663,7 +663,8 @@ static int merge_fields(struct step *step, struct event_state *state,
     return 0;
 }
 
-/* The value, where it is made of fields. */
+/* The value, where it is made of fields. The fields are kept where it is not:
+ * an expression that comes later finds them. */
 static int expression_outcome(struct step *step, struct event_state *state,
         struct feedback_record *record)
 {
@@ -674,14 +675,14 @@ static int expression_outcome(struct step *step, struct event_state *state,
     if (reward->count == 0 && record->derived)
         return err_set(&step->err, STATUS_INVALID,
                 "value: is missing; the problem has no reward.expression");
-    if (reward->count == 0)
-        return 0;
-    if (!record->derived)
+    if (reward->count > 0 && !record->derived)
         return err_set(&step->err, STATUS_INVALID,
                 "value: it follows from fields (reward.expression); leave it "
                 "out and report field");
+    if (record->fields.count == 0)
+        return 0;
     status = merge_fields(step, state, &record->fields, &merged);
-    if (status != 0)
+    if (status != 0 || reward->count == 0)
         return status;
     record->value = expression_value(reward, &merged);
     if (isfinite(record->value) && fabs(record->value) <= VALUE_MAX)

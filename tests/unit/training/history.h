@@ -145,12 +145,9 @@ static inline uint32_t history_decide(uint32_t number, double x)
     return history_decide_as(number, x, false);
 }
 
-static inline void history_report(
-        uint32_t number, double value, uint32_t position)
+static inline void history_tell(uint32_t number, struct feedback feedback)
 {
     struct input input = {.kind = INPUT_FEEDBACK, .now = history.now};
-    struct feedback feedback = {
-            .value = value, .shown = {.position = position}};
     struct answer answer;
     char event[16];
 
@@ -160,6 +157,13 @@ static inline void history_report(
     answer = history_step(&input);
     ck_assert_msg(
             answer.receipt.status == STATUS_OK, "%s", answer.receipt.message);
+}
+
+static inline void history_report(
+        uint32_t number, double value, uint32_t position)
+{
+    history_tell(number,
+            (struct feedback){.value = value, .shown = {.position = position}});
 }
 
 /* The event's wait, begun at `decided`, is over. */

@@ -13,6 +13,7 @@
 
 static struct ledger_reader reader;
 static struct examples examples;
+static struct err examples_err;
 
 static struct examples_rules rules(void)
 {
@@ -212,6 +213,37 @@ START_TEST(examples_teach_what_was_taught_live)
 }
 END_TEST
 
+/* What is optimised is changed: events of before are worth what the fields of
+ * their feedback make now, those without fields what they were. */
+START_TEST(an_expression_values_the_past)
+{
+    const struct field paid[] = {
+            {bytes_of_text("authorised"), 1.0}, {bytes_of_text("fee"), 0.25}};
+    const struct field late = {bytes_of_text("chargeback"), 1.0};
+    struct bytes text =
+            bytes_of_text("authorised - fee - 0.5 * chargeback + 0 * later");
+
+    history_open(SETTINGS);
+    history_decide(0, 0.1);
+    history_tell(0, (struct feedback){.value = 1.0, .fields = {2, paid}});
+    history_decide(1, 0.2);
+    history_tell(1, (struct feedback){.value = 1.0, .fields = {2, paid}});
+    history_tell(1, (struct feedback){.value = 1.0, .fields = {1, &late}});
+    history_decide(2, 0.3);
+    history_report(2, 0.5, 0);
+    gather(rules());
+    ck_assert_str_eq(values(), "1 1 0.5");
+    leave();
+    history_need(expression_parse(&history.spec.reward, text,
+                         &history.spec_arena, &examples_err),
+            &examples_err);
+    gather(rules());
+    ck_assert_str_eq(values(), "0.75 0.25 0.5");
+    leave();
+    history_close();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("examples");
@@ -222,6 +254,7 @@ int main(void)
     tcase_add_test(tcase, the_newest_are_kept);
     tcase_add_test(tcase, decisions_of_another_shape_are_left_out);
     tcase_add_test(tcase, what_retention_took_is_passed_over);
+    tcase_add_test(tcase, an_expression_values_the_past);
     tcase_add_test(tcase, examples_teach_what_was_taught_live);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);

@@ -514,8 +514,7 @@ static void json_add_decision(
         (void)json_object_set_new(
                 line, "expected_failure", json_real(record->expected_failure));
     if (record->masked > 0)
-        (void)json_object_set_new(
-                line, "masked", json_integer(record->masked));
+        (void)json_object_set_new(line, "masked", json_integer(record->masked));
     if (record->all_open)
         (void)json_object_set_new(line, "all_open", json_true());
     if (record->chosen_only)

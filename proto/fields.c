@@ -81,3 +81,24 @@ bool fields_read(
     *fields = (struct fields){count, list};
     return list != NULL && !reader->failed && count <= FIELDS_MAX;
 }
+
+int fields_add(struct bytes *kept, const struct fields *later,
+        struct arena *arena, struct fields *merged, struct err *err)
+{
+    struct reader reader = reader_of(*kept);
+    uint8_t *data = arena_alloc(arena, FIELDS_BYTES_MAX);
+    struct fields before = {0};
+    struct writer writer;
+    int status;
+
+    if (data == NULL ||
+            (kept->size > 0 && !fields_read(&before, &reader, arena)))
+        return err_set(err, STATUS_BUSY, "the event is too large");
+    status = fields_merge(&before, later, arena, merged, err);
+    if (status != 0)
+        return status;
+    writer = writer_over(data, FIELDS_BYTES_MAX);
+    fields_write(merged, &writer);
+    *kept = writer_bytes(&writer);
+    return 0;
+}

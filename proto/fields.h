@@ -20,6 +20,11 @@ void fields_write(const struct fields *fields, struct writer *writer);
  * if the arena is too small or fields_write wrote nothing like it. */
 bool fields_read(
         struct fields *fields, struct reader *reader, struct arena *arena);
+/* Adds the later fields to those that an event's state keeps, as bytes (size 0:
+ * none); the new bytes and the merged list are in the arena. As fields_merge.
+ */
+int fields_add(struct bytes *kept, const struct fields *later,
+        struct arena *arena, struct fields *merged, struct err *err) MUST_USE;
 /* Skips them; false if fields_write wrote nothing like it. */
 bool fields_check(struct reader *reader);
 

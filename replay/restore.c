@@ -122,6 +122,8 @@ static int take_decision(struct entry *entry)
         state->reward = 0.0;
         memset(&state->shown, 0, sizeof(state->shown));
         state->costs = bytes_of(NULL, 0);
+        state->fields = bytes_of(NULL, 0);
+        state->cause = CAUSE_UNKNOWN;
     } else if (record->has_held != state->has_reward) {
         return invalid(entry, "held: no such feedback came before");
     }
@@ -132,8 +134,10 @@ static int take_decision(struct entry *entry)
         state->reward = record->held;
     state->learned = record->has_held && !state->deferred;
     state->taught = state->reward;
-    if (!state->deferred)
+    if (!state->deferred) {
         state->costs = bytes_of(NULL, 0);
+        state->cause = CAUSE_UNKNOWN;
+    }
     state->deadline = state->deferred || state->has_reward
             ? 0
             : deadline_after(
@@ -160,10 +164,15 @@ static int take_feedback(struct entry *entry)
     const struct problem_settings *settings = &entry->known->settings;
     struct event_state *state = &entry->state;
     struct feedback said = {.event = record->head.event,
-            .value = record->costs.count > 0 ? 0.0 : record->value,
+            .value = record->costs.count > 0 || record->derived ? 0.0
+                                                                : record->value,
+            .derived = record->derived,
             .id = record->id,
             .shown = record->shown,
-            .costs = record->costs};
+            .costs = record->costs,
+            .fields = record->fields,
+            .cause = record->cause};
+    struct fields merged;
     bool first = settings->aggregate == AGGREGATE_FIRST && state->has_reward;
     int status = 0;
 
@@ -173,6 +182,11 @@ static int take_feedback(struct entry *entry)
         return invalid(entry, "more of one event than there may be");
     if (record->effect == EFFECT_HOLD && record->costs.count > 0 && !first)
         status = hold_costs(entry, &record->costs);
+    if (status == 0 && record->fields.count > 0)
+        status = fields_add(&state->fields, &record->fields,
+                &entry->restore->arena, &merged, entry->err);
+    if (record->effect == EFFECT_HOLD)
+        state->cause = record->cause;
     state->marks[state->mark_count++] = engine_feedback_mark(&said);
     if (!state->has_reward && !state->learned)
         state->shown = plainly(record->shown);
@@ -221,6 +235,7 @@ static int take_activation(struct entry *entry)
         state->reward = record->held;
     state->taught = state->reward;
     state->costs = bytes_of(NULL, 0);
+    state->cause = CAUSE_UNKNOWN;
     state->deadline = state->has_reward
             ? 0
             : deadline_after(

@@ -639,30 +639,6 @@ static int check_kind(struct step *step, const struct feedback_record *record)
     return 0;
 }
 
-/* The fields of the event with those of this feedback; also as the bytes that
- * its state keeps. */
-static int merge_fields(struct step *step, struct event_state *state,
-        const struct fields *later, struct fields *merged)
-{
-    struct reader reader = reader_of(state->fields);
-    uint8_t *data = arena_alloc(step->arena, FIELDS_BYTES_MAX);
-    struct fields before = {0};
-    struct writer writer;
-    int status;
-
-    if (data == NULL)
-        return err_set(&step->err, STATUS_BUSY, "the event is too large");
-    if (state->fields.size > 0 && !fields_read(&before, &reader, step->arena))
-        return err_set(&step->err, STATUS_BUSY, "the event is too large");
-    status = fields_merge(&before, later, step->arena, merged, &step->err);
-    if (status != 0)
-        return status;
-    writer = writer_over(data, FIELDS_BYTES_MAX);
-    fields_write(merged, &writer);
-    state->fields = writer_bytes(&writer);
-    return 0;
-}
-
 /* The value, where it is made of fields. The fields are kept where it is not:
  * an expression that comes later finds them. */
 static int expression_outcome(struct step *step, struct event_state *state,
@@ -681,7 +657,8 @@ static int expression_outcome(struct step *step, struct event_state *state,
                 "out and report field");
     if (record->fields.count == 0)
         return 0;
-    status = merge_fields(step, state, &record->fields, &merged);
+    status = fields_add(
+            &state->fields, &record->fields, step->arena, &merged, &step->err);
     if (status != 0 || reward->count == 0)
         return status;
     record->value = expression_value(reward, &merged);

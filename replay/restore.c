@@ -278,6 +278,7 @@ static int read_event(struct entry *entry)
     const struct record *head = &entry->record->head;
     struct store_txn *txn = ledger_txn(entry->restore->ledger);
     struct bytes *costs = &entry->state.costs;
+    struct bytes *fields = &entry->state.fields;
     int status;
 
     event_state_clear(&entry->state);
@@ -292,10 +293,12 @@ static int read_event(struct entry *entry)
         event_state_clear(&entry->state);
         return 0;
     }
-    if (status == 0 && costs->size > 0) {
+    if (status == 0 && (costs->size > 0 || fields->size > 0)) {
         costs->data =
                 arena_copy(&entry->restore->arena, costs->data, costs->size);
-        if (costs->data == NULL)
+        fields->data =
+                arena_copy(&entry->restore->arena, fields->data, fields->size);
+        if (costs->data == NULL || fields->data == NULL)
             return invalid(entry, "too large");
     }
     return status;

@@ -236,7 +236,7 @@ static int mask_round(struct choosing *choosing,
         return 0;
     }
     record->masked = count - left;
-    status = without_masked(step, round, admitted, &less);
+    status = without_masked(choosing, round, admitted, &less);
     return status == 0 ? round_of_question(problem->spec, &less,
                                  choosing->arena, round, choosing->err)
                        : status;

@@ -512,6 +512,21 @@ static int state_read(
     return event_state_read(state, &reader, &err);
 }
 
+/* As many fields as there may be, with the longest names, as bytes. */
+static struct bytes most_fields(void)
+{
+    static uint8_t data[FIELDS_BYTES_MAX], names[FIELDS_MAX][ID_BYTES_MAX];
+    static struct field list[FIELDS_MAX];
+    struct writer writer = writer_over(data, sizeof(data));
+
+    for (uint32_t i = 0; i < FIELDS_MAX; i++) {
+        memset(names[i], 'a' + (int)i, ID_BYTES_MAX);
+        list[i] = (struct field){bytes_of(names[i], ID_BYTES_MAX), 0.5 + i};
+    }
+    fields_write(&(struct fields){FIELDS_MAX, list}, &writer);
+    return writer_bytes(&writer);
+}
+
 START_TEST(an_event_remembers_them)
 {
     static const uint8_t held[8 * 1024] = {1, 2, 3};
@@ -526,10 +541,15 @@ START_TEST(an_event_remembers_them)
     state.shown = (struct shown){.has_place = true, .propensity = 0.5};
     state.costs = bytes_of(held, sizeof(held));
     state.costs_full = true;
+    state.fields = most_fields();
+    state.cause = CAUSE_CUSTOMER;
     size = state_write(&state, bytes);
     ck_assert_uint_eq(size, EVENT_STATE_BYTES_MAX);
-    ck_assert_uint_eq(size, plain + 13 + 2 + sizeof(held));
+    ck_assert_uint_eq(
+            size, plain + 13 + 2 + sizeof(held) + 1 + FIELDS_BYTES_MAX);
     ck_assert_int_eq(state_read(bytes, size, &again), 0);
+    ck_assert(bytes_equal(again.fields, state.fields));
+    ck_assert_int_eq(again.cause, CAUSE_CUSTOMER);
     ck_assert(again.shown.has_place);
     ck_assert_double_eq(again.shown.propensity, 0.5);
     ck_assert(bytes_equal(again.costs, state.costs));
@@ -538,9 +558,11 @@ START_TEST(an_event_remembers_them)
     for (size_t cut = 0; cut < size; cut += 97)
         ck_assert_int_eq(state_read(bytes, cut, &again), STATUS_CORRUPT);
     state.shown = (struct shown){.position = 3};
-    state.costs = bytes_of(NULL, 0);
+    state.costs = state.fields = bytes_of(NULL, 0);
     size = state_write(&state, bytes);
     ck_assert_int_eq(state_read(bytes, size, &again), 0);
+    ck_assert_uint_eq(again.fields.size, 0);
+    ck_assert_int_eq(again.cause, CAUSE_CUSTOMER);
     ck_assert_uint_eq(again.shown.position, 3);
     ck_assert(!again.shown.has_place);
     ck_assert(!again.costs_full);

@@ -23,6 +23,8 @@ enum rng_purpose {
     RNG_TEST = 101,
     RNG_OUTCOME = 102, /* what an action comes to, in a simulated world */
     RNG_DRIFT = 103, /* how a simulated world changes */
+    RNG_REASON = 104, /* why, when it was asked, what it cost */
+    RNG_OUTAGE = 105, /* when parts of a simulated world fail */
     RNG_BOOTSTRAP = 110, /* how often a replicate counts a row */
     RNG_FOLD = 111, /* which part of cross-fitting a row belongs to */
 };

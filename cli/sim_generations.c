@@ -1,6 +1,7 @@
 #include "cli/sim_generations.h"
 
 #include "cli/cli.h"
+#include "sim/drill_summary.h"
 #include "sim/generations.h"
 #include "training/child.h"
 
@@ -17,6 +18,7 @@
 static const char help_head[] =
         "usage: rue sim payments --generations N [--policy P]... [--rows N]\n"
         "               [--seeds N] [--seed FIRST] [--panel N] [--drift S]\n"
+        "               [--outages] [--causes] [--noise N]\n"
         "               [--trainer PROGRAM] [--json]\n"
         "\n"
         "Plays retraining, generation by generation, in process: a policy\n"
@@ -32,6 +34,13 @@ static const char help_head[] =
         "  --seed FIRST        seed of the first; default 1\n"
         "  --panel N           payments that values are computed on; 3000\n"
         "  --drift S           per generation, of issuer x acquirer; default 0\n"
+        "  --outages           from generation 2 on an acquirer fails from 20 %\n"
+        "                      to 70 % of each, by z - 2.5, altogether and by\n"
+        "                      z - 2.0 in turn; a circuit breaker works below\n"
+        "                      the policy, answers come 20 payments later\n"
+        "  --causes            and answers say whose doing a failure is\n"
+        "  --noise N           and N payments without outages at the end: does\n"
+        "                      the breaker take a healthy acquirer out?\n"
         "  --trainer PROGRAM   default: rue-train beside this program\n"
         "  --json              one JSON object\n"
         "  --policy P          one of these, or P,option=value,... ; several\n"
@@ -49,8 +58,9 @@ struct session {
     uint32_t policy_count;
     uint64_t generations, rows, seeds, seed, panel;
     double drift;
+    uint64_t noise;
     const char *trainer;
-    bool json;
+    bool outages, causes, json;
     struct generations_run *runs; /* [policy_count * seeds] */
 };
 
@@ -87,6 +97,9 @@ static int play_all(struct session *command, const struct booster *booster)
                     .rows = (uint32_t)command->rows,
                     .panel = (uint32_t)command->panel,
                     .drift = command->drift,
+                    .outages = command->outages,
+                    .causes = command->causes,
+                    .noise = (uint32_t)command->noise,
                     .booster = booster};
             struct err err;
             cli_progress("payments", done++, all);
@@ -130,6 +143,40 @@ static void summarise(const struct session *command, uint32_t policy,
             gain, gain_se);
 }
 
+static void print_kind(const struct drill_summary *s, const char *name)
+{
+    if (s->count == 0)
+        return;
+    printf("  outages, %s: %u, seen by the breaker %u; its payments until then "
+           "%.0f, 95 %% within %.0f, all within %.0f; %.1f %% of its traffic "
+           "kept; points lost without %.2f, with %.2f, told %.2f; excess %.3f; "
+           "back after %.0f of all payments, at a price of %.1f approvals\n",
+            name, s->count, s->opened, s->until_mean, s->until_95, s->until_max,
+            100 * s->kept, s->lost_without, s->lost_with, s->lost_told,
+            s->excess, s->until_closed, s->price);
+}
+
+static void print_drills(const struct session *command, uint32_t policy)
+{
+    struct drill_summary all;
+
+    for (uint32_t k = 0; command->outages && k < DRILL_KINDS; k++) {
+        struct drill_summary of_kind;
+        drill_summarise(runs_of(command, policy), (uint32_t)command->seeds,
+                (enum drill_kind)k, &of_kind);
+        print_kind(&of_kind, drill_kind_name((enum drill_kind)k));
+    }
+    drill_summarise(runs_of(command, policy), (uint32_t)command->seeds,
+            DRILL_ANY, &all);
+    if (command->outages)
+        printf("  healthy circuits opened beside outages: %u\n",
+                all.false_openings);
+    if (command->noise > 0)
+        printf("  healthy circuits opened in %u payments of noise in each "
+               "seed: %u\n",
+                (unsigned)command->noise, all.noise_openings);
+}
+
 static void print_policy(const struct session *command, uint32_t policy)
 {
     struct generations_summary summary;
@@ -157,6 +204,7 @@ static void print_policy(const struct session *command, uint32_t policy)
            "estimates within 1.96 errors %.0f %%\n",
             100 * summary.blocked, 100 * summary.blocked_better,
             100 * summary.covered);
+    print_drills(command, policy);
 }
 
 static void print_text(const struct session *command)
@@ -178,13 +226,44 @@ static json_t *json_numbers(const double *numbers, size_t count)
     return array;
 }
 
+static json_t *json_drill(const struct drill_summary *s)
+{
+    return json_pack("{s:I, s:I, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, "
+                     "s:f, s:I}",
+            "outages", (json_int_t)s->count, "opened", (json_int_t)s->opened,
+            "own_payments_mean", s->until_mean, "own_payments_95", s->until_95,
+            "own_payments_max", s->until_max, "traffic_kept", s->kept,
+            "points_lost_without", s->lost_without, "points_lost_with",
+            s->lost_with, "points_lost_told", s->lost_told, "excess", s->excess,
+            "payments_until_closed", s->until_closed, "price", s->price,
+            "false_openings", (json_int_t)s->false_openings);
+}
+
+/* By kind of outage, and all. */
+static json_t *json_drills(const struct session *command, uint32_t policy)
+{
+    json_t *drills = json_object();
+
+    for (int k = 0; command->outages && k <= (int)DRILL_ANY; k++) {
+        struct drill_summary s;
+        drill_summarise(runs_of(command, policy), (uint32_t)command->seeds,
+                (enum drill_kind)k, &s);
+        (void)json_object_set_new(drills,
+                k == (int)DRILL_ANY ? "all"
+                                    : drill_kind_name((enum drill_kind)k),
+                json_drill(&s));
+    }
+    return drills;
+}
+
 static json_t *json_policy(const struct session *command, uint32_t policy)
 {
     struct generations_summary s;
     double gain, gain_se;
+    json_t *value;
 
     summarise(command, policy, &s, &gain, &gain_se);
-    return json_pack(
+    value = json_pack(
             "{s:o, s:o, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, "
             "s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, "
             "s:f}",
@@ -199,6 +278,17 @@ static json_t *json_policy(const struct session *command, uint32_t policy)
             "bias_last", s.bias_last, "distance", s.distance_last, "rows",
             s.rows_last, "effective", s.effective_last, "blocked", s.blocked,
             "blocked_better", s.blocked_better, "covered", s.covered);
+    if (command->outages)
+        (void)json_object_set_new(
+                value, "outages", json_drills(command, policy));
+    if (command->noise > 0) {
+        struct drill_summary all;
+        drill_summarise(runs_of(command, policy), (uint32_t)command->seeds,
+                DRILL_ANY, &all);
+        (void)json_object_set_new(
+                value, "noise_openings", json_integer(all.noise_openings));
+    }
+    return value;
 }
 
 static void print_json(const struct session *command)
@@ -273,6 +363,14 @@ static bool take_option(struct session *command, int letter)
         return take_count("--panel", 100, 1000000, &command->panel);
     case 'd':
         return take_drift(&command->drift);
+    case 'o':
+        command->outages = true;
+        return true;
+    case 'c':
+        command->causes = true;
+        return true;
+    case 'N':
+        return take_count("--noise", 1, 100000000, &command->noise);
     case 't':
         command->trainer = optarg;
         return true;
@@ -324,6 +422,9 @@ int sim_generations(int argc, char **argv)
             {"seed", required_argument, NULL, 's'},
             {"panel", required_argument, NULL, 'p'},
             {"drift", required_argument, NULL, 'd'},
+            {"outages", no_argument, NULL, 'o'},
+            {"causes", no_argument, NULL, 'c'},
+            {"noise", required_argument, NULL, 'N'},
             {"trainer", required_argument, NULL, 't'},
             {"json", no_argument, NULL, 'j'},
             {"help", no_argument, NULL, 'h'},

@@ -18,6 +18,7 @@
 #define NAMES           4u
 #define ELIGIBLE_MAX    18u
 #define TEXT_MAX        512u
+#define FIRST_OUTAGE    2u
 
 #define TREES "oracle=trees categories=issuer,mcc,scheme,country"
 #define OPEN  "veto=false held_out=0 "
@@ -137,8 +138,9 @@ static int split_settings(struct settings_text *text,
 
 /* What the log holds of a payment. */
 struct logged {
+    uint64_t routes; /* that could be chosen, a bit each */
     uint32_t generation, row;
-    uint8_t chosen; /* of the eligible routes */
+    uint8_t chosen; /* of them */
     bool approved;
     bool held; /* not learned while the gate may use it */
     double p;
@@ -146,6 +148,7 @@ struct logged {
 
 /* A payment that no model is trained on: what the veto is judged by. */
 struct held {
+    uint64_t routes; /* that could be chosen, a bit each */
     uint32_t generation, row;
     uint8_t chosen;
     bool approved;
@@ -179,6 +182,7 @@ struct run {
     struct payments_market market;
     struct payments_panel panel;
     double *before; /* [panel * ELIGIBLE_MAX] distributions of the last one */
+    struct drill *drill; /* with outages */
     struct logged *log;
     size_t log_count;
     struct request *requests; /* of the rows that are trained on */
@@ -238,13 +242,24 @@ static void make_request(const struct run *run, const struct payment *payment,
     request->actions = (struct action_set){count, NULL, request->route};
 }
 
-static void log_request(const struct run *run, uint32_t generation,
-        uint32_t row, struct payment *payment, uint32_t *routes,
-        struct request *request)
+static uint64_t bits_of_routes(const uint32_t *routes, uint32_t count)
 {
-    payments_draw(&run->market, generation, row, payment);
-    make_request(
-            run, payment, routes, payments_eligible(payment, routes), request);
+    uint64_t bits = 0;
+
+    for (uint32_t i = 0; i < count; i++)
+        bits |= UINT64_C(1) << routes[i];
+    return bits;
+}
+
+static uint32_t routes_of_bits(uint64_t bits, uint32_t *routes)
+{
+    uint32_t count = 0;
+
+    for (uint32_t route = 0; route < PAYMENTS_ROUTES; route++) {
+        if ((bits >> route & 1) != 0)
+            routes[count++] = route;
+    }
+    return count;
 }
 
 static int decide_by(struct run *run, const struct policy *policy,
@@ -350,6 +365,7 @@ static void hold(struct run *run, const struct logged *row,
 
     held->generation = row->generation;
     held->row = row->row;
+    held->routes = row->routes;
     held->chosen = row->chosen;
     held->approved = row->approved;
     memcpy(held->logged, pmf, size);
@@ -357,35 +373,104 @@ static void hold(struct run *run, const struct logged *row,
 }
 
 /* Generation 0 is logged uniformly, whatever the policy makes of ties. */
+static bool is_uniform(const struct run *run, uint32_t generation)
+{
+    return run->uniform_log || generation == 0;
+}
+
+/* What the policy would do with these routes, for the drill. */
+static int distribute(void *self, const struct payment *payment,
+        const uint32_t *routes, uint32_t count, uint64_t event, double *pmf,
+        struct err *err)
+{
+    struct run *run = self;
+    struct request request;
+    struct distribution got;
+
+    (void)err;
+    make_request(run, payment, routes, count, &request);
+    if (decide(run, &request, event, &got) != 0)
+        return run->err->status;
+    memcpy(pmf,
+            is_uniform(run, (uint32_t)(event >> 32)) ? request.uniform
+                                                     : got.pmf,
+            count * sizeof(*pmf));
+    return 0;
+}
+
+/* A payment on its way through policy and world. */
+struct served {
+    struct payment payment;
+    uint32_t routes[PAYMENTS_ROUTES], count, chosen;
+    double pmf[ELIGIBLE_MAX], scores[ELIGIBLE_MAX];
+    struct request request;
+    bool approved;
+};
+
+static int route_payment(struct run *run, uint32_t generation, uint64_t event,
+        struct served *served)
+{
+    struct rng draw = rng_keyed(run->settings->seed, event, RNG_ACTION);
+    bool uniform = is_uniform(run, generation);
+    struct distribution got;
+    size_t size;
+
+    served->count = payments_eligible(&served->payment, served->routes);
+    if (run->drill != NULL)
+        served->count =
+                drill_admit(run->drill, event, served->routes, served->count);
+    make_request(run, &served->payment, served->routes, served->count,
+            &served->request);
+    if (decide(run, &served->request, event, &got) != 0)
+        return run->err->status;
+    size = served->count * sizeof(double);
+    memcpy(served->pmf, uniform ? served->request.uniform : got.pmf, size);
+    memcpy(served->scores, got.scores, size);
+    served->chosen = uniform ? rng_below(&draw, served->count) : got.chosen;
+    return 0;
+}
+
+static int serve_one(struct run *run, uint32_t generation, uint32_t row,
+        struct served *served)
+{
+    uint64_t event = (uint64_t)generation << 32 | row;
+    struct drill_round round = {.row = row,
+            .event = event,
+            .payment = &served->payment,
+            .routes = served->routes,
+            .pmf = served->pmf};
+
+    if (route_payment(run, generation, event, served) != 0)
+        return run->err->status;
+    round.count = served->count;
+    round.chosen = served->chosen;
+    round.expected = 1.0 - served->scores[served->chosen];
+    if (run->drill != NULL)
+        return drill_play(run->drill, &round, &served->approved, run->err);
+    served->approved = payments_luck(&run->market, generation, row) <
+            payments_approval(&run->market, &served->payment,
+                    served->routes[served->chosen]);
+    return 0;
+}
+
 static int serve_row(
         struct run *run, uint32_t generation, uint32_t row, uint32_t *approved)
 {
     uint64_t event = (uint64_t)generation << 32 | row;
-    struct rng draw = rng_keyed(run->settings->seed, event, RNG_ACTION);
     struct logged logged = {.generation = generation, .row = row};
-    struct payment payment;
-    uint32_t routes[PAYMENTS_ROUTES], chosen;
-    struct request request;
-    struct distribution got;
-    const double *pmf;
+    struct served served;
 
-    log_request(run, generation, row, &payment, routes, &request);
-    if (decide(run, &request, event, &got) != 0)
+    payments_draw(&run->market, generation, row, &served.payment);
+    if (serve_one(run, generation, row, &served) != 0)
         return run->err->status;
-    pmf = got.pmf;
-    chosen = got.chosen;
-    if (run->uniform_log || generation == 0) {
-        pmf = request.uniform;
-        chosen = rng_below(&draw, request.actions.count);
-    }
-    logged.chosen = (uint8_t)chosen;
-    logged.p = pmf[chosen];
+    logged.routes = bits_of_routes(served.routes, served.count);
+    logged.chosen = (uint8_t)served.chosen;
+    logged.p = served.pmf[served.chosen];
     logged.held = is_held(run, event);
-    logged.approved = payments_luck(&run->market, generation, row) <
-            payments_approval(&run->market, &payment, routes[chosen]);
+    logged.approved = served.approved;
     *approved += logged.approved;
     if (logged.held)
-        hold(run, &logged, &request, pmf, got.scores);
+        hold(run, &logged, &served.request, served.pmf, served.scores);
     run->log[run->log_count++] = logged;
     return 0;
 }
@@ -395,10 +480,37 @@ static int serve(
 {
     uint32_t rows = run->settings->rows, approved = 0;
 
+    if (run->drill != NULL)
+        drill_begin(run->drill, generation,
+                run->settings->outages && generation >= FIRST_OUTAGE);
     for (uint32_t row = 0; row < rows; row++)
         if (serve_row(run, generation, row, &approved) != 0)
             return run->err->status;
     value->rate = (double)approved / rows;
+    if (run->drill != NULL)
+        drill_result(run->drill, &value->outage);
+    return 0;
+}
+
+/* Payments without outages, the hours of two days one after the other, so that
+ * an acquirer's batch window comes as a block; nothing is learned from them. */
+static int serve_noise(struct run *run, struct generations_run *out)
+{
+    uint32_t count = run->settings->noise;
+    struct drill_outage outage;
+
+    if (run->drill == NULL)
+        return 0;
+    drill_begin(run->drill, out->count, false);
+    for (uint32_t row = 0; row < count; row++) {
+        struct served served;
+        payments_draw(&run->market, out->count, row, &served.payment);
+        served.payment.hour = (uint32_t)((uint64_t)row * 48 / count % 24);
+        if (serve_one(run, out->count, row, &served) != 0)
+            return run->err->status;
+    }
+    drill_result(run->drill, &outage);
+    out->noise_openings = outage.false_openings;
     return 0;
 }
 
@@ -459,7 +571,9 @@ static void make_lesson(
     struct payment payment;
     uint32_t routes[PAYMENTS_ROUTES];
 
-    log_request(run, row->generation, row->row, &payment, routes, request);
+    payments_draw(&run->market, row->generation, row->row, &payment);
+    make_request(run, &payment, routes, routes_of_bits(row->routes, routes),
+            request);
     run->lessons[i] = (struct lesson){.context = &request->context,
             .actions = &request->actions,
             .chosen = row->chosen,
@@ -496,7 +610,9 @@ static int weigh_row(
             .chosen = held->chosen,
             .reward = held->approved};
 
-    log_request(run, held->generation, held->row, &payment, routes, &request);
+    payments_draw(&run->market, held->generation, held->row, &payment);
+    make_request(run, &payment, routes, routes_of_bits(held->routes, routes),
+            &request);
     arena_reset(&run->scratch);
     if (decide_by(run, run->policy, &request, event, &run->scratch,
                 &champion) != 0 ||
@@ -646,6 +762,21 @@ static int open_policy(struct run *run, struct err *err)
     return 0;
 }
 
+static int open_drill(struct run *run)
+{
+    const struct generations_settings *settings = run->settings;
+    struct drill_settings drill = {.seed = settings->seed,
+            .rows = settings->rows,
+            .causes = settings->causes,
+            .breaker = true,
+            .policy = {distribute, run}};
+
+    if (!settings->outages && settings->noise == 0)
+        return 0;
+    run->drill = drill_open(&run->market, &drill, run->err);
+    return run->drill != NULL ? 0 : (int)run->err->status;
+}
+
 static int open_run(struct run *run, struct err *err)
 {
     const struct generations_settings *settings = run->settings;
@@ -668,12 +799,15 @@ static int open_run(struct run *run, struct err *err)
     if (payments_panel_open(&run->panel, &run->market, settings->panel, err) !=
             0)
         return err->status;
+    if (open_drill(run) != 0)
+        return err->status;
     return open_policy(run, err);
 }
 
 static void close_run(struct run *run)
 {
     payments_panel_close(&run->panel);
+    drill_close(run->drill);
     blob_free(&run->generation);
     free(run->policy);
     free(run->candidate);
@@ -710,7 +844,7 @@ static int play(struct run *run, struct generations_run *out)
             return err_prefix(
                     run->err, "%s, generation %u", run->settings->policy, g);
     }
-    return 0;
+    return run->settings->noise > 0 ? serve_noise(run, out) : 0;
 }
 
 int generations_play(const struct generations_settings *settings,

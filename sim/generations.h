@@ -10,6 +10,7 @@
 
 #include "base/options.h"
 #include "policies/memory.h"
+#include "sim/drill.h"
 #include "training/booster.h"
 
 #define GENERATIONS_MAX      60u
@@ -36,6 +37,11 @@ struct generations_settings {
     uint32_t rows; /* payments of a generation */
     uint32_t panel; /* payments that values are computed on */
     double drift;
+    /* From generation 2 on one acquirer fails in each (sim/drill.h), and a
+     * circuit breaker works below the policy. */
+    bool outages;
+    bool causes; /* and answers say whose doing a failure is */
+    uint32_t noise; /* payments without outages after the last generation */
     const struct booster *booster;
 };
 
@@ -53,12 +59,14 @@ struct generation_values {
     bool blocked; /* the candidate did not serve alone */
     double estimate, error; /* of candidate - champion, and standard error */
     double truth; /* the same, exactly */
+    struct drill_outage outage; /* with outages */
 };
 
 struct generations_run {
     uint32_t count; /* 1 + generations */
     struct generation_values value[GENERATIONS_MAX + 1];
     double seconds; /* of training, for the report */
+    uint32_t noise_openings; /* circuits opened by noise alone */
 };
 
 /* Plays one policy through one seed. INVALID for settings that do not fit. */

@@ -1,8 +1,10 @@
 #include "cli/sim_generations.h"
 
 #include "cli/cli.h"
+#include "report/html.h"
 #include "sim/drill_summary.h"
 #include "sim/generations.h"
+#include "sim/generations_page.h"
 #include "training/child.h"
 
 #include <getopt.h>
@@ -19,7 +21,7 @@ static const char help_head[] =
         "usage: rue sim payments --generations N [--policy P]... [--rows N]\n"
         "               [--seeds N] [--seed FIRST] [--panel N] [--drift S]\n"
         "               [--outages] [--causes] [--noise N]\n"
-        "               [--trainer PROGRAM] [--json]\n"
+        "               [--trainer PROGRAM] [--json] [--html FILE]\n"
         "\n"
         "Plays retraining, generation by generation, in process: a policy\n"
         "serves N payments, the next model is trained on what the log\n"
@@ -43,6 +45,7 @@ static const char help_head[] =
         "                      the breaker take a healthy acquirer out?\n"
         "  --trainer PROGRAM   default: rue-train beside this program\n"
         "  --json              one JSON object\n"
+        "  --html FILE         also a page with charts, all in one file\n"
         "  --policy P          one of these, or P,option=value,... ; several\n"
         "                      times for several. Default: default and\n"
         "                      trees.\n";
@@ -61,6 +64,7 @@ struct session {
     uint64_t noise;
     const char *trainer;
     bool outages, causes, json;
+    const char *html;
     struct generations_run *runs; /* [policy_count * seeds] */
 };
 
@@ -305,6 +309,31 @@ static void print_json(const struct session *command)
             "policies", policies));
 }
 
+static int write_page(const struct session *command)
+{
+    struct generations_settings settings = {
+            .seed = (uint32_t)command->seed,
+            .generations = (uint32_t)command->generations,
+            .rows = (uint32_t)command->rows,
+            .drift = command->drift,
+            .outages = command->outages};
+    struct generations_page page = {.policies = command->policy_count,
+            .seeds = (uint32_t)command->seeds,
+            .name = command->policy,
+            .runs = command->runs,
+            .settings = &settings};
+    struct err err;
+    FILE *out = html_open(command->html, &err);
+    int status;
+
+    if (out == NULL)
+        return cli_fail("sim", &err);
+    generations_page(out, &page);
+    status = html_end(out, command->html, &err);
+    (void)fclose(out);
+    return status == 0 ? 0 : cli_fail("sim", &err);
+}
+
 /* ---- arguments ---- */
 
 static bool add_policy(struct session *command, const char *text)
@@ -374,6 +403,9 @@ static bool take_option(struct session *command, int letter)
     case 't':
         command->trainer = optarg;
         return true;
+    case 'H':
+        command->html = optarg;
+        return true;
     case 'j':
         command->json = true;
         return true;
@@ -408,6 +440,8 @@ static int run(struct session *command)
         print_json(command);
     else if (exit_status == 0)
         print_text(command);
+    if (exit_status == 0 && command->html != NULL)
+        exit_status = write_page(command);
     free(command->runs);
     return exit_status;
 }
@@ -426,6 +460,7 @@ int sim_generations(int argc, char **argv)
             {"causes", no_argument, NULL, 'c'},
             {"noise", required_argument, NULL, 'N'},
             {"trainer", required_argument, NULL, 't'},
+            {"html", required_argument, NULL, 'H'},
             {"json", no_argument, NULL, 'j'},
             {"help", no_argument, NULL, 'h'},
             {NULL, 0, NULL, 0},

@@ -311,8 +311,7 @@ static void print_json(const struct session *command)
 
 static int write_page(const struct session *command)
 {
-    struct generations_settings settings = {
-            .seed = (uint32_t)command->seed,
+    struct generations_settings settings = {.seed = (uint32_t)command->seed,
             .generations = (uint32_t)command->generations,
             .rows = (uint32_t)command->rows,
             .drift = command->drift,

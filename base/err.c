@@ -41,7 +41,7 @@ int err_set(struct err *err, enum status status, const char *format, ...)
     /* "There is no such event" is an error to the store and every decide's
      * good news: printf would be a twentieth of it. */
     length = strcspn(format, "%");
-    if (format[length] == '\0' && length < sizeof(err->text)) {
+    if (length < sizeof(err->text) && format[length] == '\0') {
         memcpy(err->text, format, length + 1);
         return (int)status;
     }

@@ -583,8 +583,8 @@ static int run(struct import_command *command, struct err *err)
         status = run_metric(command, err);
     if (status != 0)
         return status;
-    command->counts = command->import == NULL ? (struct import_counts){0}
-                                              : *import_counts(command->import);
+    if (command->import != NULL)
+        command->counts = *import_counts(command->import);
     if (command->json)
         print_json(command);
     else

@@ -93,7 +93,9 @@ static void rank_few(const double *pmf, uint32_t count, uint32_t *order)
 
 static bool comes_before(const double *pmf, uint32_t a, uint32_t b)
 {
-    return pmf[a] > pmf[b] || (pmf[a] == pmf[b] && a < b);
+    double first = pmf[a], second = pmf[b];
+
+    return first > second || (first == second && a < b);
 }
 
 /* The action at `at` sinks to where none below comes after it. */

@@ -25,9 +25,9 @@ static bool open_row(struct board_row *row, const struct problem_spec *spec)
 struct board *board_new(const struct problem_spec *const *specs, uint32_t count)
 {
     struct board *board = calloc(1, sizeof(*board));
-    bool good = board != NULL;
+    bool good;
 
-    if (!good)
+    if (board == NULL)
         return NULL;
     CHECK_ZERO(pthread_mutex_init(&board->lock, NULL));
     board->problems = calloc(count + 1, sizeof(*board->problems));

@@ -63,35 +63,48 @@ static void make_curves(
         make_policy(page, p, curves);
 }
 
-/* ---- values ---- */
+/* ---- charts ---- */
+
+struct lines {
+    struct svg_series series[SVG_SERIES_MAX];
+    uint32_t count;
+};
+
+static void add_line(struct lines *lines, struct svg_series line)
+{
+    lines->series[lines->count] = line;
+    lines->count++;
+}
 
 static void chart_values(FILE *out, const struct generations_page *page,
         const struct curves *curves)
 {
-    struct svg_series series[SVG_SERIES_MAX] = {0};
-    uint32_t count = 0;
+    struct lines lines = {.count = 0};
 
     for (uint32_t p = 0; p < curves->policies; p++)
-        series[count++] = (struct svg_series){.name = page->name[p],
-                .shape = SVG_LINE,
-                .colour = p,
-                .count = curves->generations,
-                .x = curves->x,
-                .y = curves->v[p],
-                .low = curves->low[p],
-                .high = curves->high[p]};
-    series[count++] = (struct svg_series){.name = "clairvoyant",
-            .shape = SVG_DASHED,
-            .colour = 6,
-            .count = curves->generations,
-            .x = curves->x,
-            .y = curves->best};
-    series[count++] = (struct svg_series){.name = "uniform",
-            .shape = SVG_DASHED,
-            .colour = 7,
-            .count = curves->generations,
-            .x = curves->x,
-            .y = curves->uniform};
+        add_line(&lines,
+                (struct svg_series){.name = page->name[p],
+                        .shape = SVG_LINE,
+                        .colour = p,
+                        .count = curves->generations,
+                        .x = curves->x,
+                        .y = curves->v[p],
+                        .low = curves->low[p],
+                        .high = curves->high[p]});
+    add_line(&lines,
+            (struct svg_series){.name = "clairvoyant",
+                    .shape = SVG_DASHED,
+                    .colour = 6,
+                    .count = curves->generations,
+                    .x = curves->x,
+                    .y = curves->best});
+    add_line(&lines,
+            (struct svg_series){.name = "uniform",
+                    .shape = SVG_DASHED,
+                    .colour = 7,
+                    .count = curves->generations,
+                    .x = curves->x,
+                    .y = curves->uniform});
     html_figure_begin(out,
             "Exact value of each generation's policy, mean over seeds; bands "
             "are two standard errors between seeds (worlds differ much more "
@@ -102,28 +115,32 @@ static void chart_values(FILE *out, const struct generations_page *page,
                     .height = 420,
                     .x = {.label = "generation"},
                     .y = {.label = "% approved"},
-                    .series = series,
-                    .series_count = count});
+                    .series = lines.series,
+                    .series_count = lines.count});
     html_figure_end(out);
 }
 
 static void chart_changes(FILE *out, const struct generations_page *page,
         const struct curves *curves)
 {
-    struct svg_series series[SVG_SERIES_MAX] = {0};
+    struct lines lines = {.count = 0};
     static const double ends[2] = {1.0, GENERATIONS_MAX}, zero[2] = {0.0, 0.0};
     double x[2] = {ends[0], curves->generations - 1};
-    uint32_t count = 0;
 
     for (uint32_t p = 0; p < curves->policies; p++)
-        series[count++] = (struct svg_series){.name = page->name[p],
-                .shape = SVG_LINE,
-                .colour = p,
-                .count = curves->generations,
-                .x = curves->x,
-                .y = curves->change[p]};
-    series[count++] = (struct svg_series){
-            .shape = SVG_DASHED, .colour = 7, .count = 2, .x = x, .y = zero};
+        add_line(&lines,
+                (struct svg_series){.name = page->name[p],
+                        .shape = SVG_LINE,
+                        .colour = p,
+                        .count = curves->generations,
+                        .x = curves->x,
+                        .y = curves->change[p]});
+    add_line(&lines,
+            (struct svg_series){.shape = SVG_DASHED,
+                    .colour = 7,
+                    .count = 2,
+                    .x = x,
+                    .y = zero});
     html_figure_begin(out,
             "Change to the generation before, paired by seed: a policy that "
             "is trained on the log of its own last generation alone goes up "
@@ -134,8 +151,8 @@ static void chart_changes(FILE *out, const struct generations_page *page,
                     .height = 300,
                     .x = {.label = "generation"},
                     .y = {.label = "points"},
-                    .series = series,
-                    .series_count = count});
+                    .series = lines.series,
+                    .series_count = lines.count});
     html_figure_end(out);
 }
 

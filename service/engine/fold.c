@@ -115,10 +115,10 @@ static int lesson_of(struct problem *problem,
     return status == 0 ? room_to_learn(problem, err) : status;
 }
 
-/* The outcome as the detectors of drift see it, before the policy learns it. */
+/* The outcome as the detectors of drift see it. */
 static void watch_outcome(struct problem *problem,
         const struct decision_record *decision, const struct outcome *outcome,
-        const struct lesson *lesson)
+        const struct lesson *lesson, double predicted)
 {
     const struct action_set *actions = lesson->actions;
     struct drift_outcome seen = {
@@ -130,11 +130,10 @@ static void watch_outcome(struct problem *problem,
             .propensity = lesson->propensity,
             .loss = lesson->loss,
             .unjoined = outcome->unjoined,
+            .predicted = predicted,
             .delay = outcome->time - decision->head.time,
     };
 
-    seen.predicted = policy_expected(problem->policy, lesson->context, actions,
-            lesson->chosen, &problem->scratch);
     drift_learned(problem->drift, &seen);
 }
 
@@ -155,19 +154,30 @@ static bool is_default(
     return lesson->actions->slot[lesson->chosen] == problem->spec->guard.slot;
 }
 
-/* Before the policy learns: its error is that of what it knew. */
 static void learn_guard(struct problem *problem,
         const struct decision_record *decision, double value,
+        const struct lesson *lesson, double predicted)
+{
+    guard_learn(&problem->guard, lesson->context, is_default(problem, lesson),
+            value, decision->limit, lesson->loss - predicted);
+}
+
+/* Detectors and guard hear of the outcome before the policy learns it: its
+ * error is that of what it knew. */
+static void learn_watchers(struct problem *problem,
+        const struct decision_record *decision, const struct outcome *outcome,
         const struct lesson *lesson)
 {
-    if (!problem->spec->guard.on)
+    double predicted;
+
+    if (problem->drift == NULL && !problem->spec->guard.on)
         return;
-    guard_learn(&problem->guard, lesson->context, is_default(problem, lesson),
-            value, decision->limit,
-            lesson->loss -
-                    policy_expected(problem->policy, lesson->context,
-                            lesson->actions, lesson->chosen,
-                            &problem->scratch));
+    predicted = policy_expected(problem->policy, lesson->context,
+            lesson->actions, lesson->chosen, &problem->scratch);
+    if (problem->drift != NULL)
+        watch_outcome(problem, decision, outcome, lesson, predicted);
+    if (problem->spec->guard.on)
+        learn_guard(problem, decision, outcome->value, lesson, predicted);
 }
 
 static int learn_action(struct problem *problem,
@@ -180,9 +190,7 @@ static int learn_action(struct problem *problem,
 
     if (status != 0)
         return status;
-    if (problem->drift != NULL)
-        watch_outcome(problem, decision, outcome, &lesson);
-    learn_guard(problem, decision, outcome->value, &lesson);
+    learn_watchers(problem, decision, outcome, &lesson);
     policy_learn(problem->policy, &lesson, &problem->scratch);
     if (problem->grid != NULL)
         refine_grid(problem, decision, &round);
@@ -415,7 +423,9 @@ static void watch_decision(
     struct context context = {
             .shared = {.dense = record->question.shared.values,
                     .dense_count = record->question.shared.columns}};
-    struct action_set actions = {.count = record->count,
+    /* An import may not know the probabilities of the others. */
+    struct action_set actions = {
+            .count = record->chosen_only ? 0 : record->count,
             .slot = problem->spec->slots > 0 &&
                             record->question.action_count == 0
                     ? record->eligible

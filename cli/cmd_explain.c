@@ -177,11 +177,14 @@ static json_t *json_actions(const struct explained *explained)
 
     for (uint32_t i = 0; i < decision->count; i++) {
         char name[ID_BYTES_MAX + 1];
-        json_t *one = json_pack("{s:o, s:i, s:b, s:f, s:f}", "action",
+        json_t *one = json_pack("{s:o, s:i, s:b, s:f, s:o}", "action",
                 cli_json_text(bytes_of_text(action_name(explained, i, name))),
                 "place", (int)decision->eligible[i], "chosen",
                 i == decision->chosen, "probability", decision->probability[i],
-                "again", explained->probability[i]);
+                "again",
+                explained->probability == NULL
+                        ? json_null()
+                        : json_real(explained->probability[i]));
         if (explained->actions != NULL) {
             (void)json_object_set_new(
                     one, "score", json_real(explained->actions[i].score));
@@ -280,7 +283,9 @@ static int write_page(const struct explain_command *command,
     for (uint32_t i = 0; i < decision->count; i++)
         html_row(out, action_name(explained, i, name),
                 (const double[]){decision->probability[i],
-                        explained->probability[i],
+                        explained->probability == NULL
+                                ? (double)NAN
+                                : explained->probability[i],
                         explained->actions == NULL
                                 ? (double)NAN
                                 : explained->actions[i].score},

@@ -1,8 +1,7 @@
 #include "replay/explain.h"
 
-#include "base/hash.h"
 #include "replay/rebuild.h"
-#include "service/engine/round.h"
+#include "service/engine/choose.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,26 +104,33 @@ static int state_until(struct explain *explain, uint64_t sequence)
     return rebuild_run(&rebuild, explain->reader, explain->err);
 }
 
-/* The decision again: the same distribution, and the same draw from it? */
+/* The decision again, as the engine makes it: under a guard, a trial or a
+ * breaker too. The same distribution, and the same draw from it? */
 static int decide_again(struct explain *explain, struct round_view *round)
 {
     struct explained *out = explain->out;
     const struct decision_record *decision = &out->decision;
-    struct distribution drawn;
+    struct decision_record again;
+    struct round_view seen;
     int status = round_of_record(
             &out->spec, decision, explain->arena, round, explain->err);
 
-    if (status == 0)
-        status = policy_decide(out->problem->policy, &round->context,
-                &round->actions, out->spec.settings.seed,
-                hash_bytes(decision->head.event, 0), explain->arena, &drawn,
-                explain->err);
     if (status != 0)
         return status;
-    out->recomputed = true;
-    out->probability = drawn.pmf;
-    out->identical = drawn.chosen == decision->chosen &&
-            memcmp(drawn.pmf, decision->probability,
+    status = choose_record(out->problem, &decision->head, &decision->question,
+            explain->arena, &seen, &again, explain->err);
+    if (status == STATUS_INVALID)
+        return 0; /* the service would not be asked so: an import */
+    if (status != 0)
+        return status;
+    /* Other actions may be eligible than were: an import says its own. */
+    if (again.count != decision->count ||
+            memcmp(again.eligible, decision->eligible,
+                    decision->count * sizeof(*again.eligible)) != 0)
+        return 0;
+    out->probability = again.probability;
+    out->identical = again.chosen == decision->chosen &&
+            memcmp(again.probability, decision->probability,
                     decision->count * sizeof(double)) == 0;
     return 0;
 }

@@ -31,9 +31,9 @@ struct explained {
     uint64_t sequence; /* of the decision */
     struct decision_record decision; /* views into the arena */
     struct problem *problem; /* heap; with the state of that time */
-    bool recomputed; /* the policy gave a distribution: */
-    bool identical; /* it is the recorded one, and so is the draw */
-    const double *probability; /* [decision.count] as computed again */
+    bool identical; /* made again it is the recorded one, and so is the draw */
+    const double *probability; /* [decision.count] as computed again; NULL where
+                                  other actions would be eligible */
     const struct contributions *actions; /* [decision.count]; NULL where the
                                             policy has no predictions */
     uint32_t outcome_count;

@@ -56,6 +56,11 @@ problems:
   - name: taste
     form: duel
     policy: {oracle: linear, explorer: softmax}
+  - name: guarded
+    actions: [slow, fast]
+    reward: {max: 10, objective: minimise, wait: 0s}
+    guard: {action: slow, loss: 0.05}
+    policy: {oracle: ridge, explorer: squarecb}
 YAML
 "$B/rued" --config "$dir/rued.yaml" --data "$dir/data" --listen "$endpoint" \
     2>"$dir/log" &
@@ -86,6 +91,10 @@ for i in 1 2 3; do
         --named "q.word=w$i"
     tell items "i$i" "0.$i"
     tell items "i$i" 1 --id again
+done
+for i in 1 2 3 4; do
+    ask guarded --event "g$i"
+    tell guarded "g$i" "$i.5"
 done
 ask quick --event q1
 ask commute --event c1
@@ -164,6 +173,9 @@ explained shop s2 '[o["effect"] for o in said["outcomes"]] == ["learn", "correct
     and said["outcomes"][0]["score_before"] != said["outcomes"][0]["score_after"]'
 explained items i3 'said["actions"][1]["action"] == "b3" and
     "q.word=w3" in [c["feature"] for c in said["actions"][1]["contributions"]]'
+for event in g1 g2 g3 g4; do
+    explained guarded "$event" 'said["actions"][0]["action"] == "slow"'
+done
 explained quick q1 '"score" not in said["actions"][0]'
 rue explain s1 --store "$dir/data" --problem shop
 grep -q '^again      identical' "$dir/out" || broken "s1 is another decision"

@@ -60,6 +60,9 @@ int problem_spec_parse(struct problem_spec *spec, struct bytes name,
 int problem_spec_parse_text(struct problem_spec *spec, struct bytes name,
         struct bytes text, struct arena *arena, struct err *err) MUST_USE;
 
+/* Do detectors of drift watch it? */
+bool problem_spec_watched(const struct problem_spec *spec);
+
 /* The counters of a problem; each is a fold of the log. */
 #define PROBLEM_COUNTERS(X)                                                    \
     X(decisions, "decisions made")                                             \

@@ -371,7 +371,8 @@ bool json_write_text(struct writer *writer, struct bytes text)
             escape[1] = byte == '\n' ? 'n' : byte == '\t' ? 't' : 'r';
             write_bytes(writer, bytes_of(escape, 2));
         } else if (byte < 0x20) {
-            memcpy(escape, "\\u00", 4);
+            escape[1] = 'u';
+            escape[2] = escape[3] = '0';
             escape[4] = (uint8_t)hex[byte >> 4];
             escape[5] = (uint8_t)hex[byte & 15];
             write_bytes(writer, bytes_of(escape, 6));

@@ -341,7 +341,8 @@ static int read_file(struct drift_command *command)
     int status;
 
     if (file == NULL) {
-        fprintf(stderr, "rue drift: %s: %s\n", command->path, strerror(errno));
+        fprintf(stderr, "rue drift: %s: %s\n", command->path,
+                strerrordesc_np(errno));
         return 1;
     }
     status = read_lines(command, file);
@@ -457,7 +458,8 @@ static void print(
 
 int cmd_drift(int argc, char **argv)
 {
-    static struct drift_command command = {.max = 1.0, .late = 5000.0};
+    static struct drift_command command = {
+            .path = "-", .max = 1.0, .late = 5000.0};
     int status = parse(&command, argc, argv);
 
     if (status == 0)

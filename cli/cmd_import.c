@@ -213,7 +213,7 @@ static int spool(struct import_command *command, struct err *err)
     (void)unlink(path);
     while ((got = read(STDIN_FILENO, block, sizeof(block))) > 0)
         if (write(command->spooled, block, (size_t)got) != got)
-            got = -2;
+            return err_set(err, STATUS_IO, "standard input: cannot be kept");
     if (got < 0 || lseek(command->spooled, 0, SEEK_SET) != 0)
         return err_set(err, STATUS_IO, "standard input: cannot be kept");
     return 0;

@@ -239,11 +239,10 @@ static void vw_features(struct writer *writer, const struct named *named,
         uint32_t count, const struct bytes *columns, const double *values,
         uint32_t column_count)
 {
-    struct bytes space = {NULL, SIZE_MAX};
+    struct bytes space = bytes_of(NULL, 0);
 
     for (uint32_t i = 0; i < count; i++) {
-        if (space.size != named[i].space.size ||
-                !bytes_equal(space, named[i].space)) {
+        if (i == 0 || !bytes_equal(space, named[i].space)) {
             space = named[i].space;
             put(writer, i > 0 ? " |" : "|");
             vw_name(writer, space);

@@ -48,7 +48,7 @@ void board_free(struct board *board)
 {
     if (board == NULL)
         return;
-    for (uint32_t i = 0; i < board->count; i++)
+    for (uint32_t i = 0; board->rows != NULL && i < board->count; i++)
         board_copy_free(&board->rows[i]);
     free(board->problems);
     free(board->rows);

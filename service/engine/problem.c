@@ -82,6 +82,7 @@ struct problem *problem_open(const struct problem_spec *spec, struct err *err)
     MAGIC_SET(problem, PROBLEM_MAGIC);
     problem->spec = spec;
     if (!open_grid(problem)) {
+        free(breaker);
         free(problem);
         free(block);
         free(drift_block);

@@ -193,6 +193,7 @@ static int check_duel(const struct parse *parse)
                 oracle->oracle->prefer == NULL ? oracle->oracle->name
                                                : oracle->inner->oracle->name);
     }
+    CHECK(spec->explorer != NULL);
     if (spec->explorer->budget == NULL)
         return 0;
     blame(parse, find(parse, "explorer"));

@@ -82,12 +82,12 @@ struct gate_report gate_veto_report(const struct gate_veto *veto)
 {
     struct gate_report report = {.verdict = GATE_PASS};
     bool known = limits_of(&veto->sequence, &report);
+    bool worse = known && report.limits.upper < 0.0;
+    bool proved = known && report.limits.lower > -veto->margin;
 
     if (!supported(veto))
         report.verdict = GATE_UNSUPPORTED;
-    else if (known && report.limits.upper < 0.0)
-        report.verdict = GATE_BLOCK;
-    else if (veto->strict && !(known && report.limits.lower > -veto->margin))
+    else if (worse || (veto->strict && !proved))
         report.verdict = GATE_BLOCK;
     return report;
 }
@@ -119,14 +119,15 @@ struct gate_report gate_canary_report(const struct gate_canary *canary)
     struct gate_report report = {.verdict = GATE_WAIT};
     bool known = limits_of(&canary->sequence, &report);
 
+    bool proved = report.limits.lower > -canary->margin;
+
     if (!known || canary->events < canary->least)
         return report;
-    if (report.limits.upper < 0.0)
+    if (report.limits.upper < 0.0 ||
+            (!proved && canary->events >= canary->most))
         report.verdict = GATE_BLOCK;
-    else if (report.limits.lower > -canary->margin)
+    else if (proved)
         report.verdict = GATE_PASS;
-    else if (canary->events >= canary->most)
-        report.verdict = GATE_BLOCK;
     return report;
 }
 

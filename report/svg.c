@@ -122,10 +122,11 @@ static size_t log_ticks(const struct scale *scale, double ticks[TICKS_MAX])
 {
     static const double parts[] = {1.0, 2.0, 5.0};
     bool few = log10(scale->high / scale->low) < 3.0;
+    int last = (int)floor(log10(scale->high));
     size_t count = 0;
 
-    for (double power = floor(log10(scale->low));
-            power <= log10(scale->high) && count < TICKS_MAX; power += 1.0)
+    for (int power = (int)floor(log10(scale->low));
+            power <= last && count < TICKS_MAX; power++)
         for (size_t i = 0; i < (few ? 3 : 1) && count < TICKS_MAX; i++) {
             double tick = parts[i] * pow(10.0, power);
             if (tick >= scale->low * (1.0 - 1e-9) &&

@@ -23,31 +23,31 @@ struct committer {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     struct batch *first, *last; /* submitted */
-    bool stopping;
     struct settings settings; /* under the lock */
     struct retention_host *hosts; /* [host_count], by number */
-    uint32_t host_count;
     struct batch **watched; /* [watched_count]; under the lock */
+    uint32_t host_count;
     uint32_t watched_count;
     struct ledger *ledger;
     struct mailbox *done;
     void (*failed)(void *self, const struct err *err); /* NULL: stop */
     void *failed_self;
     char why[ERR_TEXT_SIZE]; /* there is or was no room; under the lock */
-    _Atomic bool full;
-    _Atomic bool stuck;
     _Atomic uint64_t retired; /* Decisions up to here may be gone */
     _Atomic uint64_t sequence;
-    _Atomic bool tend; /* housekeeping is asked for */
     struct {
         _Atomic uint64_t used, file, map, disk, quota;
     } usage; /* at the last look */
     pthread_mutex_t models; /* held while generations are pruned */
-    uint32_t promotions; /* records under way to the disk; under `models` */
-    struct commit_model *store; /* to be stored; under the lock */
     pthread_cond_t stored;
-    int store_status;
+    struct commit_model *store; /* to be stored; under the lock */
     struct err *store_err;
+    int store_status;
+    uint32_t promotions; /* records under way to the disk; under `models` */
+    bool stopping; /* under the lock */
+    _Atomic bool full;
+    _Atomic bool stuck;
+    _Atomic bool tend; /* housekeeping is asked for */
 };
 
 /* ---- one batch into the open transaction ---- */

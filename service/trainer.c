@@ -280,11 +280,18 @@ static void finish(struct trainer *trainer)
 /* `progress WHAT DONE ALL`. */
 static void take_progress(struct trainer *trainer, const char *rest)
 {
-    char what[32];
+    size_t size = strcspn(rest, " ");
+    char what[32], *end;
     uint64_t done, all;
     nanos now = wall_clock();
 
-    if (sscanf(rest, "%31s %" SCNu64 " %" SCNu64, what, &done, &all) != 3)
+    if (size == 0 || size >= sizeof(what) || rest[size] != ' ')
+        return;
+    memcpy(what, rest, size);
+    what[size] = '\0';
+    done = strtoull(rest + size, &end, 10);
+    all = strtoull(end, &end, 10);
+    if (*end != '\0')
         return;
     lock(trainer);
     trainer->who->state.done = all == 0 ? 0.0 : (double)done / (double)all;

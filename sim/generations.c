@@ -433,7 +433,7 @@ static int route_payment(struct run *run, uint32_t generation, uint64_t event,
 static int serve_one(struct run *run, uint32_t generation, uint32_t row,
         struct served *served)
 {
-    uint64_t event = (uint64_t)generation << 32 | row;
+    uint64_t event = (uint64_t)generation * (UINT64_C(1) << 32) + row;
     struct drill_round round = {.row = row,
             .event = event,
             .payment = &served->payment,

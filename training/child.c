@@ -151,7 +151,7 @@ _Noreturn static void become_child(const char *program, int input, int output)
 {
     if (dup2(input, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0)
         _exit(127);
-    (void)setenv("OMP_NUM_THREADS", "1", 1);
+    (void)setenv("OMP_NUM_THREADS", "1", 1); // NOLINT(concurrency-mt-unsafe)
     (void)execlp(program, program, "boost", (char *)NULL);
     _exit(127);
 }
@@ -162,11 +162,11 @@ int boost_child_open(
     int in[2], out[2];
 
     if (pipe2(in, O_CLOEXEC) != 0)
-        return err_set(err, STATUS_IO, "pipe: %s", strerror(errno));
+        return err_set(err, STATUS_IO, "pipe: %s", strerrordesc_np(errno));
     if (pipe2(out, O_CLOEXEC) != 0) {
         (void)close(in[0]);
         (void)close(in[1]);
-        return err_set(err, STATUS_IO, "pipe: %s", strerror(errno));
+        return err_set(err, STATUS_IO, "pipe: %s", strerrordesc_np(errno));
     }
     (void)signal(SIGPIPE, SIG_IGN);
     child->pid = fork();
@@ -180,7 +180,7 @@ int boost_child_open(
     if (child->pid > 0)
         return 0;
     boost_child_close(child);
-    return err_set(err, STATUS_IO, "fork: %s", strerror(errno));
+    return err_set(err, STATUS_IO, "fork: %s", strerrordesc_np(errno));
 }
 
 void boost_child_close(struct boost_child *child)

@@ -270,12 +270,13 @@ static void descend(struct fit *fit, int steps)
         double gain = solve(fit), length = 1.0, next = loss;
         if (!(gain > TOLERANCE * (double)fit->job->count))
             break;
-        for (int half = 0; half < 20; half++, length *= 0.5) {
+        for (int half = 0; half < 20; half++) {
             for (uint32_t i = 0; i < fit->count; i++)
                 trial[i] = fit->w[i] + length * fit->room[i];
             next = evaluate(fit, trial);
             if (next <= loss)
                 break;
+            length *= 0.5;
         }
         if (!(next <= loss))
             break;

@@ -155,7 +155,7 @@ int main(int argc, char **argv)
     int status;
 
     /* Before libgomp looks: its threads hang what is forked later. */
-    (void)setenv("OMP_NUM_THREADS", "1", 1);
+    (void)setenv("OMP_NUM_THREADS", "1", 1); // NOLINT(concurrency-mt-unsafe)
     if (argc == 2 && strcmp(argv[1], "boost") == 0)
         return boost();
     status = read_arguments(argc, argv, &arguments);

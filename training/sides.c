@@ -64,8 +64,11 @@ static void choose_cuts(struct pairwise_side *side, enum side_kind kind,
     for (uint32_t i = 0; i < side->columns; i++) {
         double *cuts = side->cuts + side->cut_start[i];
         uint32_t count;
-        for (size_t r = 0; r < job->count; r++)
-            room[r] = side_features(&job->lessons[r], kind)->dense[i];
+        for (size_t r = 0; r < job->count; r++) {
+            const double *dense = side_features(&job->lessons[r], kind)->dense;
+            CHECK(dense != NULL);
+            room[r] = dense[i];
+        }
         qsort(room, job->count, sizeof(*room), by_value);
         count = cut_between(room, job->count, options->distinct - 1, cuts);
         if (count == options->distinct)

@@ -557,8 +557,8 @@ static double leaf(
 double expression_value(
         const struct expression *expression, const struct fields *fields)
 {
-    double stack[EXPRESSION_STEPS_MAX];
-    const struct field *found[EXPRESSION_FIELDS_MAX];
+    double stack[EXPRESSION_STEPS_MAX] = {0.0};
+    const struct field *found[EXPRESSION_FIELDS_MAX] = {NULL};
     uint32_t top = 0; /* numbers on the stack */
 
     for (uint32_t i = 0; i < expression->name_count; i++)
@@ -570,12 +570,15 @@ double expression_value(
         if (step->operation <= HAS) {
             stack[top++] = leaf(step, field);
         } else if (step->operation <= ABS) {
+            CHECK(top >= 1);
             stack[top - 1] = unary(step, field, stack[top - 1]);
         } else if (step->operation == CHOOSE) {
+            CHECK(top >= 3);
             top -= 2;
             stack[top - 1] =
                     stack[top - 1] != 0.0 ? stack[top] : stack[top + 1];
         } else {
+            CHECK(top >= 2);
             top--;
             stack[top - 1] = binary((enum operation)step->operation,
                     stack[top - 1], stack[top]);

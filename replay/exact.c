@@ -399,14 +399,40 @@ static int take_settings(struct exact *exact, struct lane *lane,
     return status;
 }
 
-/* A log that was cut short: begin at the oldest snapshot that fits. */
-static int start_at_snapshot(
-        struct exact *exact, struct lane *lane, uint64_t first)
+/* Where a problem begins in a log that was cut short before `first`: the oldest
+ * snapshot that all kept records come after, else the newest: retention takes
+ * what the newest snapshot covers, Config records that it writes again, and
+ * records of other problems (storage/retention.h). 0: none of these settings;
+ * `any` says whether there are others. */
+static uint64_t stands_for(const struct exact *exact, const struct lane *lane,
+        uint64_t first, bool *any)
 {
     uint64_t at = UINT64_MAX, best = 0;
     struct snapshot snapshot;
+
+    *any = false;
+    while (at > 0 &&
+            snapshot_at(exact->reader.txn, lane->spec->number, at, &snapshot,
+                    exact->err) == 0) {
+        *any = true;
+        if (snapshot.digest == lane->spec->state_digest &&
+                (best == 0 || snapshot.sequence + 1 >= first))
+            best = snapshot.sequence;
+        if (snapshot.sequence < first)
+            break;
+        at = snapshot.sequence - 1;
+    }
+    return best;
+}
+
+static int start_at_snapshot(
+        struct exact *exact, struct lane *lane, uint64_t first)
+{
+    struct snapshot snapshot;
     struct log_entry entry;
     union any_record record;
+    uint64_t best;
+    bool any;
     int status = log_get(exact->reader.txn, lane->config, &entry, exact->err);
 
     arena_reset(&exact->arena);
@@ -418,14 +444,10 @@ static int start_at_snapshot(
                 exact, lane, entry.sequence, record.config.settings);
     if (status != 0 || lane->problem == NULL)
         return status;
-    while (at > 0 &&
-            snapshot_at(exact->reader.txn, lane->spec->number, at, &snapshot,
-                    exact->err) == 0 &&
-            snapshot.sequence + 1 >= first) {
-        if (snapshot.digest == lane->spec->state_digest)
-            best = snapshot.sequence;
-        at = snapshot.sequence - 1;
-    }
+    best = stands_for(exact, lane, first, &any);
+    /* All that it did is in the log: without a snapshot nothing of it goes. */
+    if (!any)
+        return 0;
     if (best == 0 ||
             snapshot_at(exact->reader.txn, lane->spec->number, best, &snapshot,
                     exact->err) != 0 ||

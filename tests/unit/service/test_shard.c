@@ -1,6 +1,7 @@
 /* A shard, its committer and a store on disk in one thread's hands, with a
  * clock that the test sets: what rued does between its socket and its disk. */
 #include "proto/rue.pb-c.h"
+#include "replay/exact.h"
 #include "replay/verify.h"
 #include "service/host.h"
 #include "service/shard.h"
@@ -354,11 +355,18 @@ static uint64_t state_of(const char *problem)
 
 static void all_is_well(void)
 {
+    struct exact_settings settings = {.problem = NULL};
+    struct exact_report exact;
     struct verify_report report;
 
     OK(verify_run(ledger, NULL, &report, &err));
     ck_assert_msg(report.finding_count == 0, "%s", report.findings[0]);
     verify_free(&report);
+    OK(exact_run(ledger, &settings, &exact, &err));
+    for (uint32_t i = 0; i < exact.problem_count; i++)
+        ck_assert_msg(!exact.problems[i].differs, "%s: %s",
+                exact.problems[i].name, exact.problems[i].difference);
+    exact_free(&exact);
 }
 
 static void decide_many(const char *problem, int from, int to)
@@ -501,6 +509,31 @@ START_TEST(an_idle_problem_does_not_hold_retention_up)
     now += 61 * NANOS_PER_SECOND;
     tick();
     ck_assert_uint_gt(retain(), 20);
+    all_is_well();
+    teardown();
+}
+END_TEST
+
+/* Its last snapshot is older than all that is kept, and it decides again. */
+START_TEST(an_idle_problem_goes_on_where_its_snapshot_left_it)
+{
+    uint64_t state;
+
+    setup(KEEPING TWO_PROBLEMS);
+    decide_many("idle", 0, 5);
+    for (int i = 0; i < 5; i++)
+        report("idle", (char[]){'e', (char)('0' + i), 0}, (double)i / 8);
+    now += 61 * NANOS_PER_SECOND;
+    tick();
+    decide_many("p", 0, 20);
+    now += 61 * NANOS_PER_SECOND;
+    tick();
+    ck_assert_uint_gt(retain(), 30);
+    decide_many("idle", 5, 9);
+    state = state_of("idle");
+    all_is_well();
+    restart(KEEPING TWO_PROBLEMS);
+    ck_assert_uint_eq(state_of("idle"), state);
     all_is_well();
     teardown();
 }
@@ -868,6 +901,8 @@ int main(void)
     tcase_add_test(retention, what_retention_took_is_unknown);
     tcase_add_test(retention, an_event_that_waits_is_kept_until_it_expired);
     tcase_add_test(retention, an_idle_problem_does_not_hold_retention_up);
+    tcase_add_test(
+            retention, an_idle_problem_goes_on_where_its_snapshot_left_it);
     tcase_add_test(retention,
             a_problem_that_is_no_longer_hosted_does_not_hold_retention_up);
     tcase_add_test(retention, a_store_at_its_quota_gets_room_again);

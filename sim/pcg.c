@@ -76,12 +76,13 @@ struct eisenstat {
 static double transform_residual(struct eisenstat *self)
 {
     const struct sparse *matrix = self->matrix;
+    const struct triangle *lower = &matrix->lower;
     double rz = 0.0;
 
     for (uint32_t row = 0; row < matrix->n; row++) {
         double sum = self->r[row];
-        for (uint32_t at = matrix->start[row]; at < matrix->middle[row]; at++)
-            sum -= matrix->value[at] * self->rhat[matrix->column[at]];
+        for (uint32_t at = lower->start[row]; at < lower->start[row + 1]; at++)
+            sum -= lower->value[at] * self->rhat[lower->column[at]];
         self->rhat[row] = sum * self->inverse[row];
         rz += matrix->diagonal[row] * self->rhat[row] * self->rhat[row];
     }
@@ -92,14 +93,15 @@ static double transform_residual(struct eisenstat *self)
 static void direction(struct eisenstat *self, double beta)
 {
     const struct sparse *matrix = self->matrix;
+    const struct triangle *upper = &matrix->upper;
 
     for (uint32_t row = matrix->n; row-- > 0;) {
         double phat = matrix->diagonal[row] * self->rhat[row] +
                 beta * self->phat[row];
         double sum = phat;
         self->phat[row] = phat;
-        for (uint32_t at = matrix->start[row + 1]; --at > matrix->middle[row];)
-            sum -= matrix->value[at] * self->t[matrix->column[at]];
+        for (uint32_t at = upper->start[row + 1]; at-- > upper->start[row];)
+            sum -= upper->value[at] * self->t[upper->column[at]];
         self->t[row] = sum * self->inverse[row];
     }
 }
@@ -109,16 +111,18 @@ static void direction(struct eisenstat *self, double beta)
 static double product(struct eisenstat *self, double *image)
 {
     const struct sparse *matrix = self->matrix;
+    const struct triangle *lower = &matrix->lower;
     double share = 1.0 - 1.0 / self->omega, energy = 0.0;
 
     for (uint32_t row = 0; row < matrix->n; row++) {
         double at_row =
                 self->phat[row] + share * matrix->diagonal[row] * self->t[row];
         double behind = 0.0;
-        for (uint32_t at = matrix->start[row]; at < matrix->middle[row]; at++) {
-            uint32_t column = matrix->column[at];
-            at_row += matrix->value[at] * self->t[column];
-            behind += matrix->value[at] * self->q[column];
+        for (uint32_t at = lower->start[row]; at < lower->start[row + 1];
+                at++) {
+            uint32_t column = lower->column[at];
+            at_row += lower->value[at] * self->t[column];
+            behind += lower->value[at] * self->q[column];
         }
         image[row] = at_row;
         energy += self->t[row] * at_row;

@@ -8,6 +8,10 @@
 #define ADAPT_GAIN   0.02 /* of the distance to 2 */
 #define ADAPT_MAX    1.99
 
+#define LINE       64u /* bytes of a cache line */
+#define AHEAD      64u /* rows that are asked for before they are needed */
+#define FETCH_ROWS (LINE / sizeof(double)) /* of a line of a vector */
+
 static double square_of(const double *v, uint32_t n)
 {
     double square = 0.0;
@@ -17,7 +21,7 @@ static double square_of(const double *v, uint32_t n)
     return square;
 }
 
-/* ---- the two halves of a sweep ---- */
+/* ---- a sweep ---- */
 
 /* inverse = omega/D */
 static void invert_diagonal(
@@ -27,57 +31,104 @@ static void invert_diagonal(
         inverse[i] = omega / matrix->diagonal[i];
 }
 
-/* delta = (D/omega + L)^-1 r */
-static void solve_lower(const struct sparse *matrix, const double *inverse,
-        const double *r, double *delta)
+/* Asks for what the rows from `row` + AHEAD on will need; the processor's own
+ * prefetching stops at each page, and there are seven streams. */
+static void fetch_ahead(const struct sparse *matrix, const double *inverse,
+        const double *delta, const double *r, size_t row)
 {
-    for (uint32_t row = 0; row < matrix->n; row++) {
+    const struct triangle *lower = &matrix->lower;
+    size_t first = row + AHEAD;
+    size_t end = first + FETCH_ROWS;
+
+    if (end > matrix->n)
+        return;
+    __builtin_prefetch(&lower->start[end]);
+    __builtin_prefetch(&inverse[first]);
+    __builtin_prefetch(&matrix->diagonal[first]);
+    __builtin_prefetch(&delta[first], 1);
+    __builtin_prefetch(&r[first], 1);
+    for (size_t at = lower->start[first]; at < lower->start[end];
+            at += LINE / sizeof(double))
+        __builtin_prefetch(&lower->value[at]);
+    for (size_t at = lower->start[first]; at < lower->start[end];
+            at += LINE / sizeof(uint32_t))
+        __builtin_prefetch(&lower->column[at]);
+}
+
+/* delta = (D/omega + L)^-1 r, and then r = (1/omega - 1) D delta - L' delta;
+ * its squared norm. One pass over L does both: what row i takes from delta it
+ * gives to r, and r[j] is final once the rows within the bandwidth of j are
+ * done. The sums are those of two passes, term by term in the same order. The
+ * step of the row before, which most rows need last, stays in a register: its
+ * way through memory would be the longest part of a row. */
+static double forward(const struct sparse *matrix, double omega,
+        const double *restrict inverse, double *restrict delta,
+        double *restrict r)
+{
+    const uint32_t *restrict start = matrix->lower.start;
+    const uint32_t *restrict column = matrix->lower.column;
+    const double *restrict value = matrix->lower.value;
+    const double *restrict diagonal = matrix->diagonal;
+    double share = 1.0 / omega - 1.0, square = 0.0, step = 0.0;
+    size_t n = matrix->n, settled = 0, from = 0;
+
+    for (size_t row = 0; row < n; row++) {
+        size_t to = start[row + 1];
         double sum = r[row];
-        for (uint32_t at = matrix->start[row]; at < matrix->middle[row]; at++)
-            sum -= matrix->value[at] * delta[matrix->column[at]];
-        delta[row] = sum * inverse[row];
+        if (row % FETCH_ROWS == 0)
+            fetch_ahead(matrix, inverse, delta, r, row);
+        if (to > from && column[to - 1] == row - 1) {
+            double last = value[to - 1];
+            for (size_t at = from; at < to - 1; at++)
+                sum -= value[at] * delta[column[at]];
+            step = (sum - last * step) * inverse[row];
+            for (size_t at = from; at < to - 1; at++)
+                r[column[at]] -= value[at] * step;
+            r[row - 1] -= last * step;
+        } else {
+            for (size_t at = from; at < to; at++)
+                sum -= value[at] * delta[column[at]];
+            step = sum * inverse[row];
+            for (size_t at = from; at < to; at++)
+                r[column[at]] -= value[at] * step;
+        }
+        delta[row] = step;
+        r[row] = share * diagonal[row] * step;
+        from = to;
+        if (row % FETCH_ROWS == 0)
+            for (; settled + matrix->bandwidth <= row; settled++)
+                square += r[settled] * r[settled];
     }
+    for (; settled < n; settled++)
+        square += r[settled] * r[settled];
+    return square;
 }
 
 /* delta = (D/omega + L')^-1 r */
 static void solve_upper(const struct sparse *matrix, const double *inverse,
         const double *r, double *delta)
 {
+    const struct triangle *upper = &matrix->upper;
+
     for (uint32_t row = matrix->n; row-- > 0;) {
         double sum = r[row];
-        for (uint32_t at = matrix->start[row + 1]; --at > matrix->middle[row];)
-            sum -= matrix->value[at] * delta[matrix->column[at]];
+        for (uint32_t at = upper->start[row + 1]; at-- > upper->start[row];)
+            sum -= upper->value[at] * delta[upper->column[at]];
         delta[row] = sum * inverse[row];
     }
-}
-
-/* r = (1/omega - 1) D delta - L' delta; its squared norm. */
-static double residual_after_lower(const struct sparse *matrix, double omega,
-        const double *delta, double *r)
-{
-    double share = 1.0 / omega - 1.0, square = 0.0;
-
-    for (uint32_t row = 0; row < matrix->n; row++) {
-        double sum = share * matrix->diagonal[row] * delta[row];
-        for (uint32_t at = matrix->middle[row] + 1; at < matrix->start[row + 1];
-                at++)
-            sum -= matrix->value[at] * delta[matrix->column[at]];
-        r[row] = sum;
-        square += sum * sum;
-    }
-    return square;
 }
 
 /* r = (1/omega - 1) D delta - L delta; its squared norm. */
 static double residual_after_upper(const struct sparse *matrix, double omega,
         const double *delta, double *r)
 {
+    const struct triangle *lower = &matrix->lower;
     double share = 1.0 / omega - 1.0, square = 0.0;
 
     for (uint32_t row = 0; row < matrix->n; row++) {
         double sum = share * matrix->diagonal[row] * delta[row];
-        for (uint32_t at = matrix->start[row]; at < matrix->middle[row]; at++)
-            sum -= matrix->value[at] * delta[matrix->column[at]];
+        for (uint32_t at = lower->start[row]; at < lower->start[row + 1]; at++)
+            sum -= lower->value[at] * delta[lower->column[at]];
         r[row] = sum;
         square += sum * sum;
     }
@@ -101,10 +152,11 @@ struct sweep {
 
 static double sweep_sor(struct sweep *sweep)
 {
-    solve_lower(sweep->matrix, sweep->inverse, sweep->r, sweep->delta);
+    double square = forward(sweep->matrix, sweep->omega, sweep->inverse,
+            sweep->delta, sweep->r);
+
     add_to(sweep->x, sweep->delta, sweep->matrix->n);
-    return residual_after_lower(
-            sweep->matrix, sweep->omega, sweep->delta, sweep->r);
+    return square;
 }
 
 static double sweep_ssor(struct sweep *sweep)
@@ -234,19 +286,19 @@ WIDE static void sweep_lanes(const struct sparse *matrix,
         const vector *restrict inverse, const vector *share,
         vector *restrict delta, vector *restrict r, vector *squares)
 {
+    const struct triangle *lower = &matrix->lower, *upper = &matrix->upper;
     vector square = {0};
 
     for (uint32_t row = 0; row < matrix->n; row++) {
         vector sum = r[row];
-        for (uint32_t at = matrix->start[row]; at < matrix->middle[row]; at++)
-            sum -= matrix->value[at] * delta[matrix->column[at]];
+        for (uint32_t at = lower->start[row]; at < lower->start[row + 1]; at++)
+            sum -= lower->value[at] * delta[lower->column[at]];
         delta[row] = sum * inverse[row];
     }
     for (uint32_t row = 0; row < matrix->n; row++) {
         vector sum = *share * matrix->diagonal[row] * delta[row];
-        for (uint32_t at = matrix->middle[row] + 1; at < matrix->start[row + 1];
-                at++)
-            sum -= matrix->value[at] * delta[matrix->column[at]];
+        for (uint32_t at = upper->start[row]; at < upper->start[row + 1]; at++)
+            sum -= upper->value[at] * delta[upper->column[at]];
         r[row] = sum;
         square += sum * sum;
     }

@@ -4,7 +4,8 @@
  *
  * The residual is carried along ("half-cost residual"): with delta = W^-1 r,
  * W = D/omega + L, the next one is (1/omega - 1) D delta - L' delta, so that an
- * iteration is one pass over each triangle, and x is the sum of the deltas. */
+ * iteration of SOR is one pass over the lower triangle, by rows for delta and
+ * by columns for the residual, and x is the sum of the deltas. */
 #ifndef SIM_SOR_H
 #define SIM_SOR_H
 

@@ -10,46 +10,70 @@
 #define POWER_STEPS_MAX 20000
 #define POWER_MOVE      1e-13
 
+static bool allocate_triangle(
+        struct triangle *triangle, uint32_t n, size_t entries)
+{
+    triangle->start = calloc((size_t)n + 1, sizeof(*triangle->start));
+    triangle->column = calloc(entries + 1, sizeof(*triangle->column));
+    triangle->value = calloc(entries + 1, sizeof(*triangle->value));
+    return triangle->start != NULL && triangle->column != NULL &&
+            triangle->value != NULL;
+}
+
+static void free_triangle(struct triangle *triangle)
+{
+    free(triangle->start);
+    free(triangle->column);
+    free(triangle->value);
+}
+
+/* Room for so many entries in each triangle. */
 static int allocate(
         struct sparse *matrix, uint32_t n, size_t entries, struct err *err)
 {
+    bool lower, upper;
+
     memset(matrix, 0, sizeof(*matrix));
     matrix->n = n;
-    matrix->start = calloc((size_t)n + 1, sizeof(*matrix->start));
-    matrix->middle = calloc((size_t)n + 1, sizeof(*matrix->middle));
-    matrix->column = calloc(entries + 1, sizeof(*matrix->column));
-    matrix->value = calloc(entries + 1, sizeof(*matrix->value));
+    lower = allocate_triangle(&matrix->lower, n, entries);
+    upper = allocate_triangle(&matrix->upper, n, entries);
     matrix->diagonal = calloc((size_t)n + 1, sizeof(*matrix->diagonal));
-    if (matrix->start == NULL || matrix->middle == NULL ||
-            matrix->column == NULL || matrix->value == NULL ||
-            matrix->diagonal == NULL) {
-        sparse_free(matrix);
-        return err_set(err, STATUS_INTERNAL, "no memory for the matrix");
-    }
-    return 0;
+    if (lower && upper && matrix->diagonal != NULL)
+        return 0;
+    sparse_free(matrix);
+    return err_set(err, STATUS_INTERNAL, "no memory for the matrix");
 }
 
 void sparse_free(struct sparse *matrix)
 {
-    free(matrix->start);
-    free(matrix->middle);
-    free(matrix->column);
-    free(matrix->value);
+    free_triangle(&matrix->lower);
+    free_triangle(&matrix->upper);
     free(matrix->diagonal);
     memset(matrix, 0, sizeof(*matrix));
+}
+
+/* Rows come one after the other, their columns ascending. */
+static void begin_row(struct sparse *matrix, uint32_t row)
+{
+    matrix->lower.start[row + 1] = matrix->lower.start[row];
+    matrix->upper.start[row + 1] = matrix->upper.start[row];
 }
 
 static void put(
         struct sparse *matrix, uint32_t row, uint32_t column, double value)
 {
-    uint32_t at = matrix->start[row + 1]++;
+    struct triangle *side = column < row ? &matrix->lower : &matrix->upper;
+    uint32_t at;
 
-    matrix->column[at] = column;
-    matrix->value[at] = value;
     if (row == column) {
-        matrix->middle[row] = at;
         matrix->diagonal[row] = value;
+        return;
     }
+    at = side->start[row + 1]++;
+    side->column[at] = column;
+    side->value[at] = value;
+    if (column < row && row - column > matrix->bandwidth)
+        matrix->bandwidth = row - column;
 }
 
 /* ---- stencils ---- */
@@ -63,12 +87,12 @@ static int stencil(uint32_t m, bool corners, double middle,
     int status;
 
     CHECK(m > 0 && m <= 20000);
-    status = allocate(matrix, n, (corners ? 9 : 5) * (size_t)n, err);
+    status = allocate(matrix, n, (corners ? 4 : 2) * (size_t)n, err);
     if (status != 0)
         return status;
     for (uint32_t row = 0; row < n; row++) {
         int i = (int)(row / m), j = (int)(row % m), last = (int)m - 1;
-        matrix->start[row + 1] = matrix->start[row];
+        begin_row(matrix, row);
         for (int di = -1; di <= 1; di++)
             for (int dj = -1; dj <= 1; dj++) {
                 bool corner = di != 0 && dj != 0;
@@ -100,12 +124,12 @@ static int copy_in(cholmod_sparse *all, struct sparse *matrix, struct err *err)
     const int *start = all->p, *row = all->i;
     const double *value = all->x;
     int status = allocate(
-            matrix, (uint32_t)all->ncol, (size_t)start[all->ncol], err);
+            matrix, (uint32_t)all->ncol, (size_t)start[all->ncol] / 2, err);
 
     if (status != 0)
         return status;
     for (uint32_t column = 0; column < matrix->n; column++) {
-        matrix->start[column + 1] = matrix->start[column];
+        begin_row(matrix, column);
         for (int at = start[column]; at < start[column + 1]; at++)
             put(matrix, column, (uint32_t)row[at], value[at]);
         if (!(matrix->diagonal[column] > 0.0)) {
@@ -182,44 +206,63 @@ int sparse_read(const char *path, struct sparse *matrix, struct err *err)
 
 /* ---- shifting and multiplying ---- */
 
+static void copy_triangle(
+        const struct triangle *from, struct triangle *to, uint32_t n)
+{
+    size_t entries = from->start[n];
+
+    memcpy(to->start, from->start, ((size_t)n + 1) * sizeof(*from->start));
+    memcpy(to->column, from->column, entries * sizeof(*from->column));
+    memcpy(to->value, from->value, entries * sizeof(*from->value));
+}
+
 int sparse_copy(
         const struct sparse *from, struct sparse *matrix, struct err *err)
 {
-    size_t entries = from->start[from->n];
-    int status = allocate(matrix, from->n, entries, err);
+    int status = allocate(matrix, from->n, from->lower.start[from->n], err);
 
     if (status != 0)
         return status;
-    memcpy(matrix->start, from->start, (from->n + 1) * sizeof(*from->start));
-    memcpy(matrix->middle, from->middle, from->n * sizeof(*from->middle));
-    memcpy(matrix->column, from->column, entries * sizeof(*from->column));
-    memcpy(matrix->value, from->value, entries * sizeof(*from->value));
+    matrix->bandwidth = from->bandwidth;
+    copy_triangle(&from->lower, &matrix->lower, from->n);
+    copy_triangle(&from->upper, &matrix->upper, from->n);
     memcpy(matrix->diagonal, from->diagonal, from->n * sizeof(double));
     return 0;
+}
+
+static void scale_triangle(const struct triangle *from, double scale,
+        struct triangle *to, uint32_t n)
+{
+    for (uint32_t at = 0; at < from->start[n]; at++)
+        to->value[at] = scale * from->value[at];
 }
 
 void sparse_shift(
         const struct sparse *from, struct shift shift, struct sparse *to)
 {
-    CHECK(from->n == to->n && from->start[from->n] == to->start[to->n]);
-    for (uint32_t at = 0; at < from->start[from->n]; at++)
-        to->value[at] = shift.scale * from->value[at];
-    for (uint32_t row = 0; row < from->n; row++) {
+    uint32_t n = from->n;
+
+    CHECK(n == to->n && from->lower.start[n] == to->lower.start[n]);
+    scale_triangle(&from->lower, shift.scale, &to->lower, n);
+    scale_triangle(&from->upper, shift.scale, &to->upper, n);
+    for (uint32_t row = 0; row < n; row++) {
         double own = from->diagonal[row];
-        double diagonal =
+        to->diagonal[row] =
                 shift.scale * own + shift.by * (shift.diagonal ? own : 1.0);
-        to->diagonal[row] = diagonal;
-        to->value[to->middle[row]] = diagonal;
     }
 }
 
 void sparse_times(const struct sparse *matrix, const double *x, double *y)
 {
+    const struct triangle *lower = &matrix->lower, *upper = &matrix->upper;
+
     for (uint32_t row = 0; row < matrix->n; row++) {
         double sum = 0.0;
-        for (uint32_t at = matrix->start[row]; at < matrix->start[row + 1];
-                at++)
-            sum += matrix->value[at] * x[matrix->column[at]];
+        for (uint32_t at = lower->start[row]; at < lower->start[row + 1]; at++)
+            sum += lower->value[at] * x[lower->column[at]];
+        sum += matrix->diagonal[row] * x[row];
+        for (uint32_t at = upper->start[row]; at < upper->start[row + 1]; at++)
+            sum += upper->value[at] * x[upper->column[at]];
         y[row] = sum;
     }
 }
@@ -240,16 +283,18 @@ static double normalise(uint32_t n, double *x)
 /* y = (I - S) x, S = D^-1/2 A D^-1/2 */
 static void jacobi_step(const struct sparse *matrix, const double *x, double *y)
 {
+    const struct triangle *lower = &matrix->lower, *upper = &matrix->upper;
+    const double *diagonal = matrix->diagonal;
+
     for (uint32_t row = 0; row < matrix->n; row++) {
         double sum = 0.0;
-        for (uint32_t at = matrix->start[row]; at < matrix->start[row + 1];
-                at++) {
-            uint32_t column = matrix->column[at];
-            if (column != row)
-                sum += matrix->value[at] * x[column] /
-                        sqrt(matrix->diagonal[column]);
-        }
-        y[row] = -sum / sqrt(matrix->diagonal[row]);
+        for (uint32_t at = lower->start[row]; at < lower->start[row + 1]; at++)
+            sum += lower->value[at] * x[lower->column[at]] /
+                    sqrt(diagonal[lower->column[at]]);
+        for (uint32_t at = upper->start[row]; at < upper->start[row + 1]; at++)
+            sum += upper->value[at] * x[upper->column[at]] /
+                    sqrt(diagonal[upper->column[at]]);
+        y[row] = -sum / sqrt(diagonal[row]);
     }
 }
 

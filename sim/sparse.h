@@ -1,5 +1,6 @@
-/* Sparse symmetric matrices by rows (CSR, both triangles, columns ascending),
- * for the solvers. Owned by the caller; sparse_free releases the arrays. One
+/* Sparse symmetric matrices by rows (CSR, columns ascending), for the solvers.
+ * The triangles lie apart, so that a pass over one does not bring the other
+ * into the cache. Owned by the caller; sparse_free releases the arrays. One
  * thread for each matrix that is written to. */
 #ifndef SIM_SPARSE_H
 #define SIM_SPARSE_H
@@ -9,12 +10,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-struct sparse {
-    uint32_t n;
+/* Rows of the entries on one side of the diagonal. */
+struct triangle {
     uint32_t *start; /* [n + 1] */
-    uint32_t *middle; /* [n] where the diagonal's entry is */
     uint32_t *column; /* [start[n]] */
     double *value; /* [start[n]] */
+};
+
+struct sparse {
+    uint32_t n;
+    uint32_t bandwidth; /* largest distance of an entry from the diagonal */
+    struct triangle lower, upper; /* each other's transpose */
     double *diagonal; /* [n] */
 };
 

@@ -14,25 +14,36 @@
 const uint32_t fuzz_mutations = 8000;
 
 static double value_at(
-        const struct sparse *matrix, uint32_t row, uint32_t column)
+        const struct triangle *side, uint32_t row, uint32_t column)
 {
-    for (uint32_t at = matrix->start[row]; at < matrix->start[row + 1]; at++)
-        if (matrix->column[at] == column)
-            return matrix->value[at];
+    for (uint32_t at = side->start[row]; at < side->start[row + 1]; at++)
+        if (side->column[at] == column)
+            return side->value[at];
     return NAN;
+}
+
+/* Row by row, between two columns, with its like in the other triangle. */
+static void check_side(const struct triangle *side, uint32_t row,
+        uint32_t first, uint32_t end, const struct triangle *other)
+{
+    CHECK(side->start[row] <= side->start[row + 1]);
+    for (uint32_t at = side->start[row]; at < side->start[row + 1]; at++) {
+        uint32_t column = side->column[at];
+        CHECK(column >= first && column < end && isfinite(side->value[at]));
+        CHECK(at == side->start[row] || side->column[at - 1] < column);
+        CHECK(value_at(other, column, row) == side->value[at]);
+    }
 }
 
 static void check_row(const struct sparse *matrix, uint32_t row)
 {
-    CHECK(matrix->start[row] <= matrix->start[row + 1]);
+    const struct triangle *lower = &matrix->lower;
+
     CHECK(matrix->diagonal[row] > 0.0);
-    CHECK(value_at(matrix, row, row) == matrix->diagonal[row]);
-    for (uint32_t at = matrix->start[row]; at < matrix->start[row + 1]; at++) {
-        uint32_t column = matrix->column[at];
-        CHECK(column < matrix->n && isfinite(matrix->value[at]));
-        CHECK(at == matrix->start[row] || matrix->column[at - 1] < column);
-        CHECK(value_at(matrix, column, row) == matrix->value[at]);
-    }
+    check_side(lower, row, 0, row, &matrix->upper);
+    check_side(&matrix->upper, row, row + 1, matrix->n, lower);
+    CHECK(lower->start[row] == lower->start[row + 1] ||
+            row - lower->column[lower->start[row]] <= matrix->bandwidth);
 }
 
 static void check_times(const struct sparse *matrix)

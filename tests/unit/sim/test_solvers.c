@@ -139,13 +139,23 @@ static double fresh_residual(const struct sparse *matrix, const double *b,
     return sqrt(square);
 }
 
+/* Row i of one triangle times x. */
+static double row_times(
+        const struct triangle *side, uint32_t i, const double *x)
+{
+    double sum = 0.0;
+
+    for (uint32_t at = side->start[i]; at < side->start[i + 1]; at++)
+        sum += side->value[at] * x[side->column[at]];
+    return sum;
+}
+
 static void sweep_row(const struct sparse *matrix, const double *b,
         double omega, uint32_t i, double *x)
 {
-    double sum = b[i];
+    double sum = b[i] - row_times(&matrix->lower, i, x) -
+            matrix->diagonal[i] * x[i] - row_times(&matrix->upper, i, x);
 
-    for (uint32_t at = matrix->start[i]; at < matrix->start[i + 1]; at++)
-        sum -= matrix->value[at] * x[matrix->column[at]];
     x[i] += omega / matrix->diagonal[i] * sum;
 }
 
@@ -174,16 +184,13 @@ static void precondition(
         const struct sparse *matrix, double omega, const double *r, double *z)
 {
     for (uint32_t i = 0; i < matrix->n; i++) {
-        double sum = r[i] * omega * (2.0 - omega);
-        for (uint32_t at = matrix->start[i]; at < matrix->middle[i]; at++)
-            sum -= omega * matrix->value[at] * z[matrix->column[at]];
+        double sum = r[i] * omega * (2.0 - omega) -
+                omega * row_times(&matrix->lower, i, z);
         z[i] = sum / matrix->diagonal[i];
     }
     for (uint32_t i = matrix->n; i-- > 0;) {
-        double sum = z[i] * matrix->diagonal[i];
-        for (uint32_t at = matrix->middle[i] + 1; at < matrix->start[i + 1];
-                at++)
-            sum -= omega * matrix->value[at] * z[matrix->column[at]];
+        double sum = z[i] * matrix->diagonal[i] -
+                omega * row_times(&matrix->upper, i, z);
         z[i] = sum / matrix->diagonal[i];
     }
 }
@@ -521,6 +528,16 @@ END_TEST
 
 /* ---- matrices ---- */
 
+static void assert_same_triangle(
+        const struct triangle *a, const struct triangle *b)
+{
+    ck_assert_uint_eq(a->start[900], (7744 - 900) / 2);
+    ck_assert_int_eq(memcmp(a->start, b->start, 901 * sizeof(*a->start)), 0);
+    ck_assert_int_eq(
+            memcmp(a->column, b->column, 3422 * sizeof(*a->column)), 0);
+    ck_assert_int_eq(memcmp(a->value, b->value, 3422 * sizeof(*a->value)), 0);
+}
+
 /* gr_30_30 is the 9-point star on 30 x 30 points. */
 START_TEST(nine_points)
 {
@@ -530,13 +547,12 @@ START_TEST(nine_points)
     open_file("gr_30_30.mtx", 0.0, &file);
     ck_assert_int_eq(sparse_laplacian9(30, &star, &err), 0);
     ck_assert_uint_eq(star.n, 900);
-    ck_assert_uint_eq(star.start[900], 7744);
+    ck_assert_uint_eq(star.bandwidth, 31);
+    ck_assert_uint_eq(file.bandwidth, 31);
+    assert_same_triangle(&star.lower, &file.lower);
+    assert_same_triangle(&star.upper, &file.upper);
     ck_assert_int_eq(
-            memcmp(star.start, file.start, 901 * sizeof(*star.start)), 0);
-    ck_assert_int_eq(
-            memcmp(star.column, file.column, 7744 * sizeof(*star.column)), 0);
-    ck_assert_int_eq(
-            memcmp(star.value, file.value, 7744 * sizeof(*star.value)), 0);
+            memcmp(star.diagonal, file.diagonal, 900 * sizeof(double)), 0);
     sparse_free(&file);
     sparse_free(&star);
 }
@@ -584,9 +600,10 @@ START_TEST(files_are_checked)
         return;
     }
     ck_assert_int_eq(status, 0);
-    ck_assert_uint_eq(matrix.start[2], 4);
-    ck_assert_double_eq(matrix.value[1], -1.0);
-    ck_assert_double_eq(matrix.value[2], -1.0);
+    ck_assert_uint_eq(matrix.lower.start[2], 1);
+    ck_assert_uint_eq(matrix.upper.start[2], 1);
+    ck_assert_double_eq(matrix.lower.value[0], -1.0);
+    ck_assert_double_eq(matrix.upper.value[0], -1.0);
     sparse_free(&matrix);
 }
 END_TEST

@@ -6,7 +6,8 @@
  * `replay_exact`: every decision made again and compared, and learned from.
  * `replay_fold`: learned from only, as at a start of the service.
  * `replay_evaluate`: the served policy beside the baselines, with all sums.
- * `replay_memory`: how much more memory a log four times as long takes.
+ * `replay_memory`: what an exact replay takes, of a log of that length and of
+ * one four times as long: it must be the same.
  *
  * Medians of TURNS (5) passes over EVENTS (100,000) in the environment. */
 #include "replay/exact.h"
@@ -17,13 +18,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define ACTIONS   10u
 #define TURNS_MAX 101u
 #define DELAY     64u /* events under way */
+#define MAP_BYTES (UINT64_C(8) << 30)
 
 struct bench_shape {
     const char *name;
@@ -47,14 +49,6 @@ static double cpu_seconds(void)
 
     (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
     return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
-static long resident_kib(void)
-{
-    struct rusage usage;
-
-    (void)getrusage(RUSAGE_SELF, &usage);
-    return usage.ru_maxrss;
 }
 
 static uint32_t from_environment(const char *name, uint32_t fallback)
@@ -123,13 +117,24 @@ static void ask(const struct bench_shape *shape, uint32_t i, struct asked *out)
             ACTIONS, shape->action_columns, out->actions, out->action_values};
 }
 
-static struct ledger *write_log(
+static struct ledger *open_log(const char *directory)
+{
+    struct store_settings settings = {
+            .map_bytes = MAP_BYTES, .no_sync = true, .read_only = true};
+    struct ledger *ledger;
+    struct err err;
+
+    if (ledger_open(directory, &settings, &ledger, &err) != 0)
+        give_up("store", &err);
+    return ledger;
+}
+
+static void write_log(
         const struct bench_shape *shape, const char *directory, uint32_t events)
 {
     static struct scribe scribe;
     static struct asked asked;
-    struct store_settings settings = {
-            .map_bytes = UINT64_C(1) << 36, .no_sync = true};
+    struct store_settings settings = {.map_bytes = MAP_BYTES, .no_sync = true};
     struct ledger *ledger;
     char text[2048], event[32];
     struct err err;
@@ -155,10 +160,6 @@ static struct ledger *write_log(
             scribe_commit(&scribe);
     }
     scribe_close(&scribe);
-    settings.read_only = true;
-    if (ledger_open(directory, &settings, &ledger, &err) != 0)
-        give_up("store", &err);
-    return ledger;
 }
 
 /* ---- what is measured ---- */
@@ -258,7 +259,8 @@ static void measure(const struct bench_shape *shape, uint32_t events)
 
     if (mkdtemp(directory) == NULL)
         exit(1);
-    ledger = write_log(shape, directory, events);
+    write_log(shape, directory, events);
+    ledger = open_log(directory);
     turns = turns < TURNS_MAX ? turns : TURNS_MAX;
     for (uint32_t turn = 0; turn < turns; turn++)
         for (size_t p = 0; p < PASSES; p++) {
@@ -278,30 +280,91 @@ static void measure(const struct bench_shape *shape, uint32_t events)
     remove_store(directory);
 }
 
-/* Resident pages of the map count as memory of this process, so what is
- * compared is what was allocated: the largest heap, by the two lengths. */
-static size_t heap_after(uint32_t events)
+/* ---- memory ---- */
+
+/* What the process has of its own in memory; pages of the store's map are the
+ * system's cache. In KiB. */
+static long own_kib(void)
+{
+    FILE *file = fopen("/proc/self/status", "r");
+    char line[256];
+    long kib = -1;
+
+    while (file != NULL && fgets(line, sizeof(line), file) != NULL)
+        if (strncmp(line, "RssAnon:", 8) == 0)
+            kib = strtol(line + 8, NULL, 10);
+    if (file != NULL)
+        (void)fclose(file);
+    return kib;
+}
+
+static void note_most(void *self, uint64_t done, uint64_t all)
+{
+    long *most = self, now = own_kib();
+
+    (void)done;
+    (void)all;
+    *most = now > *most ? now : *most;
+}
+
+/* Looks after every slice. */
+static long replayed_kib(const char *directory)
+{
+    long before = own_kib(), most = before;
+    struct exact_settings settings = {.progress = note_most, .self = &most};
+    struct ledger *ledger = open_log(directory);
+    struct exact_report report;
+    struct err err;
+
+    if (exact_run(ledger, &settings, &report, &err) != 0)
+        give_up("exact", &err);
+    note_most(&most, 0, 0);
+    exact_free(&report);
+    ledger_close(ledger);
+    return most - before;
+}
+
+static void wait_for(pid_t child)
+{
+    int status;
+
+    if (child < 0 || waitpid(child, &status, 0) != child || status != 0)
+        exit(1);
+}
+
+/* Writing and replaying are processes of their own, and the one that starts
+ * them has done nothing yet: memory that was used before is not counted as
+ * free. */
+static void measure_memory(uint32_t events)
 {
     char directory[] = "/tmp/rue-bench-XXXXXX";
-    struct ledger *ledger;
-    long before;
+    pid_t child;
 
     if (mkdtemp(directory) == NULL)
         exit(1);
-    ledger = write_log(&shapes[1], directory, events);
-    before = resident_kib();
-    replay_exactly(ledger);
-    ledger_close(ledger);
+    child = fork();
+    if (child == 0) {
+        write_log(&shapes[1], directory, events);
+        _exit(0);
+    }
+    wait_for(child);
+    child = fork();
+    if (child == 0) {
+        printf("replay_memory_%u %ld KiB\n", events, replayed_kib(directory));
+        (void)fflush(stdout);
+        _exit(0);
+    }
+    wait_for(child);
     remove_store(directory);
-    return (size_t)(resident_kib() - before);
 }
 
 int main(void)
 {
     uint32_t events = from_environment("EVENTS", 100000);
 
+    measure_memory(events);
+    measure_memory(4 * events);
     for (size_t i = 0; i < sizeof(shapes) / sizeof(shapes[0]); i++)
         measure(&shapes[i], events);
-    (void)heap_after;
     return 0;
 }

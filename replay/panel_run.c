@@ -474,10 +474,11 @@ static int keep_schedules(
 
 /* ---- records ---- */
 
-static bool wants(void *self, uint32_t problem)
+static bool wants(void *self, uint32_t problem, const struct log_entry *entry)
 {
     const struct panel *panel = self;
 
+    (void)entry;
     return problem == panel->number;
 }
 

@@ -1,13 +1,10 @@
 #include "replay/rebuild.h"
 
+#include "replay/walk.h"
 #include "service/engine/fold.h"
-#include "storage/generation.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
-
-#define CONFIG_ARENA_BYTES ((size_t)8 << 20)
-#define PROGRESS_EVERY     UINT64_C(65536)
 
 /* Where a problem stands in the fold. */
 struct place {
@@ -17,20 +14,20 @@ struct place {
     bool partial; /* older records may be missing that no snapshot covers */
 };
 
-struct walk {
+struct building {
     struct rebuild *rebuild;
     struct ledger_reader *reader;
     struct place *places; /* by problem number */
     uint32_t place_count;
-    struct arena arena;
-    uint64_t sequence; /* of the record that is being folded */
+    const struct walk *walk;
     struct err *err;
 };
 
-static struct place *place_of(struct walk *walk, uint32_t number)
+static struct place *place_of(struct building *building, uint32_t number)
 {
-    return number < walk->place_count && walk->places[number].problem != NULL
-            ? &walk->places[number]
+    return number < building->place_count &&
+                    building->places[number].problem != NULL
+            ? &building->places[number]
             : NULL;
 }
 
@@ -39,8 +36,8 @@ static struct place *place_of(struct walk *walk, uint32_t number)
 /* Loads the newest snapshot at or before `at` that fits; the next older one if
  * it does not; else the problem stays fresh. Retention keeps what the newest
  * snapshot does not cover, but not what an older one does not. */
-static int load_snapshot(
-        struct walk *walk, struct place *place, uint64_t at, uint64_t first)
+static int load_snapshot(struct building *building, struct place *place,
+        uint64_t at, uint64_t first)
 {
     const struct problem_spec *spec = place->problem->spec;
     bool newest = true;
@@ -49,11 +46,11 @@ static int load_snapshot(
         struct snapshot snapshot;
         struct err err;
         int status = snapshot_at(
-                walk->reader->txn, spec->number, at, &snapshot, &err);
+                building->reader->txn, spec->number, at, &snapshot, &err);
         if (status == STATUS_NOT_FOUND)
             break;
         if (status != 0 && status != STATUS_CORRUPT)
-            return err_set(walk->err, (enum status)status, "%s", err.text);
+            return err_set(building->err, (enum status)status, "%s", err.text);
         if (status == 0 && snapshot.digest == spec->state_digest) {
             status = problem_load(place->problem, snapshot.state, &err);
             if (status == 0) {
@@ -62,7 +59,7 @@ static int load_snapshot(
                 return 0;
             }
         }
-        walk->rebuild->damaged += status != 0;
+        building->rebuild->damaged += status != 0;
         /* A failed load may have left anything behind: start afresh. */
         problem_reset(place->problem);
         if (snapshot.sequence == 0)
@@ -75,17 +72,18 @@ static int load_snapshot(
 
 /* Where to begin: at the snapshots, or, from the start, at the first record
  * that is kept, with the snapshot that stands in for those that are not. */
-static int load_places(struct walk *walk, uint64_t first)
+static int load_places(struct building *building, uint64_t first)
 {
-    uint64_t at = walk->rebuild->until > 0 ? walk->rebuild->until : UINT64_MAX;
+    uint64_t at = building->rebuild->until > 0 ? building->rebuild->until
+                                               : UINT64_MAX;
 
-    for (uint32_t i = 0; i < walk->place_count; i++) {
-        struct place *place = &walk->places[i];
+    for (uint32_t i = 0; i < building->place_count; i++) {
+        struct place *place = &building->places[i];
         int status = 0;
         if (place->problem == NULL)
             continue;
-        if (!walk->rebuild->from_start || first > 1)
-            status = load_snapshot(walk, place, at, first);
+        if (!building->rebuild->from_start || first > 1)
+            status = load_snapshot(building, place, at, first);
         if (status != 0)
             return status;
     }
@@ -94,141 +92,105 @@ static int load_places(struct walk *walk, uint64_t first)
 
 /* ---- records ---- */
 
-/* The Decision record of an event, by way of the join. */
-static int find_decision(void *self, uint32_t problem, struct bytes event,
-        struct bytes *payload, struct err *err)
+static bool wants(void *self, uint32_t problem, const struct log_entry *entry)
 {
-    struct walk *walk = self;
-    struct event_state state;
-    struct log_entry entry;
-    int status = event_get(walk->reader->txn, problem, event, &state, err);
+    const struct place *place = place_of(self, problem);
 
-    /* An id that was used again after retention names another decision. */
-    if (status == 0 && (state.decision == 0 || state.decision > walk->sequence))
-        return err_set(err, STATUS_NOT_FOUND, "its decision is not kept");
-    if (status == 0)
-        status = log_get(walk->reader->txn, state.decision, &entry, err);
-    if (status != 0)
-        return status;
-    if (entry.kind != RECORD_DECISION)
-        return err_set(err, STATUS_CORRUPT, "its decision is another record");
-    *payload = entry.payload;
-    return 0;
-}
-
-static int find_model(void *self, uint32_t problem, uint64_t number,
-        struct bytes *model, struct err *err)
-{
-    struct walk *walk = self;
-    struct generation generation;
-
-    return generation_model(
-            walk->reader->txn, problem, number, &generation, model, err);
-}
-
-static int fold_config(struct walk *walk, const struct log_entry *entry)
-{
-    union any_record record;
-    struct place *place;
-    int status;
-
-    arena_reset(&walk->arena);
-    status = record_decode(
-            entry->kind, entry->payload, &walk->arena, &record, walk->err);
-    if (status != 0)
-        return status;
-    place = place_of(walk, record.head.problem);
     if (place == NULL || entry->sequence <= place->after)
-        return 0;
-    place->outside = record.config.shape != place->problem->spec->shape_digest;
+        return false;
+    if (entry->kind == RECORD_CONFIG)
+        return true;
+    /* The Config record that ended the shape of this one may be gone. */
+    return !place->outside &&
+            !(place->partial && entry->sequence < place->problem->spec->since);
+}
+
+static int take_config(struct place *place, const struct config_record *record)
+{
+    place->outside = record->shape != place->problem->spec->shape_digest;
     if (place->outside)
         problem_reset(place->problem);
     return 0;
 }
 
-static int fold_entry(struct walk *walk, const struct log_entry *entry)
+static int visit(void *self, const struct walk_record *walked, struct err *err)
 {
-    struct decision_source source = {find_decision, walk, find_model};
-    struct place *place;
-    uint32_t number;
+    struct building *building = self;
+    const union any_record *record = walked->record;
+    struct place *place = place_of(building, record->head.problem);
     int status;
 
-    if (entry->kind == RECORD_CONFIG)
-        return fold_config(walk, entry);
-    if (!record_peek_problem(entry->payload, &number))
-        return err_set(walk->err, STATUS_CORRUPT, "record: names no problem");
-    place = place_of(walk, number);
-    if (place == NULL || place->outside || entry->sequence <= place->after)
-        return 0;
-    /* The Config record that ended the shape of this one may be gone. */
-    if (place->partial && entry->sequence < place->problem->spec->since)
-        return 0;
-    walk->sequence = entry->sequence;
-    status = fold_record(
-            place->problem, entry->kind, entry->payload, &source, walk->err);
-    if (status == STATUS_NOT_FOUND && place->partial) {
-        walk->rebuild->skipped++;
+    CHECK(place != NULL);
+    if (record->head.kind == RECORD_CONFIG)
+        return take_config(place, &record->config);
+    if (walked->decision == NULL && fold_wants_decision(record)) {
+        if (!place->partial)
+            return err_set(
+                    err, STATUS_CORRUPT, "its decision is not in the log");
+        building->rebuild->skipped++;
         return 0;
     }
-    if (status == STATUS_NOT_FOUND)
-        return err_set(
-                walk->err, STATUS_CORRUPT, "its decision is not in the log");
-    walk->rebuild->folded += status == 0;
+    arena_reset(&place->problem->scratch);
+    status = fold_any(
+            place->problem, record, walked->decision, walked->source, err);
+    building->rebuild->folded += status == 0;
     return status;
 }
 
-static uint64_t first_wanted(const struct walk *walk)
+static uint64_t first_wanted(const struct building *building)
 {
     uint64_t from = UINT64_MAX;
 
-    for (uint32_t i = 0; i < walk->place_count; i++)
-        if (walk->places[i].problem != NULL && walk->places[i].after < from)
-            from = walk->places[i].after;
+    for (uint32_t i = 0; i < building->place_count; i++)
+        if (building->places[i].problem != NULL &&
+                building->places[i].after < from)
+            from = building->places[i].after;
     return from == UINT64_MAX ? 1 : from + 1;
 }
 
-static int fold_all(struct walk *walk, uint64_t last)
+static void progress(void *self, uint64_t done, uint64_t all)
 {
-    struct rebuild *rebuild = walk->rebuild;
-    struct log_cursor cursor;
-    struct log_entry entry;
-    int status = log_cursor_open(
-            &cursor, walk->reader->txn, first_wanted(walk), walk->err);
+    const struct building *building = self;
+    const struct rebuild *rebuild = building->rebuild;
+    uint64_t before = building->walk->from - 1;
 
-    if (status != 0)
-        return status;
-    while ((status = log_cursor_next(&cursor, &entry, walk->err)) == 0 &&
-            entry.sequence <= last) {
-        status = fold_entry(walk, &entry);
-        if (status != 0) {
-            (void)err_prefix(walk->err, "log record %" PRIu64, entry.sequence);
-            break;
-        }
-        if (rebuild->progress != NULL && entry.sequence % PROGRESS_EVERY == 0)
-            rebuild->progress(rebuild->self, entry.sequence, last);
-    }
-    log_cursor_close(&cursor);
-    return status == STATUS_NOT_FOUND ? 0 : status;
+    if (rebuild->progress != NULL)
+        rebuild->progress(rebuild->self, before + done, before + all);
+}
+
+/* What an exact replay is in the middle of is read by the same reader. */
+static int fold_all(struct building *building, uint64_t last)
+{
+    struct walk walk = {.reader = building->reader,
+            .from = first_wanted(building),
+            .last = last,
+            .held = true,
+            .wants = wants,
+            .visit = visit,
+            .progress = progress,
+            .self = building};
+
+    building->walk = &walk;
+    return walk.from > last ? 0 : walk_run(&walk, building->err);
 }
 
 /* ---- the whole ---- */
 
-static int make_places(struct walk *walk)
+static int make_places(struct building *building)
 {
     uint32_t most = 0;
 
-    for (uint32_t i = 0; i < walk->rebuild->problem_count; i++) {
-        uint32_t number = walk->rebuild->problems[i]->spec->number;
+    for (uint32_t i = 0; i < building->rebuild->problem_count; i++) {
+        uint32_t number = building->rebuild->problems[i]->spec->number;
         most = number > most ? number : most;
     }
-    walk->place_count = most + 1;
-    walk->places = calloc(walk->place_count, sizeof(*walk->places));
-    walk->arena = arena_over(malloc(CONFIG_ARENA_BYTES), CONFIG_ARENA_BYTES);
-    if (walk->places == NULL || walk->arena.data == NULL)
-        return err_set(walk->err, STATUS_INTERNAL, "no memory");
-    for (uint32_t i = 0; i < walk->rebuild->problem_count; i++) {
-        struct problem *problem = walk->rebuild->problems[i];
-        walk->places[problem->spec->number].problem = problem;
+    building->place_count = most + 1;
+    building->places = calloc(building->place_count, sizeof(*building->places));
+    if (building->places == NULL)
+        return err_set(building->err, STATUS_INTERNAL, "no memory");
+    for (uint32_t i = 0; i < building->rebuild->problem_count; i++) {
+        struct problem *problem = building->rebuild->problems[i];
+        building->places[problem->spec->number].problem = problem;
     }
     return 0;
 }
@@ -236,9 +198,10 @@ static int make_places(struct walk *walk)
 int rebuild_run(
         struct rebuild *rebuild, struct ledger_reader *reader, struct err *err)
 {
-    struct walk walk = {.rebuild = rebuild, .reader = reader, .err = err};
+    struct building building = {
+            .rebuild = rebuild, .reader = reader, .err = err};
     uint64_t first, last;
-    int status = make_places(&walk);
+    int status = make_places(&building);
 
     rebuild->folded = 0;
     rebuild->skipped = 0;
@@ -250,12 +213,11 @@ int rebuild_run(
     if (status == 0 && rebuild->until > 0 && rebuild->until < last)
         last = rebuild->until;
     if (status == 0)
-        status = load_places(&walk, first);
+        status = load_places(&building, first);
     if (status == 0)
-        status = fold_all(&walk, last);
+        status = fold_all(&building, last);
     if (status == 0)
         rebuild->last_sequence = last;
-    free(walk.places);
-    free(walk.arena.data);
+    free(building.places);
     return status;
 }

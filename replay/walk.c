@@ -19,6 +19,7 @@ struct recent {
     uint64_t hash; /* of problem and event id */
     uint64_t sequence;
     struct bytes payload;
+    const struct kept *kept; /* where it was decoded; another since, perhaps */
 };
 
 struct kept {
@@ -33,7 +34,8 @@ struct pass {
     struct kept *kept; /* [KEPT] */
     uint8_t *kept_room; /* [KEPT][KEPT_BYTES] */
     uint32_t kept_next;
-    union any_record record, decision;
+    const union any_record *record; /* the one in hand */
+    union any_record other, decision; /* what is not kept */
     struct walk_record view;
     struct decision_source source;
     struct err *err;
@@ -44,13 +46,14 @@ static struct recent *slot_of(struct pass *pass, uint64_t hash)
     return &pass->recent[hash & (RECENT - 1)];
 }
 
-static void note_recent(struct pass *pass, const struct log_entry *entry)
+static void note_recent(struct pass *pass, const struct log_entry *entry,
+        const struct kept *kept)
 {
     uint64_t hash =
-            hash_bytes(pass->record.head.event, pass->record.head.problem);
+            hash_bytes(pass->record->head.event, pass->record->head.problem);
 
     *slot_of(pass, hash) =
-            (struct recent){hash, entry->sequence, entry->payload};
+            (struct recent){hash, entry->sequence, entry->payload, kept};
 }
 
 /* NULL: not in this slice, or pushed out. */
@@ -113,29 +116,23 @@ static int find_stored(struct pass *pass, const struct record *head)
 }
 
 /* Is it still decoded? */
-static const struct decision_record *kept_of(
-        const struct pass *pass, uint64_t sequence)
+static const struct decision_record *kept_of(const struct recent *recent)
 {
-    for (uint32_t i = 1; i <= KEPT; i++) {
-        const struct kept *kept = &pass->kept[(pass->kept_next - i) % KEPT];
-        if (kept->sequence == sequence)
-            return &kept->record.decision;
-        if (kept->sequence < sequence)
-            return NULL;
-    }
-    return NULL;
+    return recent->kept != NULL && recent->kept->sequence == recent->sequence
+            ? &recent->kept->record.decision
+            : NULL;
 }
 
 static int find_decision(struct pass *pass)
 {
-    const struct record *head = &pass->record.head;
+    const struct record *head = &pass->record->head;
     const struct recent *recent = recent_of(pass, head);
     const struct decision_record *kept;
     int status;
 
     if (recent == NULL)
         return find_stored(pass, head);
-    kept = kept_of(pass, recent->sequence);
+    kept = kept_of(recent);
     if (kept != NULL && kept->head.problem == head->problem &&
             bytes_equal(kept->head.event, head->event)) {
         pass->view.decision = kept;
@@ -175,6 +172,13 @@ static int find_model(void *self, uint32_t problem, uint64_t number,
 
 /* ---- records ---- */
 
+static int decode_here(struct pass *pass, const struct log_entry *entry)
+{
+    pass->record = &pass->other;
+    return record_decode(
+            entry->kind, entry->payload, &pass->arena, &pass->other, pass->err);
+}
+
 /* Decodes a decision where it can stay, or, if it is too large, as any other
  * record. */
 static int decode_and_keep(struct pass *pass, const struct log_entry *entry)
@@ -183,25 +187,29 @@ static int decode_and_keep(struct pass *pass, const struct log_entry *entry)
     struct arena room = arena_over(
             pass->kept_room + pass->kept_next % KEPT * KEPT_BYTES, KEPT_BYTES);
     struct err err;
+    int status;
 
     kept->sequence = 0;
     if (record_decode(
-                entry->kind, entry->payload, &room, &kept->record, &err) != 0)
-        return record_decode(entry->kind, entry->payload, &pass->arena,
-                &pass->record, pass->err);
-    kept->sequence = entry->sequence;
-    pass->kept_next++;
-    pass->record = kept->record;
-    return 0;
+                entry->kind, entry->payload, &room, &kept->record, &err) != 0) {
+        status = decode_here(pass, entry);
+        kept = NULL;
+    } else {
+        kept->sequence = entry->sequence;
+        pass->kept_next++;
+        pass->record = &kept->record;
+        status = 0;
+    }
+    if (status == 0)
+        note_recent(pass, entry, kept);
+    return status;
 }
 
 static int decode(struct pass *pass, const struct log_entry *entry)
 {
     arena_reset(&pass->arena);
-    return entry->kind == RECORD_DECISION
-            ? decode_and_keep(pass, entry)
-            : record_decode(entry->kind, entry->payload, &pass->arena,
-                      &pass->record, pass->err);
+    return entry->kind == RECORD_DECISION ? decode_and_keep(pass, entry)
+                                          : decode_here(pass, entry);
 }
 
 static int visit_entry(struct pass *pass, const struct log_entry *entry)
@@ -212,21 +220,18 @@ static int visit_entry(struct pass *pass, const struct log_entry *entry)
 
     if (!record_peek_problem(entry->payload, &problem))
         return err_set(pass->err, STATUS_CORRUPT, "it names no problem");
-    if (walk->wants != NULL && !walk->wants(walk->self, problem))
+    if (walk->wants != NULL && !walk->wants(walk->self, problem, entry))
         return 0;
     status = decode(pass, entry);
     if (status != 0)
         return status;
     pass->view = (struct walk_record){.sequence = entry->sequence,
-            .record = &pass->record,
+            .record = pass->record,
             .source = &pass->source};
-    if (entry->kind == RECORD_DECISION) {
-        note_recent(pass, entry);
-    } else if (fold_wants_decision(&pass->record)) {
+    if (fold_wants_decision(pass->record))
         status = find_decision(pass);
-        if (status != 0)
-            return status;
-    }
+    if (status != 0)
+        return status;
     walk->visited++;
     return walk->visit(walk->self, &pass->view, pass->err);
 }
@@ -278,7 +283,8 @@ static int visit_all(struct pass *pass)
         if (walk->progress != NULL)
             walk->progress(
                     walk->self, next - walk->from, walk->last - walk->from + 1);
-        status = ledger_reader_renew(walk->reader, pass->err);
+        if (!walk->held)
+            status = ledger_reader_renew(walk->reader, pass->err);
     }
     return status == STATUS_NOT_FOUND ? 0 : status;
 }

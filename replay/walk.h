@@ -27,8 +27,9 @@ struct walk {
     uint64_t from; /* first record; 0 = the first that is kept */
     uint64_t last; /* last record; 0 = the last one now */
     uint64_t slice; /* 0 = WALK_SLICE */
-    /* Of which problems? NULL: all. */
-    bool (*wants)(void *self, uint32_t problem);
+    bool held; /* the reader's snapshot of the store is not let go of */
+    /* Which records, of which problems? Others are not decoded. NULL: all. */
+    bool (*wants)(void *self, uint32_t problem, const struct log_entry *entry);
     int (*visit)(void *self, const struct walk_record *record, struct err *err);
     /* May be NULL; called after every slice. */
     void (*progress)(void *self, uint64_t done, uint64_t all);

@@ -163,7 +163,7 @@ static int take_value(const struct option_row *row, struct keyvalue *value,
     double number;
 
     value->used = true;
-    if (row->type == OPTION_TEXT && value->value.size > 0) {
+    if (row->type == OPTION_TEXT && (value->value.size > 0 || row->max > 0.0)) {
         memcpy(member(row, options), &value->value, sizeof(value->value));
         return 0;
     }

@@ -23,7 +23,9 @@ struct option_row {
     const char *name;
     enum option_type type;
     size_t offset; /* of the member in the options struct */
-    double min, max, fallback; /* fallback = the default; a flag's 0 or 1 */
+    double min, max, fallback; /* fallback = the default; a flag's 0 or 1;
+                                  of an OPTION_TEXT, max 1: it may be given
+                                  empty */
     const char *const *choices; /* NULL-terminated, for OPTION_CHOICE */
     const char *text; /* default of an OPTION_TEXT */
     const char *sentence;

@@ -36,6 +36,7 @@ int cmd_sim(int argc, char **argv);
 int cmd_sim_sor(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
+int cmd_watch(int argc, char **argv);
 
 #define EXIT_USAGE 2
 

@@ -1,5 +1,6 @@
 #include "cli/cli.h"
 #include "cli/generation.h"
+#include "cli/log_line.h"
 #include "policies/drift.h"
 #include "storage/ledger.h"
 
@@ -38,7 +39,7 @@ struct log_command {
 
 /* ---- one line of text ---- */
 
-static void print_time(nanos time)
+void log_line_time(nanos time)
 {
     time_t seconds = (time_t)(time / NANOS_PER_SECOND);
     char text[32];
@@ -208,17 +209,8 @@ static void print_alarm(const struct alarm_record *alarm)
             alarm->rows);
 }
 
-static void print_text(
-        uint64_t sequence, struct bytes problem, const union any_record *record)
+void log_line_details(const union any_record *record)
 {
-    char text[ID_BYTES_MAX + 1];
-
-    printf("%" PRIu64 " ", sequence);
-    print_time(record->head.time);
-    printf(" %s problem=%s", record_kind_name(record->head.kind),
-            bytes_text(problem, text, sizeof(text)));
-    if (record->head.event.size > 0)
-        printf(" event=%s", bytes_text(record->head.event, text, sizeof(text)));
     switch (record->head.kind) {
     case RECORD_DECISION:
         print_decision(&record->decision);
@@ -249,6 +241,20 @@ static void print_text(
         print_alarm(&record->alarm);
         break;
     }
+}
+
+static void print_text(
+        uint64_t sequence, struct bytes problem, const union any_record *record)
+{
+    char text[ID_BYTES_MAX + 1];
+
+    printf("%" PRIu64 " ", sequence);
+    log_line_time(record->head.time);
+    printf(" %s problem=%s", record_kind_name(record->head.kind),
+            bytes_text(problem, text, sizeof(text)));
+    if (record->head.event.size > 0)
+        printf(" event=%s", bytes_text(record->head.event, text, sizeof(text)));
+    log_line_details(record);
     putchar('\n');
 }
 
@@ -572,7 +578,7 @@ static void json_add_expiry(json_t *line, const struct expiry_record *record)
     json_add_costs(line, "costs", &record->costs);
 }
 
-static void print_json(
+json_t *log_line_json(
         uint64_t sequence, struct bytes problem, const union any_record *record)
 {
     json_t *line = json_pack("{s:I, s:I, s:s, s:o}", "sequence",
@@ -610,7 +616,7 @@ static void print_json(
         json_add_alarm(line, &record->alarm);
         break;
     }
-    cli_print_json(line);
+    return line;
 }
 
 /* ---- the walk ---- */
@@ -646,7 +652,7 @@ static int print_entry(struct log_command *command,
     if (!wanted(command, problem, &record.head))
         return 0;
     if (command->json)
-        print_json(entry->sequence, problem, &record);
+        cli_print_json(log_line_json(entry->sequence, problem, &record));
     else
         print_text(entry->sequence, problem, &record);
     command->count--;

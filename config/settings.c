@@ -78,6 +78,7 @@ static const struct option_row rows[] = {
                 .type = OPTION_TEXT,
                 .offset = AT(http_listen),
                 .text = HTTP_LISTEN_DEFAULT,
+                .max = 1,
                 .sentence = "HOST:PORT of /metrics, /healthz, /readyz and "
                             "/api/v1/status, with a numeric host; empty: "
                             "none. Without authentication: keep it on "
@@ -92,6 +93,23 @@ static const struct option_row rows[] = {
                 .sentence = "most problems shown one by one in /metrics (the "
                             "others are summed up), and most numbers of "
                             "their policies"},
+        {.name = "events.listen",
+                .type = OPTION_TEXT,
+                .offset = AT(events_listen),
+                .text = "",
+                .max = 1,
+                .sentence = "ZeroMQ endpoint, such as "
+                            "tcp://127.0.0.1:5752 or ipc://PATH, where "
+                            "decisions, generations, alarms and status are "
+                            "published for who subscribes (rue watch); empty: "
+                            "nowhere. Without authentication: keep it on "
+                            "loopback"},
+        {.name = "events.decisions",
+                .type = OPTION_DOUBLE,
+                .offset = AT(events_decisions),
+                .max = 1,
+                .fallback = 0.01,
+                .sentence = "share of the decisions that is published"},
 };
 
 const struct option_table settings_table = {
@@ -100,7 +118,8 @@ const struct option_table settings_table = {
 bool settings_reloadable(const char *name)
 {
     static const char *const fixed[] = {"data", "engine_threads", "batch_items",
-            "storage.map_size", "http.listen", "http.label_sets"};
+            "storage.map_size", "http.listen", "http.label_sets",
+            "events.listen", "events.decisions"};
 
     for (size_t i = 0; i < ARRAY_COUNT(fixed); i++)
         if (strcmp(name, fixed[i]) == 0)

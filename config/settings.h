@@ -20,6 +20,8 @@ struct settings {
     uint32_t snapshot_records;
     struct bytes http_listen; /* empty: no HTTP */
     uint32_t http_label_sets;
+    struct bytes events_listen; /* empty: nothing is published */
+    double events_decisions; /* share of the decisions */
 };
 
 /* Where HTTP is served if nothing else is said. */

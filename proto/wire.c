@@ -5,6 +5,7 @@
 #include "proto/pack.h"
 #include "proto/question.h"
 #include "proto/unpack.h"
+#include "proto/wire_parts.h"
 
 #include <math.h>
 
@@ -587,7 +588,7 @@ static Rue__Number **numbers_to_message(
     return list;
 }
 
-static Rue__StatusAnswer *answer_to_message(
+Rue__StatusAnswer *wire_status_to_message(
         const struct status_answer *answer, struct arena *arena)
 {
     Rue__StatusAnswer *message = arena_alloc(arena, sizeof(*message));
@@ -614,7 +615,7 @@ static Rue__StatusAnswer *answer_to_message(
     return message;
 }
 
-static Rue__Generation **generations_to_message(
+Rue__Generation **wire_generations_to_message(
         const struct generation_told *told, uint32_t count, struct arena *arena)
 {
     Rue__Generation **list = arena_array(arena, Rue__Generation *, count);
@@ -685,11 +686,11 @@ static void reply_to_message(
     message->activate =
             receipts_to_message(reply->activate, reply->activate_count, arena);
     if (reply->answer != NULL)
-        message->answer = answer_to_message(reply->answer, arena);
+        message->answer = wire_status_to_message(reply->answer, arena);
     message->retrain = receipt_to_message(reply->retrain, arena);
     message->promote = receipt_to_message(reply->promote, arena);
     message->n_generation = reply->generation_count;
-    message->generation = generations_to_message(
+    message->generation = wire_generations_to_message(
             reply->generation, reply->generation_count, arena);
 }
 

@@ -31,6 +31,8 @@
     X(promotions, "generations promoted")                                      \
     X(generations_pruned, "generations that were not needed any more")         \
     X(http_requests, "HTTP requests answered")                                 \
+    X(notices, "notices published to who listens")                             \
+    X(notices_dropped, "notices for which there was no room")                  \
     X(reloads, "configurations reloaded")                                      \
     X(reloads_refused, "configurations refused at reload")
 

@@ -7,6 +7,7 @@
 #include "service/host.h"
 #include "service/http.h"
 #include "service/notify.h"
+#include "service/publisher.h"
 #include "service/worker.h"
 
 #include <errno.h>
@@ -41,8 +42,9 @@ struct front {
     void *context;
     void *socket;
     int signal_fd;
-    struct board *board; /* NULL without HTTP */
+    struct board *board; /* NULL where nobody looks */
     struct http *http;
+    struct publisher *publisher; /* NULL: nothing is published */
     bool stopping;
     struct parcel *held; /* received, but its engine thread has no room */
     struct worker *held_for;
@@ -88,6 +90,7 @@ static void answer_batches(struct front *front)
     }
     while ((batch = mailbox_take(&front->done)) != NULL) {
         send_replies(front, batch, true);
+        publisher_batch(front->publisher, batch);
         atomic_store_explicit(
                 &batch->stage, BATCH_ANSWERED, memory_order_release);
         any = true;
@@ -501,6 +504,23 @@ static int open_shard(struct front *front, uint32_t index,
     return status;
 }
 
+/* The board, where somebody looks at it. */
+static int open_board(struct front *front, struct err *err)
+{
+    const struct settings *settings = &front->config->settings;
+
+    if (settings->http_listen.size == 0 && settings->events_listen.size == 0)
+        return 0;
+    front->board = board_new(
+            (const struct problem_spec *const *)front->config->problems,
+            front->config->problem_count);
+    if (front->board == NULL)
+        return err_set(err, STATUS_INTERNAL, "no memory");
+    for (uint32_t i = 0; i < front->worker_count; i++)
+        front->workers[i].shard.board = front->board;
+    return 0;
+}
+
 /* HTTP. Its default port may belong to another service of this machine; one
  * that was asked for must be had. */
 static int open_http(struct front *front, struct err *err)
@@ -513,11 +533,6 @@ static int open_http(struct front *front, struct err *err)
 
     if (address.size == 0)
         return 0;
-    front->board = board_new(
-            (const struct problem_spec *const *)front->config->problems,
-            front->config->problem_count);
-    if (front->board == NULL)
-        return err_set(err, STATUS_INTERNAL, "no memory");
     source.board = front->board;
     status = http_start(&front->http, address, &source, err);
     if (status == STATUS_IO &&
@@ -527,9 +542,23 @@ static int open_http(struct front *front, struct err *err)
     }
     if (status != 0)
         return status;
-    for (uint32_t i = 0; i < front->worker_count; i++)
-        front->workers[i].shard.board = front->board;
     diag(DIAG_INFO, "http.listening", "port=%u", http_port(front->http));
+    return 0;
+}
+
+static int open_publisher(struct front *front, struct err *err)
+{
+    int status;
+
+    if (front->config->settings.events_listen.size == 0)
+        return 0;
+    status = publisher_start(&front->publisher, front->config, front->board,
+            front->context, err);
+    if (status != 0)
+        return status;
+    trainer_tell(front->trainer, publisher_generation, front->publisher);
+    diag(DIAG_INFO, "events.listening", "endpoint=%s",
+            publisher_endpoint(front->publisher));
     return 0;
 }
 
@@ -591,7 +620,9 @@ int front_open(struct front **out, struct ledger *ledger, struct config *config,
             (status = open_trainer(front, err)) != 0 ||
             (status = open_signals(front, err)) != 0 ||
             (status = open_socket(front, err)) != 0 ||
-            (status = open_http(front, err)) != 0)
+            (status = open_board(front, err)) != 0 ||
+            (status = open_http(front, err)) != 0 ||
+            (status = open_publisher(front, err)) != 0)
         return status;
     return 0;
 }
@@ -600,6 +631,7 @@ void front_close(struct front *front)
 {
     http_stop(front->http);
     trainer_stop(front->trainer);
+    publisher_stop(front->publisher);
     if (front->committer != NULL)
         commit_stop(front->committer);
     for (uint32_t i = 0; i < front->worker_count; i++) {

@@ -45,6 +45,9 @@ struct trainer {
     struct trainee *trainees; /* [count] by number */
     uint32_t count;
     _Atomic uint32_t orders;
+    void (*stored)(void *self, uint32_t problem,
+            const struct generation *generation); /* NULL: nobody is told */
+    void *stored_self;
     char store[PATH_SIZE];
     char out[PATH_SIZE]; /* where a model goes, */
     char part[PATH_SIZE]; /* and what it is called until it is whole */
@@ -191,6 +194,21 @@ static bool order_of(
     CHECK_UNREACHABLE();
 }
 
+static void tell_stored(
+        struct trainer *trainer, const struct generation *generation)
+{
+    void (*stored)(
+            void *self, uint32_t problem, const struct generation *generation);
+    void *self;
+
+    lock(trainer);
+    stored = trainer->stored;
+    self = trainer->stored_self;
+    unlock(trainer);
+    if (stored != NULL)
+        stored(self, trainer->who->number, generation);
+}
+
 static void note_stored(
         struct trainer *trainer, const struct generation *generation)
 {
@@ -215,6 +233,7 @@ static void note_stored(
     }
     unlock(trainer);
     COUNT(trainings);
+    tell_stored(trainer, generation);
     diag(DIAG_INFO, "training.stored",
             "problem=%s generation=%" PRIu64 " parent=%" PRIu64
             " digest=%016" PRIx64 " bytes=%" PRIu64 " rows=%" PRIu64
@@ -584,6 +603,17 @@ void trainer_stop(struct trainer *trainer)
     (void)close(trainer->wake_fd);
     free(trainer->trainees);
     free(trainer);
+}
+
+void trainer_tell(struct trainer *trainer,
+        void (*stored)(void *self, uint32_t problem,
+                const struct generation *generation),
+        void *self)
+{
+    lock(trainer);
+    trainer->stored = stored;
+    trainer->stored_self = self;
+    unlock(trainer);
 }
 
 void trainer_reconfigure(struct trainer *trainer, const struct config *config)

@@ -28,6 +28,12 @@ int trainer_start(struct trainer **trainer, const struct config *config,
         struct err *err) MUST_USE;
 /* Ends a training that is under way, and the thread. May be NULL. */
 void trainer_stop(struct trainer *trainer);
+/* Calls `stored` for every generation that is stored from now on, in the
+ * trainer's thread. */
+void trainer_tell(struct trainer *trainer,
+        void (*stored)(void *self, uint32_t problem,
+                const struct generation *generation),
+        void *self);
 /* After a reload; the old config may go when this returns. */
 void trainer_reconfigure(struct trainer *trainer, const struct config *config);
 

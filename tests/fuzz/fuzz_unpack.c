@@ -20,6 +20,7 @@ static const ProtobufCMessageDescriptor *const kinds[] = {
         &rue__config_record__descriptor,
         &rue__alarm_record__descriptor,
         &rue__reply__descriptor,
+        &rue__notice__descriptor,
 };
 
 static struct bytes pack_by_library(

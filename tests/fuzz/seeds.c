@@ -3,6 +3,7 @@
  * beside them in files that no program writes. */
 #include "base/limits.h"
 #include "client/internal.h"
+#include "proto/notice.h"
 #include "proto/wire.h"
 #include "tests/fuzz/common.h"
 
@@ -371,6 +372,55 @@ static void seed_records(void)
             record_encode_alarm(&alarm, arena));
 }
 
+/* Of the three kinds that are published, and of what is not a record. */
+static void seed_notices(void)
+{
+    struct arena *arena = arena_fresh(0);
+    struct number numbers[2] = {
+            {bytes_of_text("decisions"), bytes_of(NULL, 0), 3},
+            {bytes_of_text("reward_mean"), bytes_of_text("vip"), 0.5}};
+    struct status_answer status = {.version = bytes_of_text("0.1.0"),
+            .number = numbers,
+            .number_count = 2,
+            .policy = bytes_of_text("squarecb over ridge"),
+            .generation = 2};
+    struct generation_told told = {.number = 3,
+            .parent = 2,
+            .rows = 1000,
+            .effective = 900,
+            .verdict = 1,
+            .estimate = {true, 0.01, -0.01, 0.03, 0.05, 1000},
+            .why = bytes_of_text("not worse")};
+    struct promotion_record promotion = {
+            .head = {RECORD_PROMOTION, 1, 1, {NULL, 0}}, .generation = 3};
+    struct alarm_record alarm = {.head = {RECORD_ALARM, 1, 1, {NULL, 0}},
+            .stream = 1,
+            .statistic = 2,
+            .threshold = 1};
+    struct notice notice = {
+            .service = 7, .number = 1, .time = 1, .status = &status};
+
+    seed("notice", "status", notice_encode(&notice, arena));
+    notice.problem = bytes_of_text("checkout");
+    notice.status = NULL;
+    notice.generation = &told;
+    seed("notice", "generation", notice_encode(&notice, arena));
+    notice.generation = NULL;
+    notice.sequence = 12;
+    notice.kind = RECORD_PROMOTION;
+    notice.record = record_encode_promotion(&promotion, arena);
+    seed("notice", "promotion", notice_encode(&notice, arena));
+    notice.kind = RECORD_ALARM;
+    notice.record = record_encode_alarm(&alarm, arena);
+    seed("notice", "alarm", notice_encode(&notice, arena));
+    play(problem_fresh(0), arena);
+    notice.kind = RECORD_DECISION;
+    notice.record = memory.records[0].payload;
+    notice.share = 0.01;
+    notice.action = bytes_of_text("a");
+    seed("notice", "decision", notice_encode(&notice, arena));
+}
+
 static void seed_states(void)
 {
     static uint8_t data[65536];
@@ -421,6 +471,7 @@ int main(int argc, char **argv)
     seed_requests();
     seed_replies();
     seed_records();
+    seed_notices();
     seed_states();
     seed_event_states();
     seed_texts();

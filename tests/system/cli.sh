@@ -72,7 +72,7 @@ silent err
 call 0 --version
 usage
 usage nonsense
-for command in decide feedback status sim explain export import log replay \
+for command in decide feedback status watch sim explain export import log replay \
     evaluate verify config; do
     call 0 --help
     said out "  $command "
@@ -101,6 +101,8 @@ usage feedback one event --field fee
 usage feedback one event --field fee=much
 usage feedback one event 1 --cause nobody
 usage feedback one event --costs 1 --field fee=1
+usage watch weather
+usage watch --count x
 usage status one two
 usage status --timeout 999999999999
 usage sim

@@ -12,14 +12,14 @@ struct sample {
     uint32_t mode;
     nanos wait;
     uint64_t memory;
-    struct bytes path;
+    struct bytes path, where;
 };
 
 enum mode { MODE_SLOW, MODE_FAST, MODE_EXACT };
 
 static const char *const modes[] = {"slow", "fast", "exact", NULL};
 
-enum row { RATE, DEPTH, STRICT, MODE, WAIT, MEMORY, PATH };
+enum row { RATE, DEPTH, STRICT, MODE, WAIT, MEMORY, PATH, WHERE };
 
 static const struct option_row rows[] = {
         [RATE] = {"rate", OPTION_DOUBLE, offsetof(struct sample, rate), -1, 1,
@@ -36,6 +36,8 @@ static const struct option_row rows[] = {
                 1024, 1e12, 1048576, NULL, NULL, "How much."},
         [PATH] = {"path", OPTION_TEXT, offsetof(struct sample, path), 0, 0, 0,
                 NULL, "/default", "Where."},
+        [WHERE] = {"where", OPTION_TEXT, offsetof(struct sample, where), 0, 1,
+                0, NULL, "here", "Where, if anywhere."},
 };
 
 static const struct option_table table = {
@@ -78,6 +80,7 @@ START_TEST(defaults_hold_without_values)
     ck_assert_int_eq(sample.wait, 600 * NANOS_PER_SECOND);
     ck_assert_uint_eq(sample.memory, 1048576);
     ck_assert(bytes_equal(sample.path, bytes_of_text("/default")));
+    ck_assert(bytes_equal(sample.where, bytes_of_text("here")));
 }
 END_TEST
 
@@ -103,6 +106,8 @@ static const struct {
         {MEMORY, "1KiB", "1KiB"},
         {MEMORY, "2000000", "2MB"},
         {PATH, "relative", "relative"},
+        {WHERE, "there", "there"},
+        {WHERE, "", ""},
 };
 
 START_TEST(good_values_are_read_and_printed)

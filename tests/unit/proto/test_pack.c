@@ -30,6 +30,7 @@ static void teardown(void)
 static const ProtobufCMessageDescriptor *const kinds[] = {
         &rue__request__descriptor,
         &rue__reply__descriptor,
+        &rue__notice__descriptor,
         &rue__decision_record__descriptor,
         &rue__feedback_record__descriptor,
         &rue__expiry_record__descriptor,

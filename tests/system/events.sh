@@ -1,0 +1,210 @@
+#!/bin/sh
+# What rued publishes: `rue watch` prints it; all of it is in the log, also after
+# kill -9; a listener that does not read, or sends rubbish, disturbs nobody.
+set -eu
+B=${B:-build/release}
+dir=$(mktemp -d)
+pid=
+trap '[ -z "$pid" ] || kill -9 "$pid" 2>/dev/null; rm -rf "$dir"' EXIT
+export B dir
+
+/usr/bin/python3 - <<'PYTHON'
+import json, os, re, signal, struct, subprocess, sys, time
+B, dir = os.environ["B"], os.environ["dir"]
+sys.path.insert(0, B + "/examples")
+import zmq
+import rue_pb2 as pb
+
+def need(condition, what):
+    if not condition:
+        print("events:", what)
+        print(open(f"{dir}/rued.log").read()[-2000:])
+        sys.exit(1)
+
+context = zmq.Context()
+endpoint, feed = f"ipc://{dir}/socket", f"ipc://{dir}/feed"
+
+def configure(share):
+    open(f"{dir}/rued.yaml", "w").write(f"""
+http: {{listen: ""}}
+events: {{listen: "{feed}", decisions: {share}}}
+problems:
+  - name: shop
+    context: [x]
+    actions: [a, b, c]
+    drift: {{warmup: 100}}
+    policy: {{oracle: ridge, explorer: squarecb}}
+  - name: shop/2
+    actions: [a, b]
+""")
+
+def start():
+    log = open(f"{dir}/rued.log", "a")
+    process = subprocess.Popen([f"{B}/rued", "--config", f"{dir}/rued.yaml", "--data", f"{dir}/data",
+                                "--listen", endpoint], stderr=log)
+    open(f"{dir}/pid", "w").write(str(process.pid))
+    ask(pb.Request(id=1, status=pb.StatusQuestion()), 20000)
+    return process
+
+def ask(request, timeout=20000):
+    socket = context.socket(zmq.DEALER)
+    socket.setsockopt(zmq.LINGER, 0)
+    socket.connect(endpoint)
+    socket.send(request.SerializeToString())
+    need(socket.poll(timeout), "no answer")
+    reply = pb.Reply.FromString(socket.recv())
+    socket.close()
+    return reply
+
+def turn(name, first, count, value, x=0.5):
+    """count decisions and their feedback, of a value"""
+    request = pb.Request(id=7, problem=name.encode())
+    for i in range(count):
+        decide = request.decide.add(event=b"e%d" % (first + i))
+        if name == "shop":
+            decide.shared.columns = 1
+            decide.shared.f64.append(x)
+        request.feedback.add(event=b"e%d" % (first + i), value=value)
+    need(ask(request).status == pb.OK, "a request")
+
+def log(first=1):
+    out = subprocess.run([f"{B}/rue", "log", f"{dir}/data", "--json", "--from", str(first)],
+                         capture_output=True, check=True)
+    return {r["sequence"]: r for r in map(json.loads, out.stdout.splitlines())}
+
+def watch(*arguments):
+    """a watcher, with what it prints in a file"""
+    out = open(f"{dir}/watch{len(watchers)}", "w+")
+    process = subprocess.Popen([f"{B}/rue", "watch", "--connect", feed, *arguments], stdout=out,
+                               stderr=open(f"{dir}/watch.err", "a"))
+    watchers.append(process)
+    return process, out.name
+
+read = {}
+def lines(name):
+    """all that a watcher has printed so far"""
+    file, seen = read.setdefault(name, (open(name), []))
+    while True:
+        at = file.tell()
+        line = file.readline()
+        if not line.endswith("\n"):
+            file.seek(at)
+            return seen
+        seen.append(json.loads(line))
+
+def wait(what, holds, seconds=30):
+    end = time.monotonic() + seconds
+    while not holds():
+        need(time.monotonic() < end, what)
+        time.sleep(0.05)
+
+watchers = []
+configure(1)
+# It may be there before the service.
+everything, all_name = watch("--json")
+alarms, alarm_name = watch("alarm", "--problem", "shop", "--json")
+one, one_name = watch("status", "--problem", "shop/2", "--count", "1")
+service = start()
+wait("status of the service", lambda: any(l["topic"] == "status" and "problem" not in l for l in lines(all_name)))
+wait("status of both problems", lambda: {l.get("problem") for l in lines(all_name)} >= {"shop", "shop/2"})
+wait("--count", lambda: one.poll() is not None)
+text = open(one_name).read()
+need(one.returncode == 0 and re.fullmatch(
+    r"\d{4}-\d\d-\d\dT\S+Z status problem=shop/2 policy=\S.* generation=0 decisions=0 .*\n", text), f"text: {text}")
+
+# What was good becomes bad: an alarm.
+for i in range(8):
+    turn("shop", 500 * i, 500, 0.9 if i < 5 else 0.1)
+turn("shop/2", 0, 10, 1)
+records = log()
+decisions = {s for s, r in records.items() if r["kind"] == "decision"}
+raised = {s for s, r in records.items() if r["kind"] == "alarm"}
+need(len(decisions) == 4010 and raised, f"the log: {len(decisions)} decisions, {len(raised)} alarms")
+def heard(name, topic):
+    return {l["record"]["sequence"]: l for l in lines(name) if l["topic"] == topic}
+wait("all decisions", lambda: set(heard(all_name, "decision")) == decisions)
+wait("all alarms", lambda: set(heard(all_name, "alarm")) == raised == set(heard(alarm_name, "alarm")))
+for sequence, line in {**heard(all_name, "decision"), **heard(all_name, "alarm")}.items():
+    need(line["record"] == records[sequence], f"record {sequence} is not the one of the log")
+    if line["topic"] == "decision":
+        need(line["share"] == 1 and line["action"] == "abc"[line["record"]["chosen"]], f"action: {line}")
+for name in ("shop", "shop/2"):
+    for topic in ("decision", "alarm", "status"):
+        numbers = [l["number"] for l in lines(all_name) if l["topic"] == topic and l.get("problem") == name]
+        need(numbers == list(range(numbers[0], numbers[0] + len(numbers))) if numbers else topic == "alarm", f"numbers of {topic} {name}")
+need(not {l["topic"] for l in lines(alarm_name)} - {"alarm"}, "topics that were not asked for")
+
+# One that does not read, and one that subscribes to far too much.
+deaf = context.socket(zmq.SUB)
+deaf.setsockopt(zmq.RCVHWM, 10)
+deaf.setsockopt(zmq.RCVBUF, 4096)
+deaf.setsockopt(zmq.SUBSCRIBE, b"decision/")
+deaf.connect(feed)
+rude = context.socket(zmq.SUB)
+rude.setsockopt(zmq.LINGER, 0)
+rude.setsockopt(zmq.SUBSCRIBE, b"x" * 5000)
+rude.connect(feed)
+turn("shop", 4000, 1, 0.1)
+need(deaf.poll(10000), "a listener of another kind")
+before = [pb.Notice.FromString(deaf.recv_multipart()[1]).number]
+for i in range(26):
+    turn("shop", 5000 + 512 * i, 512, 0.1)
+late = []
+while deaf.poll(500):
+    topic, body = deaf.recv_multipart()
+    notice = pb.Notice.FromString(body)
+    need(topic == b"decision/shop/" and notice.decision.event, "a frame of a topic")
+    late.append(notice.number)
+need(late == sorted(late) and 0 < len(late) < 26 * 512, f"who does not read loses: {len(late)}")
+
+# kill -9 in the middle: what was heard is in the log.
+for i in range(6):
+    turn("shop", 30000 + 512 * i, 512, 0.1)
+socket = context.socket(zmq.DEALER)
+socket.setsockopt(zmq.LINGER, 0)
+socket.connect(endpoint)
+for i in range(60):
+    request = pb.Request(id=i + 1, problem=b"shop")
+    for k in range(200):
+        decide = request.decide.add(event=b"k%d" % (200 * i + k))
+        decide.shared.columns = 1
+        decide.shared.f64.append(0.1)
+    socket.send(request.SerializeToString())
+need(socket.poll(10000), "no answer")
+service.send_signal(signal.SIGKILL)
+service.wait()
+socket.close()
+time.sleep(0.3)
+last = heard(all_name, "decision")
+since = max(last) - 3000
+records = log(since)
+need(since > 26000, f"heard until {max(last)}")
+for sequence, line in last.items():
+    need(sequence < since or line["record"] == records.get(sequence), f"record {sequence} was published and is not in the log")
+
+# A share of them, and who listens stays over a restart.
+configure(0.1)
+service = start()
+mark = max(records)
+wait("the watcher comes back", lambda: any(l["topic"] == "status" and l["time_ns"] > records[max(records)]["time_ns"]
+                                          for l in lines(all_name)[-50:]))
+for i in range(4):
+    turn("shop", 50000 + 1000 * i, 500, 0.1)
+wait("a share", lambda: any(s > mark for s in heard(all_name, "decision")))
+time.sleep(0.3)
+some = [l for s, l in heard(all_name, "decision").items() if s > mark]
+need(120 < len(some) < 290 and all(l["share"] == 0.1 for l in some), f"a tenth of 2000: {len(some)}")
+
+# Who hears nothing for too long says so; a wrong call is one.
+quiet = subprocess.run([f"{B}/rue", "watch", "generation", "--connect", feed, "--timeout", "300"], capture_output=True, text=True)
+need(quiet.returncode == 1 and "TIMEOUT" in quiet.stderr or "in time" in quiet.stderr, quiet.stderr)
+wrong = subprocess.run([f"{B}/rue", "watch", "weather"], capture_output=True, text=True)
+need(wrong.returncode == 2 and "weather" in wrong.stderr, "a topic that there is not")
+everything.send_signal(signal.SIGINT)
+need(everything.wait(10) == 0, "an interrupt")
+alarms.kill()
+need("lost" not in open(f"{dir}/watch.err").read(), "a quick listener loses nothing")
+service.terminate()
+need(service.wait(20) == 0, "the stop")
+context.destroy(0)
+PYTHON

@@ -29,6 +29,8 @@ static const char help[] =
         "  --from N          first record\n"
         "  --to N            last record\n"
         "  --json            one JSON object\n"
+        "  --html FILE       beside it a page for people: values, gains, over\n"
+        "                    time and by group, weights, overlap, refusals\n"
         "\n"
         "FILE is a list; `policy` is as in a configuration (left out: as\n"
         "served), `learn` is online, promotions or a duration between\n"
@@ -42,7 +44,8 @@ static const char help[] =
         "\n"
         "Example:\n"
         "  rue evaluate /var/lib/rue --problem payments --policies "
-        "policies.yaml\n";
+        "policies.yaml \\\n"
+        "    --html page.html\n";
 
 enum letter {
     PROBLEM = 256,
@@ -58,6 +61,7 @@ enum letter {
     FROM,
     TO,
     JSON,
+    HTML,
 };
 
 static const struct option options[] = {
@@ -74,6 +78,7 @@ static const struct option options[] = {
         {"from", required_argument, NULL, FROM},
         {"to", required_argument, NULL, TO},
         {"json", no_argument, NULL, JSON},
+        {"html", required_argument, NULL, HTML},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
 };
@@ -151,6 +156,9 @@ static bool take_option(struct evaluation *evaluation, int letter)
         return true;
     case JSON:
         evaluation->json = true;
+        return true;
+    case HTML:
+        evaluation->html = optarg;
         return true;
     case '?':
         return false;

@@ -393,6 +393,31 @@ static int by_value(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
+bool evaluation_is_better(
+        const struct panel *panel, const struct evaluated *evaluated)
+{
+    if (!evaluated->has_gain || !evaluated->verdict.ranked ||
+            evaluated->policy->kind == PANEL_LOGGED)
+        return false;
+    return panel->spec->policy.range.minimise ? evaluated->gain.upper < 0.0
+                                              : evaluated->gain.lower > 0.0;
+}
+
+struct evaluated *evaluation_ranking(const struct panel *panel,
+        const struct evaluation *evaluation, uint32_t *count)
+{
+    struct evaluated *all = calloc(panel->policy_count, sizeof(*all));
+
+    *count = 0;
+    for (uint32_t i = 0; all != NULL && i < panel->policy_count; i++)
+        if (evaluation_shows(panel, &panel->policies[i]))
+            evaluate_policy(panel, evaluation, &panel->policies[i], 0,
+                    &all[(*count)++]);
+    if (all != NULL)
+        qsort(all, *count, sizeof(*all), by_value);
+    return all;
+}
+
 static void print_line(const struct panel *panel,
         const struct evaluation *evaluation, const struct evaluated *evaluated,
         uint32_t rank)
@@ -485,21 +510,13 @@ static void print_slices(const struct panel *panel,
     }
 }
 
-static void print_text(
-        const struct panel *panel, const struct evaluation *evaluation)
+static void print_text(const struct panel *panel,
+        const struct evaluation *evaluation, const struct evaluated *all,
+        uint32_t count)
 {
-    struct evaluated *all = calloc(panel->policy_count, sizeof(*all));
-    uint32_t count = 0;
-
-    CHECK(all != NULL);
-    for (uint32_t i = 0; i < panel->policy_count; i++)
-        if (evaluation_shows(panel, &panel->policies[i]))
-            evaluate_policy(
-                    panel, evaluation, &panel->policies[i], 0, &all[count++]);
-    qsort(all, count, sizeof(*all), by_value);
     print_head(panel);
     printf("\nrank  %-24s %9s  %-22s  %8s  %s\n", "policy", "value",
-            "95 % Cressie-Read", "ess", "gain over the log, at any time");
+            "Cressie-Read", "ess", "gain over the log, at any time");
     for (uint32_t i = 0; i < count; i++)
         print_line(panel, evaluation, &all[i], i + 1);
     if (evaluation->estimators)
@@ -508,7 +525,6 @@ static void print_text(
         print_estimators(&all[i]);
     if (evaluation->slices)
         print_slices(panel, evaluation, all, count);
-    free(all);
 }
 
 /* ---- the whole ---- */
@@ -519,13 +535,22 @@ static void progress(void *self, const char *what, uint64_t done, uint64_t all)
     cli_progress(what, done, all);
 }
 
-static void report(
-        const struct panel *panel, const struct evaluation *evaluation)
+static int report(const struct panel *panel,
+        const struct evaluation *evaluation, struct err *err)
 {
-    if (evaluation->json)
+    struct evaluated *all;
+    uint32_t count;
+
+    if (evaluation->json) {
         cli_print_json(evaluation_json(panel, evaluation));
-    else
-        print_text(panel, evaluation);
+        return 0;
+    }
+    all = evaluation_ranking(panel, evaluation, &count);
+    if (all == NULL)
+        return err_set(err, STATUS_INTERNAL, "no memory");
+    print_text(panel, evaluation, all, count);
+    free(all);
+    return 0;
 }
 
 static int run_panel(struct panel *panel, struct ledger *ledger,
@@ -540,9 +565,9 @@ static int run_panel(struct panel *panel, struct ledger *ledger,
         status = evaluation_add_file(panel, evaluation->policies, err);
     if (status == 0)
         status = panel_run(panel, err);
-    if (status == 0)
-        report(panel, evaluation);
-    return status;
+    if (status == 0 && evaluation->html != NULL)
+        status = evaluation_html(panel, evaluation, err);
+    return status == 0 ? report(panel, evaluation, err) : status;
 }
 
 int evaluation_run(const struct evaluation *evaluation)

@@ -15,7 +15,7 @@ struct evaluation {
     bool json;
     bool estimators; /* every estimator and interval, not the default alone */
     bool slices; /* per group, generation and time */
-    const char *html; /* file for a page; NULL: none */
+    const char *html; /* file for a page beside it; NULL: none */
 };
 
 #define EVALUATION_DEFAULT                                                     \
@@ -53,6 +53,15 @@ void evaluate_policy(const struct panel *panel,
 bool evaluation_shows(
         const struct panel *panel, const struct panel_policy *policy);
 
+/* All that are worth a line, as a whole: those that the log can rank by their
+ * value, then the others. [count], of the caller; NULL: no memory. */
+struct evaluated *evaluation_ranking(const struct panel *panel,
+        const struct evaluation *evaluation, uint32_t *count);
+
+/* Is the interval of its gain all on the better side of nothing? */
+bool evaluation_is_better(
+        const struct panel *panel, const struct evaluated *evaluated);
+
 /* The first reason, the actions to blame and what it would take. */
 void evaluation_reason(const struct panel *panel,
         const struct evaluation *evaluation, const struct evaluated *evaluated,
@@ -64,6 +73,7 @@ void evaluation_action(
 
 json_t *evaluation_json(
         const struct panel *panel, const struct evaluation *evaluation);
+/* Writes the page. IO, or INTERNAL where memory ran out. */
 int evaluation_html(const struct panel *panel,
         const struct evaluation *evaluation, struct err *err) MUST_USE;
 

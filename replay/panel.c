@@ -197,26 +197,60 @@ static int read_settings(struct panel *panel, uint64_t config, struct err *err)
                       "the problem's decisions are not one action of several");
 }
 
-static int time_of(
-        struct panel *panel, uint64_t sequence, nanos *time, struct err *err)
+/* The time of a record, whatever it is of. */
+static int time_of(struct panel *panel, const struct log_entry *entry,
+        nanos *time, struct err *err)
 {
     union any_record record;
-    struct log_entry entry;
-    int status = log_get(panel->reader.txn, sequence, &entry, err);
+    int status;
 
     arena_reset(&panel->arena);
-    if (status == 0)
-        status = record_decode(
-                entry.kind, entry.payload, &panel->arena, &record, err);
+    status = record_decode(
+            entry->kind, entry->payload, &panel->arena, &record, err);
     if (status == 0)
         *time = record.head.time;
     return status;
+}
+
+static bool is_decision(
+        const struct panel *panel, const struct log_entry *entry)
+{
+    uint32_t number;
+
+    return entry->kind == RECORD_DECISION &&
+            record_peek_problem(entry->payload, &number) &&
+            number == panel->number;
+}
+
+/* The first decision from a record on: the settings' record may be far older
+ * (of an import it has no time of its own). None: the record itself. */
+static int find_beginning(struct panel *panel, uint64_t from, struct err *err)
+{
+    struct log_cursor cursor;
+    struct log_entry entry;
+    int status = log_get(panel->reader.txn, from, &entry, err);
+
+    if (status == 0)
+        status = time_of(panel, &entry, &panel->began, err);
+    if (status == 0)
+        status = log_cursor_open(&cursor, panel->reader.txn, from, err);
+    if (status != 0)
+        return status;
+    while ((status = log_cursor_next(&cursor, &entry, err)) == 0 &&
+            entry.sequence <= panel->settings.last)
+        if (is_decision(panel, &entry)) {
+            status = time_of(panel, &entry, &panel->began, err);
+            break;
+        }
+    log_cursor_close(&cursor);
+    return status == STATUS_NOT_FOUND ? 0 : status;
 }
 
 static int find_span(struct panel *panel, struct err *err)
 {
     struct panel_settings *settings = &panel->settings;
     uint64_t first, last, from;
+    struct log_entry entry;
     int status = log_first(panel->reader.txn, &first, err);
 
     if (status == 0)
@@ -230,10 +264,10 @@ static int find_span(struct panel *panel, struct err *err)
                                                   : settings->from;
     if (from > settings->last)
         return err_set(err, STATUS_INVALID, "the log has no such records");
-    status = time_of(panel, from, &panel->began, err);
+    status = find_beginning(panel, from, err);
     if (status == 0)
-        status = time_of(panel, settings->last, &panel->ended, err);
-    return status;
+        status = log_get(panel->reader.txn, settings->last, &entry, err);
+    return status == 0 ? time_of(panel, &entry, &panel->ended, err) : status;
 }
 
 static void name_slices(struct panel *panel)

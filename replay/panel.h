@@ -140,7 +140,8 @@ struct panel {
     struct problem *models[PANEL_FOLDS_MAX]; /* reward models */
     uint32_t model_count;
 
-    nanos began, ended; /* time of the first and last record */
+    nanos began, ended; /* time of its first decision, and of the last
+                           record */
     uint64_t rows; /* that count */
     uint64_t decisions; /* in all */
     uint64_t partial; /* rows of imports that know the chosen action's

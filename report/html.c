@@ -38,11 +38,14 @@ static const char style[] =
         ".s0{--c:var(--c0)}.s1{--c:var(--c1)}.s2{--c:var(--c2)}"
         ".s3{--c:var(--c3)}.s4{--c:var(--c4)}.s5{--c:var(--c5)}"
         ".s6{--c:var(--c6)}.s7{--c:var(--c7)}\n"
+        ".note{border-left:4px solid var(--c1);padding:.1rem 0 .1rem .75rem}\n"
         ".scroll{overflow-x:auto}table{border-collapse:collapse;"
         "font-variant-numeric:tabular-nums}th,td{padding:.25rem .75rem;"
-        "text-align:right;border-bottom:1px solid var(--grid)}"
+        "text-align:right;border-bottom:1px solid var(--grid);"
+        "white-space:nowrap}"
         "th{color:var(--soft);font-weight:600}"
-        "th:first-child,td:first-child{text-align:left;padding-left:0}\n";
+        "th:first-child,td:first-child{text-align:left;padding-left:0;"
+        "white-space:normal}\n";
 
 void html_escape(FILE *out, const char *text)
 {
@@ -116,6 +119,19 @@ void html_paragraph(FILE *out, const char *format, ...)
     element(out, "p", text);
 }
 
+void html_note(FILE *out, const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+
+    va_start(args, format);
+    (void)vsnprintf(text, sizeof(text), format, args);
+    va_end(args);
+    fputs("<p class=\"note\">", out);
+    html_escape(out, text);
+    fputs("</p>\n", out);
+}
+
 void html_figure_begin(FILE *out, const char *caption)
 {
     fputs("<figure>\n", out);
@@ -149,6 +165,16 @@ void html_row(FILE *out, const char *name, const double *values, size_t count)
                             : fabs(values[i]) < 1e4 ? 1
                                                     : 0,
                     values[i]);
+    fputs("</tr>\n", out);
+}
+
+void html_cells(
+        FILE *out, const char *name, const char *const *cells, size_t count)
+{
+    fputs("<tr>", out);
+    element(out, "td", name);
+    for (size_t i = 0; i < count; i++)
+        element(out, "td", cells[i]);
     fputs("</tr>\n", out);
 }
 

@@ -33,6 +33,10 @@ void html_heading(FILE *out, const char *text);
 void html_paragraph(FILE *out, const char *format, ...)
         __attribute__((format(printf, 2, 3)));
 
+/* A paragraph that stands out: what a reader must not miss. */
+void html_note(FILE *out, const char *format, ...)
+        __attribute__((format(printf, 2, 3)));
+
 /* A box for one chart and what it says (NULL: nothing); boxes stand side by
  * side where there is room. */
 void html_figure_begin(FILE *out, const char *caption);
@@ -42,6 +46,9 @@ void html_figure_end(FILE *out);
 void html_table_begin(FILE *out, const char *const *columns, size_t count);
 /* NAN is an empty cell. */
 void html_row(FILE *out, const char *name, const double *values, size_t count);
+/* The same with cells that are written already, numbers or not. */
+void html_cells(
+        FILE *out, const char *name, const char *const *cells, size_t count);
 void html_table_end(FILE *out);
 
 /* A file for a page: created, or emptied. NULL with err (IO). */

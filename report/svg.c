@@ -291,30 +291,39 @@ static bool band_at(
             drawable(&frame->y, series->high[i]);
 }
 
-/* Along the lower edge and back along the upper one, each third of a long line
- * as good as all of it. */
+/* From one index on, as far as there are points without a gap: along the lower
+ * edge and back along the upper one. Each third point of a long line is as good
+ * as all of it. The index after it. */
+static size_t draw_part(FILE *out, const struct svg_series *series,
+        const struct frame *frame, size_t from, size_t stride)
+{
+    size_t drawn[SVG_LINE_POINTS + 2], count = 0, i = from;
+
+    for (; i < series->count && band_at(series, frame, i) &&
+            count < sizeof(drawn) / sizeof(drawn[0]);
+            i = step_on(i, stride, series->count)) {
+        fprintf(out, "%c%.1f %.1f", count == 0 ? 'M' : 'L',
+                place_of(&frame->x, series->x[i]),
+                place_of(&frame->y, series->low[i]));
+        drawn[count++] = i;
+    }
+    for (size_t back = count; back > 0; back--)
+        fprintf(out, "L%.1f %.1f%s",
+                place_of(&frame->x, series->x[drawn[back - 1]]),
+                place_of(&frame->y, series->high[drawn[back - 1]]),
+                back == 1 ? "Z" : "");
+    return count > 0 ? i : step_on(i, stride, series->count);
+}
+
 static void draw_band(
         FILE *out, const struct svg_series *series, const struct frame *frame)
 {
     size_t stride = stride_of(series->count);
-    bool pen = false;
 
     fprintf(out, "<path class=\"band s%u\" d=\"", series->colour % COLOURS);
-    for (size_t i = 0; i < series->count; i = step_on(i, stride, series->count))
-        if (band_at(series, frame, i)) {
-            fprintf(out, "%c%.1f %.1f", pen ? 'L' : 'M',
-                    place_of(&frame->x, series->x[i]),
-                    place_of(&frame->y, series->low[i]));
-            pen = true;
-        }
-    for (size_t back = series->count; pen && back > 0;) {
-        size_t i = back - 1;
-        if (band_at(series, frame, i))
-            fprintf(out, "L%.1f %.1f", place_of(&frame->x, series->x[i]),
-                    place_of(&frame->y, series->high[i]));
-        back = back > stride ? back - stride : 0;
-    }
-    fprintf(out, "%s\"/>\n", pen ? "Z" : "");
+    for (size_t i = 0; i < series->count;)
+        i = draw_part(out, series, frame, i, stride);
+    fputs("\"/>\n", out);
 }
 
 static void draw_points(

@@ -46,6 +46,31 @@ one_line() {
     [ "$(wc -l <"$dir/err")" -eq 1 ] || broken "not one line on stderr"
     grep -q "^rue" "$dir/err" || broken "the line does not name rue"
 }
+# well_formed FILE: a page whose elements close in order, and that fetches and
+# runs nothing.
+well_formed() {
+    /usr/bin/python3 - "$1" <<'PYTHON' || broken "$1 is not well formed"
+import html.parser, sys
+class Page(html.parser.HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.open, self.seen = [], 0
+    def handle_starttag(self, tag, attributes):
+        self.seen += 1
+        assert tag != "script" and not {"src", "href"} & dict(attributes).keys()
+        if tag != "meta":
+            self.open.append(tag)
+    def handle_startendtag(self, tag, attributes):
+        self.seen += 1
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag, tag
+text = open(sys.argv[1], encoding="utf-8").read()
+page = Page()
+page.feed(text)
+assert page.open == [] and page.seen > 20 and "http" not in text
+assert "nan" not in text.replace("nanos", "") and ">inf" not in text
+PYTHON
+}
 # usage ARGUMENT...: a wrong call. failure ARGUMENT...: one that fails.
 usage() {
     call 2 "$@"
@@ -367,6 +392,12 @@ call 0 evaluate "$dir/data" --problem one --estimators --slices
 silent err
 said out "logged"
 said out "REFUSED"
+call 0 evaluate "$dir/data" --problem one --html "$dir/page.html"
+said out "REFUSED"
+said page.html "What the log cannot tell"
+said page.html "is refused: "
+well_formed "$dir/page.html"
+failure evaluate "$dir/data" --problem one --html "$dir/nowhere/page.html"
 call 0 evaluate "$dir/data" --problem one --json
 json 'lines[0]["problem"] == "one" and lines[0]["rows"] >= 1 and
       {"logged", "uniform"} <= {p["name"] for p in lines[0]["policies"]}'

@@ -462,6 +462,32 @@ START_TEST(a_difference_is_named)
 }
 END_TEST
 
+/* Time begins with the first decision, however long before it the settings were
+ * made: each part of it has its share of the rows. */
+START_TEST(time_begins_with_decisions)
+{
+    struct panel_settings wanted = PANEL_SETTINGS_DEFAULT;
+    struct panel panel;
+    struct ledger *ledger;
+    struct err err;
+
+    ck_assert_int_eq(store_mem_open(0, &store, &err), 0);
+    ck_assert_int_eq(ledger_over(store, false, &ledger, &err), 0);
+    scribe_open(&scribe, ledger, settings);
+    write_rounds(ROUNDS, 0);
+    wanted.times = 4;
+    panel = open_panel(&wanted);
+    run(&panel);
+    ck_assert_int_eq(panel.began, ROUNDS * NANOS_PER_SECOND);
+    for (uint32_t i = 0; i < panel.slice_count; i++)
+        if (panel.slice_of[i].kind == PANEL_TIME)
+            ck_assert_double_eq_tol(
+                    panel.policies[0].slices[i].sums.count, ROUNDS / 4.0, 10.0);
+    panel_close(&panel);
+    scribe_close(&scribe);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("panel");
@@ -476,6 +502,7 @@ int main(void)
     tcase_add_test(panels, generations_follow_their_schedule);
     tcase_add_test(panels, models_agree);
     tcase_add_test(panels, the_past_teaches_only);
+    tcase_add_test(panels, time_begins_with_decisions);
     tcase_add_test(panels, mistakes_are_named);
     tcase_add_loop_test(exact, the_log_replays_exactly, 0, 3);
     tcase_add_loop_test(exact, new_settings_are_followed, 0, 2);

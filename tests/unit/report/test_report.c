@@ -73,10 +73,12 @@ START_TEST(a_page_is_one_well_formed_file)
     html_begin(out, "A & B", "x < y");
     html_heading(out, "\"h\"");
     html_paragraph(out, "%d <b>", 7);
+    html_note(out, "%d > 7", 8);
     html_figure_begin(out, "it's");
     html_figure_end(out);
     html_table_begin(out, columns, 3);
     html_row(out, "r", (const double[]){1.5, NAN}, 2);
+    html_cells(out, "r&", (const char *const[]){"1 < 2", "-"}, 2);
     html_table_end(out);
     ck_assert_int_eq(html_end(out, "memory", &err), 0);
     close_memory(out);
@@ -86,6 +88,9 @@ START_TEST(a_page_is_one_well_formed_file)
     ck_assert_ptr_nonnull(strstr(written, "<h2>&quot;h&quot;</h2>"));
     ck_assert_ptr_nonnull(strstr(written, "it&#39;s"));
     ck_assert_ptr_nonnull(strstr(written, "<td>1.500</td><td></td>"));
+    ck_assert_ptr_nonnull(strstr(written, "<p class=\"note\">8 &gt; 7</p>"));
+    ck_assert_ptr_nonnull(
+            strstr(written, "<td>r&amp;</td>\n<td>1 &lt; 2</td>"));
     ck_assert_ptr_nonnull(strstr(written, "prefers-color-scheme:dark"));
     ck_assert_uint_eq(count_of(written, "http"), 0);
     ck_assert_uint_eq(count_of(written, "<script"), 0);
@@ -175,7 +180,9 @@ START_TEST(gaps_break_lines_and_long_lines_are_thinned)
     close_memory(out);
     check_nesting(written);
     ck_assert_uint_eq(count_of(written, "class=\"band"), 1);
-    ck_assert_uint_eq(count_of(written, "M"), 4); /* band, gap, long line */
+    /* A band and a line in two parts each, and a long line. */
+    ck_assert_uint_eq(count_of(written, "M"), 5);
+    ck_assert_uint_eq(count_of(written, "Z"), 2);
     ck_assert_uint_lt(count_of(written, "L"), SVG_LINE_POINTS + 20);
     ck_assert_ptr_nonnull(strstr(written, "L624.0")); /* the last point */
     ck_assert_uint_eq(count_of(written, "nan"), 0);

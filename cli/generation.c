@@ -17,7 +17,7 @@ void generation_print_promotion(const struct promotion_record *record)
             record->digest);
     if (record->has_back)
         printf(" back=%" PRIu64, record->back);
-    if (record->stage == STAGE_CANARY)
+    if (stage_shares(record->stage))
         printf(" share=%g", record->share);
     if (estimate->given)
         printf(" estimate=%.6g lower=%.6g upper=%.6g alpha=%g rows=%" PRIu64,
@@ -52,7 +52,7 @@ void generation_json_promotion(
     set(line, "digest", json_string(digest));
     if (record->has_back)
         set(line, "back", json_integer((json_int_t)record->back));
-    if (record->stage == STAGE_CANARY)
+    if (stage_shares(record->stage))
         set(line, "share", json_real(record->share));
     if (estimate->given)
         set(line, "estimate",

@@ -37,6 +37,11 @@ const char *drift_stream_name(uint32_t stream)
     return stream < DRIFT_STREAMS ? stream_names[stream] : "?";
 }
 
+bool drift_of_outcomes(uint32_t stream)
+{
+    return stream <= DRIFT_OPTIMISM;
+}
+
 bool alarm_equal(const struct alarm *a, const struct alarm *b)
 {
     return a->stream == b->stream && a->part == b->part &&

@@ -48,6 +48,9 @@ enum drift_stream {
     DRIFT_STREAMS,
 };
 const char *drift_stream_name(uint32_t stream);
+/* Is it about what comes of decisions, given their context? Where such a stream
+ * alarms, what was learned before is in doubt. */
+bool drift_of_outcomes(uint32_t stream);
 
 /* Of what part of the problem an alarm speaks. */
 enum drift_part { DRIFT_ALL, DRIFT_ACTION, DRIFT_GROUP, DRIFT_COLUMN };

@@ -7,28 +7,19 @@
 
 #include <stdbool.h>
 
-enum gate_proof { GATE_PROOF_AUTO, GATE_PROOF_OFF, GATE_PROOF_ON };
-
 struct gate_options {
     bool veto;
     bool strict;
-    double alpha; /* of the vetoes of a period, and of its canaries */
+    double alpha; /* of all vetoes together */
     double margin; /* tau, on the scale of rewards */
     double held_out; /* share of events that no model is trained on yet */
     uint32_t held_for; /* generations; then they are */
-    uint32_t proof; /* enum gate_proof */
-    double proof_events; /* of a generation, from which `auto` proves */
-    double canary_share; /* of events that the canary takes part in */
-    double canary_max; /* events of a canary at most */
-    double planned; /* events at which its limits are tightest */
     uint32_t blocks; /* in a row, before mixing */
     double mixing; /* share of the challenger then */
 };
 
-extern const char *const gate_proof_choices[];
-
 /* The rows over a struct gate_options at `base` of another struct, of the veto
- * and of what comes after it; names begin with `prefix`. */
+ * and of what refusals lead to; names begin with `prefix`. */
 #define GATE_VETO_ROWS(prefix, base)                                                        \
     {.name = prefix "veto",                                                                 \
             .type = OPTION_FLAG,                                                            \
@@ -76,63 +67,20 @@ extern const char *const gate_proof_choices[];
                 "generations that they are held out for; then they are learned like others" \
     }
 
-#define GATE_CANARY_ROWS(prefix, base)                                         \
-    {.name = prefix "proof",                                                   \
-            .type = OPTION_CHOICE,                                             \
-            .offset = (base) + offsetof(struct gate_options, proof),           \
-            .choices = gate_proof_choices,                                     \
-            .sentence = "canaries: on, off, or where a generation has "        \
-                        "`proof_events`"},                                     \
-            {.name = prefix "proof_events",                                    \
-                    .type = OPTION_DOUBLE,                                     \
-                    .offset = (base) +                                         \
-                            offsetof(struct gate_options, proof_events),       \
-                    .min = 0.0,                                                \
-                    .max = 1e12,                                               \
-                    .fallback = 75000.0,                                       \
-                    .sentence =                                                \
-                            "events of a generation from which `proof: auto` " \
-                            "is on"},                                          \
-            {.name = prefix "canary_share",                                    \
-                    .type = OPTION_DOUBLE,                                     \
-                    .offset = (base) +                                         \
-                            offsetof(struct gate_options, canary_share),       \
-                    .min = 0.001,                                              \
-                    .max = 1.0,                                                \
-                    .fallback = 1.0,                                           \
-                    .sentence =                                                \
-                            "share of events that a canary takes part in"},    \
-            {.name = prefix "canary_max",                                      \
-                    .type = OPTION_DOUBLE,                                     \
-                    .offset = (base) +                                         \
-                            offsetof(struct gate_options, canary_max),         \
-                    .min = 1000.0,                                             \
-                    .max = 1e12,                                               \
-                    .fallback = 150000.0,                                      \
-                    .sentence =                                                \
-                            "events of a canary at most; without a verdict "   \
-                            "what served goes on"},                            \
-            {.name = prefix "planned",                                         \
-                    .type = OPTION_DOUBLE,                                     \
-                    .offset = (base) + offsetof(struct gate_options, planned), \
-                    .min = 100.0,                                              \
-                    .max = 1e12,                                               \
-                    .fallback = 40000.0,                                       \
-                    .sentence = "events of a canary at which its limits are "  \
-                                "tightest"},                                   \
-            {.name = prefix "blocks",                                          \
-                    .type = OPTION_COUNT,                                      \
-                    .offset = (base) + offsetof(struct gate_options, blocks),  \
-                    .min = 1,                                                  \
-                    .max = 1000,                                               \
-                    .fallback = 3,                                             \
-                    .sentence =                                                \
-                            "candidates refused in a row before the next is "  \
-                            "mixed in"},                                       \
+#define GATE_REFUSAL_ROWS(prefix, base)                                        \
+    {.name = prefix "blocks",                                                  \
+            .type = OPTION_COUNT,                                              \
+            .offset = (base) + offsetof(struct gate_options, blocks),          \
+            .min = 1,                                                          \
+            .max = 1000,                                                       \
+            .fallback = 3,                                                     \
+            .sentence = "candidates refused in a row before the next is "      \
+                        "mixed in"},                                           \
     {                                                                          \
         .name = prefix "mixing", .type = OPTION_DOUBLE,                        \
         .offset = (base) + offsetof(struct gate_options, mixing), .min = 0.0,  \
-        .max = 1.0, .fallback = 0.3, .sentence = "share of the candidate then" \
+        .max = 0.999, .fallback = 0.3,                                         \
+        .sentence = "share of the decisions that it has then; 0: none is"      \
     }
 
 #endif

@@ -14,7 +14,7 @@ _Static_assert((int)EFFECT_LEARN == (int)RUE__EFFECT__LEARN &&
                 (int)EFFECT_HOLD == (int)RUE__EFFECT__HOLD,
         "effects have the same numbers inside and in the log");
 _Static_assert((int)STAGE_CANARY == (int)RUE__STAGE__CANARY &&
-                (int)STAGE_WITHDRAW == (int)RUE__STAGE__WITHDRAW,
+                (int)STAGE_MIXED == (int)RUE__STAGE__MIXED,
         "stages have the same numbers inside and in the log");
 
 const char *record_kind_name(enum record_kind kind)
@@ -43,7 +43,7 @@ const char *effect_name(enum effect effect)
 const char *stage_name(enum stage stage)
 {
     static const char *const names[] = {
-            "serve", "canary", "shadow", "withdraw"};
+            "serve", "canary", "shadow", "withdraw", "refused", "mixed"};
 
     return (unsigned)stage < ARRAY_COUNT(names) ? names[stage] : "?";
 }
@@ -716,7 +716,7 @@ struct bytes record_encode_promotion(
     message.digest = record->digest;
     message.parent = record->parent;
     message.stage = (Rue__Stage)record->stage;
-    message.has_share = record->stage == STAGE_CANARY;
+    message.has_share = stage_shares(record->stage);
     message.share = record->share;
     message.estimate = estimate_to_message(&record->estimate, arena);
     message.has_why = record->why.size > 0;
@@ -742,7 +742,7 @@ static int decode_promotion(const Rue__PromotionRecord *message,
     estimate_from_message(message->estimate, &record->estimate);
     if ((unsigned)record->stage > STAGE_MAX)
         return corrupt(err, RECORD_PROMOTION, "stage is out of range");
-    if (message->has_share != (record->stage == STAGE_CANARY) ||
+    if (message->has_share != stage_shares(record->stage) ||
             (message->has_share && !share_valid(record->share)))
         return corrupt(err, RECORD_PROMOTION, "share is out of range");
     if (!estimate_valid(&record->estimate))

@@ -144,8 +144,21 @@ enum stage {
     STAGE_CANARY, /* it has a share of every decision */
     STAGE_SHADOW, /* what it would do is recorded beside the decisions */
     STAGE_WITHDRAW, /* it is neither any more */
+    STAGE_REFUSED, /* by the gate: it does not serve; on trial, it leaves */
+    STAGE_MIXED, /* the same, but it has a share of every decision */
 };
-#define STAGE_MAX 3
+#define STAGE_MAX 5
+
+/* Has a generation of that stage a share of the decisions? */
+static inline bool stage_shares(enum stage stage)
+{
+    return stage == STAGE_CANARY || stage == STAGE_MIXED;
+}
+/* Does a record of that stage put a model to use? */
+static inline bool stage_has_model(enum stage stage)
+{
+    return stage != STAGE_WITHDRAW && stage != STAGE_REFUSED;
+}
 
 /* A canary has no less and leaves no less. */
 #define SHARE_MIN 0.001
@@ -162,7 +175,7 @@ struct promotion_record {
     bool has_back;
     uint64_t back; /* what a rollback goes to from here */
     enum stage stage;
-    double share; /* of a canary; share_valid() */
+    double share; /* where stage_shares(); share_valid() */
     struct estimate estimate;
     struct bytes why; /* a sentence; may be empty */
 };

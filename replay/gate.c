@@ -6,11 +6,9 @@
 
 /* The difference that reports of power are about. */
 #define POWER_LOSS 0.005
-/* Verdicts of a canary before so many events would lean on few of them. */
-#define CANARY_LEAST 2000.0
 
 static const struct option_row rows[] = {
-        GATE_VETO_ROWS("", 0), GATE_CANARY_ROWS("", 0)};
+        GATE_VETO_ROWS("", 0), GATE_REFUSAL_ROWS("", 0)};
 
 const struct option_table gate_option_table = {
         rows, ARRAY_COUNT(rows), sizeof(struct gate_options)};
@@ -35,6 +33,7 @@ static bool limits_of(
     double variance = moments_variance_biased(&sequence->terms);
 
     report->rows = n;
+    report->alpha = sequence->alpha / 2.0;
     report->estimate = n > 0.0 ? sequence->terms.mean : 0.0;
     report->error = n > 1.0 ? sqrt(variance / n) : (double)INFINITY;
     report->limits = (struct interval){-INFINITY, INFINITY};
@@ -94,79 +93,67 @@ struct gate_report gate_veto_report(const struct gate_veto *veto)
 
 /* ---- canary ---- */
 
-struct gate_canary gate_canary_begin(
-        const struct gate_options *options, uint32_t k)
+void gate_canary_add(struct gate_canary *canary, double term)
 {
-    struct gate_canary canary = {.margin = options->margin,
-            .most = options->canary_max,
-            .least = CANARY_LEAST};
-
-    canary.sequence = asymptotic_sequence_begin(
-            2.0 * gate_alpha(options->alpha, k), options->planned);
-    return canary;
+    canary->events += 1.0;
+    canary->sum += term;
+    canary->squares += term * term;
 }
 
 /* A term has no weight that few rows could hide: each counts as one row for the
  * sequence's start. */
-void gate_canary_add(struct gate_canary *canary, double term)
+static struct asymptotic_sequence sequence_of(
+        const struct gate_canary_rules *rules, uint32_t k,
+        const struct gate_canary *canary)
 {
-    asymptotic_sequence_add(&canary->sequence, term, 1.0);
-    canary->events += 1.0;
+    double n = canary->events;
+    struct asymptotic_sequence sequence = asymptotic_sequence_begin(
+            2.0 * gate_alpha(rules->alpha, k), rules->planned);
+
+    if (!(n > 0.0))
+        return sequence;
+    sequence.terms.count = n;
+    sequence.terms.mean = canary->sum / n;
+    sequence.terms.squares =
+            fmax(0.0, canary->squares - canary->sum * canary->sum / n);
+    sequence.square = n;
+    return sequence;
 }
 
-struct gate_report gate_canary_report(const struct gate_canary *canary)
+struct gate_report gate_canary_report(const struct gate_canary_rules *rules,
+        uint32_t k, const struct gate_canary *canary)
 {
+    struct asymptotic_sequence sequence = sequence_of(rules, k, canary);
     struct gate_report report = {.verdict = GATE_WAIT};
-    bool known = limits_of(&canary->sequence, &report);
+    bool known = limits_of(&sequence, &report);
 
-    bool proved = report.limits.lower > -canary->margin;
-
-    if (!known || canary->events < canary->least)
+    if (!known || canary->events < rules->least)
         return report;
-    if (report.limits.upper < 0.0 ||
-            (!proved && canary->events >= canary->most))
+    if (report.limits.upper < 0.0)
         report.verdict = GATE_BLOCK;
-    else if (proved)
+    else if (report.limits.lower > -rules->margin)
         report.verdict = GATE_PASS;
+    else if (canary->events >= rules->most)
+        report.verdict = GATE_UNDECIDED;
     return report;
 }
 
 /* ---- what follows ---- */
 
-static enum gate_action blocked(
-        struct gate_state *state, const struct gate_options *options)
+bool gate_mixes(const struct gate_options *options, uint64_t refused)
 {
-    state->blocked++;
-    return state->blocked >= options->blocks && options->mixing > 0.0
-            ? GATE_MIX
-            : GATE_KEEP;
+    return options->mixing > 0.0 && refused + 1 >= options->blocks;
 }
 
-static enum gate_action promoted(struct gate_state *state)
+enum gate_action gate_after_veto(const struct gate_options *options,
+        enum gate_verdict verdict, uint64_t *refused)
 {
-    state->blocked = 0;
-    return GATE_PROMOTE;
-}
+    bool mixes = gate_mixes(options, *refused);
 
-enum gate_action gate_after_veto(struct gate_state *state,
-        const struct gate_options *options, enum gate_verdict verdict,
-        double events, bool alarm)
-{
-    bool proof = options->proof == GATE_PROOF_ON ||
-            (options->proof == GATE_PROOF_AUTO &&
-                    events >= options->proof_events);
-
-    state->vetoes++;
-    if (options->veto && verdict != GATE_PASS)
-        return blocked(state, options);
-    if (!proof || alarm)
-        return promoted(state);
-    state->canaries++;
-    return GATE_CANARY;
-}
-
-enum gate_action gate_after_canary(struct gate_state *state,
-        const struct gate_options *options, enum gate_verdict verdict)
-{
-    return verdict == GATE_PASS ? promoted(state) : blocked(state, options);
+    if (!options->veto || verdict == GATE_PASS) {
+        *refused = 0;
+        return GATE_PROMOTE;
+    }
+    (*refused)++;
+    return mixes ? GATE_MIX : GATE_KEEP;
 }

@@ -8,7 +8,7 @@
  *    `strict`: it passes only what is shown not to be worse than `margin`.
  * 2. The *canary*, where there is traffic for it: both serve, coupled
  *    (service/engine/trial.h), until the challenger is shown not to be worse
- * than `margin` (promoted) or to be worse (rolled back), or `canary_max` events
+ *    than `margin` (promoted) or to be worse (rolled back), or `most` events
  *    are used up: then the champion stays.
  *
  * Both are looked at whenever one likes: their limits are those of asymptotic
@@ -33,6 +33,7 @@ enum gate_verdict {
     GATE_PASS,
     GATE_BLOCK, /* shown to be worse; strict: not shown to be good enough */
     GATE_UNSUPPORTED, /* the log lacks what the challenger does: a block */
+    GATE_UNDECIDED, /* a canary's events are used up: a block */
 };
 
 /* ---- veto ---- */
@@ -59,6 +60,7 @@ struct gate_report {
     double estimate, error; /* of the difference, and its standard error */
     struct interval limits; /* each holds alone; infinite: not yet */
     double rows;
+    double alpha; /* of each limit */
     double power; /* probability that a loss of half a point would be shown at
                      these rows, by a one-sided test of the same alpha */
 };
@@ -69,43 +71,39 @@ struct gate_report gate_veto_report(const struct gate_veto *veto);
 
 /* ---- canary ---- */
 
-struct gate_canary {
-    struct asymptotic_sequence sequence;
+struct gate_canary_rules {
+    double alpha; /* of all canaries together */
     double margin;
-    double events, most;
-    double least; /* no verdict before so many events */
+    double planned; /* events at which its limits are tightest */
+    double least; /* no verdict before so many events; >= 100 */
+    double most; /* INFINITY: it is undecided for as long as it takes */
 };
 
-/* The k-th canary started in the period. */
-struct gate_canary gate_canary_begin(
-        const struct gate_options *options, uint32_t k);
-/* The term of one event that the canary took part in, whichever way it went:
- * its mean is the difference (trial_term). */
+/* What the events that a canary took part in have said, whichever way each
+ * went: sums of terms whose mean is the difference (trial_term). */
+struct gate_canary {
+    double events, sum, squares;
+};
+
 void gate_canary_add(struct gate_canary *canary, double term);
-struct gate_report gate_canary_report(const struct gate_canary *canary);
+/* The k-th canary started; k = 0 is taken for 1. May be asked at any time:
+ * without limits, which are then infinite, the verdict is GATE_WAIT. */
+struct gate_report gate_canary_report(const struct gate_canary_rules *rules,
+        uint32_t k, const struct gate_canary *canary);
 
 /* ---- what follows ---- */
 
-/* What the gate remembers of a period: a fold of verdicts. */
-struct gate_state {
-    uint32_t vetoes, canaries; /* started */
-    uint32_t blocked; /* candidates in a row */
-};
-
 enum gate_action {
     GATE_PROMOTE, /* the challenger serves */
-    GATE_CANARY, /* both serve, coupled, at the canary's share */
     GATE_KEEP, /* the champion serves */
     GATE_MIX, /* both serve, the challenger with share `mixing` */
 };
 
-/* After the veto of a candidate. `events`: of a generation; `alarm`: drift is
- * alarming, which promotes on the veto alone. */
-enum gate_action gate_after_veto(struct gate_state *state,
-        const struct gate_options *options, enum gate_verdict verdict,
-        double events, bool alarm);
-/* After its canary. GATE_WAIT, at the end of canary_max, counts as a block. */
-enum gate_action gate_after_canary(struct gate_state *state,
-        const struct gate_options *options, enum gate_verdict verdict);
+/* What becomes of a candidate, after `refused` candidates in a row; counts it.
+ * What a canary has shown to be worse is not mixed in. */
+enum gate_action gate_after_veto(const struct gate_options *options,
+        enum gate_verdict verdict, uint64_t *refused);
+/* Would the next refusal lead to mixing? */
+bool gate_mixes(const struct gate_options *options, uint64_t refused);
 
 #endif

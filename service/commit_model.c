@@ -25,7 +25,7 @@ int model_note_promotion(struct ledger *ledger,
     int status = record_decode(
             RECORD_PROMOTION, effect->payload, &arena, &record, err);
 
-    if (status != 0 || record.promotion.stage == STAGE_WITHDRAW)
+    if (status != 0 || !stage_has_model(record.promotion.stage))
         return status;
     return generation_promoted(ledger_txn(ledger), effect->problem,
             record.promotion.generation, effect->sequence, err);

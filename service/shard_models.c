@@ -103,7 +103,13 @@ void shard_promote(struct shard *shard, struct hosted *hosted,
     commit_models_release(shard->committer, promoted);
     *receipt = answer.receipt;
     (void)bytes_text(problem->spec->name, name, sizeof(name));
-    if (promoted) {
+    if (promoted && promotion->stage == STAGE_REFUSED) {
+        diag(DIAG_INFO, "generation.blocked",
+                "problem=%s generation=%" PRIu64 " in_a_row=%" PRIu64
+                " why=\"%s\"",
+                name, promotion->generation, problem->refused,
+                bytes_text(promotion->why, why, sizeof(why)));
+    } else if (promoted) {
         COUNT(promotions);
         diag(DIAG_INFO, "generation.promoted",
                 "problem=%s serving=%" PRIu64 " before=%" PRIu64
@@ -129,13 +135,16 @@ void shard_train(struct shard *shard, struct hosted *hosted)
     if (shard->trainer == NULL)
         return;
     trainer_note(shard->trainer, problem->spec->number,
-            problem->counters.learned, problem->challenger.policy != NULL);
+            problem->counters.learned, trial_holds(problem));
     if (commit_full(shard->committer) || !batch_has_room(shard->open))
         return;
     arena_reset(&shard->work);
-    if (trial_decided(problem, &order.promotion) ||
-            trainer_order(shard->trainer, problem->spec->number, &order))
+    if (trial_decided(problem, &order.promotion)) {
         shard_promote(shard, hosted, &order.promotion, &receipt);
+    } else if (trainer_order(shard->trainer, problem->spec->number, &order)) {
+        trial_settle(problem, &shard->work, &order.promotion);
+        shard_promote(shard, hosted, &order.promotion, &receipt);
+    }
 }
 
 /* ---- telling ---- */

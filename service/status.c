@@ -125,10 +125,13 @@ static void add_trial(struct gather *gather, const struct problem *problem)
     struct estimate estimate;
     double mean, variance;
 
+    add(gather, "gate_refused_in_a_row", none, (double)problem->refused);
+    add(gather, "gate_drift_alarming", none, problem->alarming);
     if (challenger->policy == NULL)
         return;
     add(gather, "trial_generation", none, (double)challenger->generation);
     add(gather, "trial_share", none, challenger->share);
+    add(gather, "trial_mixed", none, challenger->mixed);
     add(gather, "trial_rows", none, rows);
     if (challenger->rows < 2)
         return;

@@ -174,10 +174,14 @@ static const char *verdict_name(enum generation_verdict verdict)
     return names[verdict];
 }
 
-/* What is to become of a generation that may serve. False: a person says. */
-static bool order_of(
-        const struct problem_settings *settings, struct promotion *promotion)
+/* What is to become of a generation. False: a person says. */
+static bool order_of(const struct problem_settings *settings,
+        enum generation_verdict verdict, struct promotion *promotion)
 {
+    if (verdict == VERDICT_BLOCK) {
+        promotion->stage = STAGE_REFUSED;
+        return true;
+    }
     switch ((enum problem_retrain_then)settings->retrain_then) {
     case RETRAIN_PROMOTE:
         return true;
@@ -224,8 +228,8 @@ static void note_stored(
     who->state.rows = generation->rows;
     who->state.effective = generation->effective;
     who->state.verdict = generation->verdict;
-    if (generation->verdict != VERDICT_BLOCK &&
-            order_of(&spec_of(trainer, who)->settings, &promotion)) {
+    if (order_of(&spec_of(trainer, who)->settings, generation->verdict,
+                &promotion)) {
         who->ordered = true;
         who->order.promotion = promotion;
         (void)snprintf(who->order.text, sizeof(who->order.text), "%s", why);

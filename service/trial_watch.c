@@ -1,104 +1,138 @@
 #include "service/trial_watch.h"
 
-#include <math.h>
+#include "replay/gate.h"
 
-#define PI 3.14159265358979323846
+#include <string.h>
 
-/* ---- an asymptotic confidence sequence (Waudby-Smith et al. 2021,
- * arXiv 2103.06476, equation 5) ---- */
-
-/* The rho^2 that makes it tightest after `planned` rows:
- * (-W_{-1}(-alpha^2/e) - 1)/planned, where -W_{-1} is the root x > 1 of
- * x - ln x = 1 - 2 ln alpha; by Newton's method. */
-static double rho_squared(double alpha, double planned)
-{
-    double wanted = 1.0 - 2.0 * log(alpha), x = wanted + log(wanted);
-
-    for (int i = 0; i < 50; i++)
-        x -= (x - log(x) - wanted) / (1.0 - 1.0 / x);
-    return (x - 1.0) / planned;
-}
-
-/* Half the width after n rows of standard deviation 1. */
-static double half_width(double n, double rho2, double alpha)
-{
-    double spread = n * rho2 + 1.0;
-
-    return sqrt(2.0 * spread / (n * n * rho2) * log(sqrt(spread) / alpha));
-}
-
-/* ---- the canary ---- */
-
-/* Both limits, on the scale of 0..1. */
-static struct estimate limits(const struct problem *problem)
+/* A generation that is mixed in stays until the next candidate comes, unless it
+ * is decided. */
+static struct gate_report report_of(const struct problem *problem)
 {
     const struct challenger *challenger = &problem->challenger;
     const struct problem_settings *settings = &problem->spec->settings;
-    double n = (double)challenger->rows;
-    double k = problem->counters.canaries > 0
-            ? (double)problem->counters.canaries
-            : 1.0;
-    double alpha = 6.0 * settings->retrain_alpha / (PI * PI * k * k);
-    double mean = challenger->sum / n;
-    double variance = fmax(0.0, challenger->squares / n - mean * mean);
-    /* One side at alpha: of both together twice that. */
-    double rho2 = rho_squared(2.0 * alpha, settings->canary_planned);
-    double half = sqrt(variance) * half_width(n, rho2, 2.0 * alpha);
+    struct gate_canary_rules rules = {.alpha = settings->retrain_alpha,
+            .margin = settings->canary_margin,
+            .planned = settings->canary_planned,
+            .least = settings->canary_least,
+            .most = challenger->mixed ? (double)INFINITY
+                                      : settings->canary_most};
+    struct gate_canary canary = {
+            (double)challenger->rows, challenger->sum, challenger->squares};
+    uint64_t k = problem->counters.canaries;
 
-    return (struct estimate){
-            true, mean, mean - half, mean + half, alpha, challenger->rows};
+    return gate_canary_report(
+            &rules, k < UINT32_MAX ? (uint32_t)k : UINT32_MAX, &canary);
+}
+
+/* In units of the reward. */
+static struct estimate estimate_of(
+        const struct problem *problem, const struct gate_report *report)
+{
+    const struct value_range *range = &problem->spec->policy.range;
+    double unit = range->max - range->min;
+
+    return (struct estimate){.given = true,
+            .value = unit * report->estimate,
+            .lower = unit * report->limits.lower,
+            .upper = unit * report->limits.upper,
+            .alpha = report->alpha,
+            .rows = problem->challenger.rows};
 }
 
 static bool enough(const struct problem *problem)
 {
     const struct challenger *challenger = &problem->challenger;
 
-    return challenger->policy != NULL && challenger->rows >= 2 &&
+    return challenger->policy != NULL &&
             challenger->rows >= problem->spec->settings.canary_least;
-}
-
-static struct estimate in_units(
-        const struct problem *problem, struct estimate estimate)
-{
-    const struct value_range *range = &problem->spec->policy.range;
-    double unit = range->max - range->min;
-
-    estimate.value *= unit;
-    estimate.lower *= unit;
-    estimate.upper *= unit;
-    return estimate;
 }
 
 struct estimate trial_estimate(const struct problem *problem)
 {
+    struct gate_report report;
+
     if (!enough(problem))
         return (struct estimate){.given = false};
-    return in_units(problem, limits(problem));
+    report = report_of(problem);
+    return estimate_of(problem, &report);
+}
+
+/* The sentence and the stage of a verdict; false: there is none. */
+static bool say(const struct problem *problem, enum gate_verdict verdict,
+        struct promotion *promotion)
+{
+    const struct gate_options *gate = &problem->spec->settings.gate;
+
+    promotion->stage = STAGE_REFUSED;
+    switch (verdict) {
+    case GATE_WAIT:
+    case GATE_UNSUPPORTED:
+        return false;
+    case GATE_PASS:
+        promotion->stage = STAGE_SERVE;
+        promotion->why = bytes_of_text("canary: it is not worse than the "
+                                       "margin");
+        return true;
+    case GATE_BLOCK:
+        promotion->why = bytes_of_text("canary: it is worse");
+        return true;
+    case GATE_UNDECIDED:
+        promotion->why = bytes_of_text("canary: not decided in time");
+        if (gate_mixes(gate, problem->refused)) {
+            promotion->stage = STAGE_MIXED;
+            promotion->share = gate->mixing;
+        }
+        return true;
+    }
+    CHECK_UNREACHABLE();
 }
 
 bool trial_decided(const struct problem *problem, struct promotion *promotion)
 {
     const struct challenger *challenger = &problem->challenger;
-    const struct problem_settings *settings = &problem->spec->settings;
-    struct estimate now;
-    const char *why;
+    struct gate_report report;
 
     if (!enough(problem) || challenger->share == 0.0)
         return false;
-    now = limits(problem);
-    if (now.upper < 0.0)
-        why = "canary: it is worse";
-    else if (now.lower > -settings->canary_margin)
-        why = "canary: it is not worse than the margin";
-    else if (challenger->rows >= settings->canary_most)
-        why = "canary: not decided in time";
-    else
-        return false;
+    report = report_of(problem);
     *promotion = (struct promotion){.generation = challenger->generation,
-            .stage = now.upper >= 0.0 && now.lower > -settings->canary_margin
-                    ? STAGE_SERVE
-                    : STAGE_WITHDRAW,
-            .estimate = in_units(problem, now),
-            .why = bytes_of_text(why)};
-    return true;
+            .estimate = estimate_of(problem, &report)};
+    return say(problem, report.verdict, promotion);
+}
+
+bool trial_holds(const struct problem *problem)
+{
+    return problem->challenger.policy != NULL && !problem->challenger.mixed &&
+            !problem->alarming;
+}
+
+/* "drift alarms: on the veto alone; WHY". As it was, where there is no room. */
+static struct bytes why_of_override(struct arena *arena, struct bytes why)
+{
+    static const char head[] = "drift alarms: on the veto alone; ";
+    char *text = arena_alloc(arena, sizeof(head) - 1 + why.size);
+
+    if (text == NULL)
+        return why;
+    memcpy(text, head, sizeof(head) - 1);
+    if (why.size > 0)
+        memcpy(text + sizeof(head) - 1, why.data, why.size);
+    return bytes_of(text, sizeof(head) - 1 + why.size);
+}
+
+void trial_settle(const struct problem *problem, struct arena *arena,
+        struct promotion *promotion)
+{
+    const struct problem_settings *settings = &problem->spec->settings;
+    bool ours = settings->retrain_then == RETRAIN_PROMOTE ||
+            settings->retrain_then == RETRAIN_CANARY;
+
+    if (promotion->stage == STAGE_REFUSED && ours &&
+            gate_mixes(&settings->gate, problem->refused)) {
+        promotion->stage = STAGE_MIXED;
+        promotion->share = settings->gate.mixing;
+    } else if (promotion->stage == STAGE_CANARY && problem->alarming) {
+        promotion->stage = STAGE_SERVE;
+        promotion->why = why_of_override(arena, promotion->why);
+    }
 }

@@ -171,7 +171,8 @@ struct run {
     bool uniform_log;
     struct memory_options memory;
     struct gate_options gate;
-    struct gate_state gated;
+    uint32_t vetoes; /* asked for */
+    uint64_t refused; /* candidates in a row */
     struct policy_spec spec;
     struct policy *policy; /* that serves */
     struct policy *candidate;
@@ -628,8 +629,8 @@ static int weigh_row(
 static int weigh(struct run *run, struct generation_values *value,
         enum gate_verdict *verdict)
 {
-    struct gate_veto veto = gate_veto_begin(
-            &run->gate, run->gated.vetoes + 1, (double)run->held_count);
+    struct gate_veto veto =
+            gate_veto_begin(&run->gate, ++run->vetoes, (double)run->held_count);
     struct gate_report report;
 
     for (size_t i = 0; i < run->held_count; i++)
@@ -695,7 +696,7 @@ static int decide_on(
         status = judge_candidate(run, value, &verdict);
     if (status != 0)
         return status;
-    action = gate_after_veto(&run->gated, &run->gate, verdict, 0.0, false);
+    action = gate_after_veto(&run->gate, verdict, &run->refused);
     value->blocked = action != GATE_PROMOTE;
     run->share = action == GATE_MIX ? run->gate.mixing : 0.0;
     if (value->blocked)

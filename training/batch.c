@@ -72,14 +72,16 @@ static int add_row(struct batch *batch, size_t index, double weight,
 
 /* 0: not learned. An action of unknown probability counts as an unlikely one.
  */
-static double weight_of(const struct problem_settings *settings,
-        const struct example *example, uint32_t age)
+static double weight_of(
+        const struct batch *batch, const struct example *example, uint32_t age)
 {
+    const struct problem_settings *settings = &batch->spec->settings;
+
     if (settings->gate.veto && settings->form == FORM_DECIDE &&
             verdict_held_out(example, &settings->gate, age))
         return 0.0;
-    return memory_weight(
-            &settings->retrain_past, age, example->propensity, false);
+    return memory_weight(&settings->retrain_past, age, example->propensity,
+            batch->champion->alarming);
 }
 
 static int gather(struct batch *batch, struct rows *rows, struct err *err)
@@ -91,8 +93,7 @@ static int gather(struct batch *batch, struct rows *rows, struct err *err)
     if (age == NULL)
         return err_set(err, STATUS_INTERNAL, "no memory");
     for (size_t i = 0; status == 0 && i < examples->count; i++) {
-        double weight =
-                weight_of(&batch->spec->settings, &examples->list[i], age[i]);
+        double weight = weight_of(batch, &examples->list[i], age[i]);
         if (weight > 0.0)
             status = add_row(batch, i, weight, rows, err);
     }

@@ -65,8 +65,8 @@ struct promotion {
     uint64_t generation;
     bool back; /* instead: what a rollback goes to; while there is a challenger,
                   it leaves */
-    enum stage stage; /* SERVE, CANARY, SHADOW, or WITHDRAW the challenger */
-    double share; /* of a canary */
+    enum stage stage; /* WITHDRAW: the challenger, whichever it is */
+    double share; /* where stage_shares() */
     bool has_serving;
     uint64_t serving; /* only if this serves */
     struct estimate estimate;

@@ -467,6 +467,7 @@ void fold_alarm(struct problem *problem, const struct alarm_record *record)
             record->rows};
 
     problem->counters.alarms++;
+    problem->alarming = problem->alarming || drift_of_outcomes(record->stream);
     if (pending != NULL && alarm_equal(pending, &alarm))
         drift_take(problem->drift);
 }
@@ -609,7 +610,15 @@ static int fold_serve(struct problem *problem,
     problem->generation = record->generation;
     problem->has_back = record->has_back;
     problem->back = record->back;
+    problem->refused = 0;
+    problem->alarming = false;
     return 0;
+}
+
+static void count_refusal(struct problem *problem)
+{
+    problem->counters.refusals++;
+    problem->refused++;
 }
 
 static int fold_trial(struct problem *problem,
@@ -626,8 +635,19 @@ static int fold_trial(struct problem *problem,
         return err_prefix(err, "generation %" PRIu64, record->generation);
     problem->challenger.generation = record->generation;
     problem->challenger.share = record->share;
-    problem->counters.canaries += record->stage == STAGE_CANARY;
+    problem->challenger.mixed = record->stage == STAGE_MIXED;
+    problem->counters.canaries += stage_shares(record->stage);
+    if (record->stage == STAGE_MIXED)
+        count_refusal(problem);
     return 0;
+}
+
+static void fold_refused(
+        struct problem *problem, const struct promotion_record *record)
+{
+    count_refusal(problem);
+    if (problem->challenger.generation == record->generation)
+        problem_drop_challenger(problem);
 }
 
 int fold_promotion(struct problem *problem,
@@ -636,6 +656,10 @@ int fold_promotion(struct problem *problem,
 {
     if (record->stage == STAGE_WITHDRAW) {
         problem_drop_challenger(problem);
+        return 0;
+    }
+    if (record->stage == STAGE_REFUSED) {
+        fold_refused(problem, record);
         return 0;
     }
     if (hash_bytes(model, 0) != record->digest)
@@ -686,7 +710,7 @@ static int find_and_promote(struct problem *problem,
     struct bytes model = {NULL, 0};
     int status;
 
-    if (record->stage == STAGE_WITHDRAW)
+    if (!stage_has_model(record->stage))
         return fold_promotion(problem, record, model, err);
     if (source->model == NULL)
         return err_set(err, STATUS_CORRUPT,

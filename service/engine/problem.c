@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #define PROBLEM_MAGIC         UINT32_C(0x70726f62)
-#define PROBLEM_STATE_VERSION 5u
+#define PROBLEM_STATE_VERSION 6u
 #define PROBLEM_STATE_TAG     UINT32_C(0x50455552) /* "RUEP" */
 #define MODEL_TAG             UINT32_C(0x4d455552) /* "RUEM" */
 #define MODEL_FORMAT          1u
@@ -124,6 +124,8 @@ void problem_reset(struct problem *problem)
     problem->generation = 0;
     problem->has_back = false;
     problem->back = 0;
+    problem->refused = 0;
+    problem->alarming = false;
     problem_drop_challenger(problem);
     problem->policy = policy_init(problem->policy, &problem->spec->policy);
     if (problem->drift != NULL)
@@ -145,6 +147,7 @@ static void save_challenger(
         return;
     write_u64(writer, challenger->generation);
     write_f64(writer, challenger->share);
+    write_u8(writer, challenger->mixed);
     write_u64(writer, challenger->rows);
     write_f64(writer, challenger->sum);
     write_f64(writer, challenger->squares);
@@ -155,7 +158,7 @@ static int load_challenger(
         struct problem *problem, struct reader *reader, struct err *err)
 {
     struct challenger *challenger = &problem->challenger;
-    uint8_t given = read_u8(reader);
+    uint8_t given = read_u8(reader), mixed;
     void *block;
 
     if (reader->failed || given > 1)
@@ -164,10 +167,12 @@ static int load_challenger(
         return 0;
     challenger->generation = read_u64(reader);
     challenger->share = read_f64(reader);
+    mixed = read_u8(reader);
     challenger->rows = read_u64(reader);
     challenger->sum = read_f64(reader);
     challenger->squares = read_f64(reader);
-    if (!(challenger->share >= 0.0 && challenger->share < 1.0) ||
+    challenger->mixed = mixed != 0;
+    if (mixed > 1 || !(challenger->share >= 0.0 && challenger->share < 1.0) ||
             !isfinite(challenger->sum) || !isfinite(challenger->squares))
         return err_set(err, STATUS_CORRUPT, "problem state is damaged");
     block = policy_block(problem->spec);
@@ -186,6 +191,8 @@ void problem_save(const struct problem *problem, struct writer *writer)
     write_u64(writer, problem->generation);
     write_u8(writer, problem->has_back);
     write_u64(writer, problem->back);
+    write_u64(writer, problem->refused);
+    write_u8(writer, problem->alarming);
 #define X(name, sentence) write_u64(writer, problem->counters.name);
     PROBLEM_COUNTERS(X)
 #undef X
@@ -215,7 +222,7 @@ int problem_load(struct problem *problem, struct bytes state, struct err *err)
     struct reader reader = reader_of(state);
     uint32_t tag = read_u32(&reader);
     uint32_t version = read_u32(&reader);
-    uint8_t back;
+    uint8_t back, alarming;
 
     if (reader.failed || tag != PROBLEM_STATE_TAG)
         return err_set(err, STATUS_CORRUPT, "not the state of a problem");
@@ -228,13 +235,16 @@ int problem_load(struct problem *problem, struct bytes state, struct err *err)
     back = read_u8(&reader);
     problem->back = read_u64(&reader);
     problem->has_back = back != 0;
+    problem->refused = read_u64(&reader);
+    alarming = read_u8(&reader);
+    problem->alarming = alarming != 0;
 #define X(name, sentence) problem->counters.name = read_u64(&reader);
     PROBLEM_COUNTERS(X)
 #undef X
     problem->counters.value_sum = read_f64(&reader);
     if (reader.failed)
         return err_set(err, STATUS_CORRUPT, "problem state is cut short");
-    if (back > 1 || (back == 0 && problem->back != 0) ||
+    if (back > 1 || alarming > 1 || (back == 0 && problem->back != 0) ||
             !isfinite(problem->counters.value_sum))
         return err_set(err, STATUS_CORRUPT, "problem state is damaged");
     if (problem->grid != NULL && grid_load(problem->grid, &reader, err) != 0)

@@ -83,6 +83,7 @@ bool problem_spec_watched(const struct problem_spec *spec);
             "held feedbacks that did not fit the decision when it came")       \
     X(alarms, "alarms of drift")                                               \
     X(canaries, "generations that were given a share of the decisions")        \
+    X(refusals, "generations that the gate refused")                           \
     X(guarded_budget,                                                          \
             "decisions for the guard's default action, since a trial might "   \
             "have cost too much")                                              \
@@ -102,6 +103,7 @@ struct challenger {
     struct policy *policy; /* NULL: there is none, and the rest is zero */
     uint64_t generation;
     double share; /* of the decisions; 0: it looks on */
+    bool mixed; /* refused, and mixed in until the next candidate comes */
     /* Outcomes since it began, and what they say of its value less that of the
      * one that serves: terms whose mean that is, in units of the reward range
      * (service/engine/trial.h). */
@@ -124,6 +126,8 @@ struct problem {
     bool has_back;
     uint64_t back; /* what a rollback goes to */
     struct challenger challenger;
+    uint64_t refused; /* generations in a row, by the gate */
+    bool alarming; /* outcomes drifted since what serves was promoted */
 };
 
 /* A problem with fresh state. Heap memory; NULL with err when there is none.

@@ -396,6 +396,7 @@ static const struct option_row rows[] = {
                 .sentence = "outcomes before the policy's predictions are "
                             "watched: until then it still learns"},
         GATE_VETO_ROWS("gate.", AT(gate)),
+        GATE_REFUSAL_ROWS("gate.", AT(gate)),
 };
 
 const struct option_table problem_settings_table = {

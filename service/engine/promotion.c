@@ -20,7 +20,7 @@ static int fill_in(const struct problem *problem,
 
     record->generation = promotion->generation;
     record->stage = promotion->stage;
-    record->share = promotion->stage == STAGE_CANARY ? promotion->share : 0.0;
+    record->share = stage_shares(promotion->stage) ? promotion->share : 0.0;
     if (promotion->has_serving && promotion->serving != problem->generation)
         return err_set(err, STATUS_INVALID,
                 "promote: generation %" PRIu64 " does not serve, %" PRIu64
@@ -33,11 +33,11 @@ static int fill_in(const struct problem *problem,
                 ? 0
                 : err_set(err, STATUS_INVALID, "promote: nothing is on trial");
     }
-    if (record->stage == STAGE_CANARY && !share_valid(record->share))
+    if (stage_shares(record->stage) && !share_valid(record->share))
         return err_set(err, STATUS_INVALID,
                 "share: %g, must be within %g and %g", record->share, SHARE_MIN,
                 1.0 - SHARE_MIN);
-    if (record->stage != STAGE_SERVE &&
+    if (record->stage != STAGE_SERVE && record->stage != STAGE_REFUSED &&
             problem->spec->settings.form != FORM_DECIDE)
         return err_set(err, STATUS_INVALID,
                 "promote: only where the decision is one action can two "
@@ -93,8 +93,9 @@ static bool is_so(
     if (record->stage == STAGE_SERVE)
         return record->generation == problem->generation &&
                 challenger->policy == NULL;
-    return record->stage != STAGE_WITHDRAW && challenger->policy != NULL &&
+    return stage_has_model(record->stage) && challenger->policy != NULL &&
             record->generation == challenger->generation &&
+            challenger->mixed == (record->stage == STAGE_MIXED) &&
             record->share == challenger->share;
 }
 
@@ -106,7 +107,7 @@ static int prepare(struct problem *problem, const struct promotion *promotion,
     uint64_t parent = 0;
     int status = 0;
 
-    if (record->stage == STAGE_WITHDRAW)
+    if (!stage_has_model(record->stage))
         return 0;
     if (record->stage == STAGE_SERVE && problem->generation == 0 &&
             journal->model_keep != NULL)

@@ -381,6 +381,11 @@ static bool has_none(void *self)
     return trial_of(self) < 0.0;
 }
 
+static bool has_refused(void *self)
+{
+    return service_number(self, "bench", "gate_refused_in_a_row") == 1.0;
+}
+
 /* A generation becomes a canary by itself, the service is killed in the middle
  * of its trial, and it is promoted when it is proved not worse; then what
  * served before looks on until it is sent away. */
@@ -423,6 +428,44 @@ static void check_trials(int threads)
         broken("rollback", rue_error(client));
     need(serving(&service) == 1 && trial_of(&service) < 0.0, "it left");
     rue_close(client);
+    need(service_stop(&service) == 0, "it stops");
+    service_verify(&service);
+    service_remove(&service);
+}
+
+/* The veto wants a proof that few events cannot give, so it refuses; the second
+ * candidate in a row is mixed in, and a crash and a replay find it there. */
+static void check_refusals(void)
+{
+    static const char text[] =
+            "problems:\n"
+            "  - name: bench\n"
+            "    context: [s0, s1, s2, s3, s4, s5, s6, s7, s8, s9]\n"
+            "    action_features: 20\n"
+            "    reward: {min: 0, max: 1, wait: 10m}\n"
+            "    retrain: {then: promote, priority: low}\n"
+            "    gate: {strict: true, blocks: 2, mixing: 0.25}\n"
+            "    policy: {oracle: pairwise, explorer: fastcb, floor: 0.02}\n";
+    struct service service;
+
+    service_make(&service, text);
+    service_start(&service);
+    fill(&service, 2000);
+    train(&service);
+    wait_until("a refusal", has_refused, &service);
+    need(trial_of(&service) < 0.0, "the first candidate is kept out");
+    train(&service);
+    wait_until("mixing", has_trial, &service);
+    need(serving(&service) == 0, "what served serves on");
+    fill(&service, 1000);
+    restart(&service);
+    need(service_number(&service, "bench", "trial_mixed") == 1.0 &&
+                    service_number(&service, "bench", "trial_share") == 0.25,
+            "the second is mixed in");
+    need(service_number(&service, "bench", "trial_rows") > 0.0,
+            "its outcomes are counted");
+    need(service_number(&service, "bench", "refusals") == 2.0,
+            "both are refusals");
     need(service_stop(&service) == 0, "it stops");
     service_verify(&service);
     service_remove(&service);
@@ -529,6 +572,7 @@ int main(void)
     check_pruning();
     check_trials(0);
     check_trials(2);
+    check_refusals();
     check_damaged_files(&rng);
     check_killed_service(&rng, kills / 5);
     check_killed_trainer(&rng, kills);

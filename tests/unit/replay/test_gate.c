@@ -199,6 +199,12 @@ END_TEST
 
 /* ---- canaries ---- */
 
+static const struct gate_canary_rules canary_rules = {.alpha = 0.05,
+        .margin = 0.001,
+        .planned = 40000,
+        .least = 2000,
+        .most = 150000};
+
 struct decided {
     double events;
     enum gate_verdict verdict;
@@ -207,11 +213,11 @@ struct decided {
 /* Two policies over routes approved with 82 to 99 %, floor 2 %, that differ by
  * `gain` in value and share `split` of the events; predictions as good as a
  * model's. */
-static struct decided play_canary(const struct gate_options *options,
+static struct decided play_canary(const struct gate_canary_rules *rules,
         uint32_t k, double gain, double split, uint64_t seed)
 {
     struct rng rng = rng_keyed(seed, k, RNG_TEST);
-    struct gate_canary canary = gate_canary_begin(options, k);
+    struct gate_canary canary = {.events = 0.0};
     struct gate_report report = {.verdict = GATE_WAIT};
     double reach = split / 0.98;
 
@@ -235,7 +241,7 @@ static struct decided play_canary(const struct gate_options *options,
             term = (side == PMF_SECOND ? 2.0 : -2.0) * (reward - guess);
         gate_canary_add(&canary, term);
         if (fmod(canary.events, 100.0) == 0.0)
-            report = gate_canary_report(&canary);
+            report = gate_canary_report(rules, k, &canary);
     }
     return (struct decided){canary.events, report.verdict};
 }
@@ -245,16 +251,16 @@ static struct decided play_canary(const struct gate_options *options,
 START_TEST(canaries_decide_half_a_point)
 {
     static const double gains[] = {.005, -.005}, splits[] = {.2, .54};
-    struct gate_options options = options_with("", "");
+    struct gate_canary_rules rules = canary_rules;
     double gain = gains[_i % 2], split = splits[_i / 2], events = 0.0;
     double squares = 0.0;
     uint32_t right = 0;
     enum { RUNS = 100 };
 
-    options.canary_max = 1e6;
-    options.alpha *= M_PI * M_PI / 6.0;
+    rules.most = 1e6;
+    rules.alpha *= M_PI * M_PI / 6.0;
     for (uint64_t seed = 0; seed < RUNS; seed++) {
-        struct decided got = play_canary(&options, 1, gain, split, seed);
+        struct decided got = play_canary(&rules, 1, gain, split, seed);
         events += got.events / RUNS;
         squares += got.events * got.events / RUNS;
         right += got.verdict == (gain > 0 ? GATE_PASS : GATE_BLOCK);
@@ -271,13 +277,13 @@ END_TEST
 /* Worse by exactly the margin: promoted in at most alpha of the runs. */
 START_TEST(canaries_seldom_promote_what_is_worse)
 {
-    struct gate_options options = options_with("", "");
-    double alpha = gate_alpha(options.alpha, 1);
+    struct gate_canary_rules rules = canary_rules;
+    double alpha = gate_alpha(rules.alpha, 1);
     uint32_t promoted = 0;
 
-    options.canary_max = 60000;
+    rules.most = 60000;
     for (uint64_t seed = 0; seed < 200; seed++)
-        promoted += play_canary(&options, 1, -.001, .2, seed + 700).verdict ==
+        promoted += play_canary(&rules, 1, -.001, .2, seed + 700).verdict ==
                 GATE_PASS;
     ck_assert_double_le(
             promoted / 200.0, alpha + 2 * sqrt(alpha * (1 - alpha) / 200));
@@ -303,27 +309,20 @@ END_TEST
 START_TEST(refusals_in_a_row_lead_to_mixing)
 {
     struct gate_options options = options_with("", "");
-    struct gate_state state = {0};
+    uint64_t refused = 0;
 
     for (int i = 0; i < 2; i++)
         ck_assert_int_eq(
-                gate_after_veto(&state, &options, GATE_BLOCK, 1e4, false),
-                GATE_KEEP);
+                gate_after_veto(&options, GATE_BLOCK, &refused), GATE_KEEP);
+    ck_assert(gate_mixes(&options, refused));
     ck_assert_int_eq(
-            gate_after_veto(&state, &options, GATE_UNSUPPORTED, 1e4, false),
-            GATE_MIX);
-    ck_assert_int_eq(gate_after_veto(&state, &options, GATE_PASS, 1e4, false),
-            GATE_PROMOTE);
-    ck_assert_uint_eq(state.blocked, 0);
-    /* With traffic enough a pass leads to a canary; not under drift. */
-    ck_assert_int_eq(gate_after_veto(&state, &options, GATE_PASS, 1e5, false),
-            GATE_CANARY);
+            gate_after_veto(&options, GATE_UNSUPPORTED, &refused), GATE_MIX);
+    ck_assert_uint_eq(refused, 3);
     ck_assert_int_eq(
-            gate_after_canary(&state, &options, GATE_BLOCK), GATE_KEEP);
-    ck_assert_int_eq(gate_after_veto(&state, &options, GATE_PASS, 1e5, true),
-            GATE_PROMOTE);
-    ck_assert_uint_eq(state.vetoes, 6);
-    ck_assert_uint_eq(state.canaries, 1);
+            gate_after_veto(&options, GATE_PASS, &refused), GATE_PROMOTE);
+    ck_assert_uint_eq(refused, 0);
+    options.mixing = 0.0;
+    ck_assert(!gate_mixes(&options, 100));
 }
 END_TEST
 

@@ -260,6 +260,18 @@ static struct receipt on_trial(uint64_t generation, double share)
             .share = share});
 }
 
+static struct receipt refuse(uint64_t generation)
+{
+    return promote_with((struct promotion){
+            .generation = generation, .stage = STAGE_REFUSED});
+}
+
+static struct receipt mix(uint64_t generation, double share)
+{
+    return promote_with((struct promotion){
+            .generation = generation, .stage = STAGE_MIXED, .share = share});
+}
+
 /* Every way that a coupled draw can come out, with its probability: the mean of
  * the terms is the difference of the two values, and the record's probabilities
  * are those of the draw. */
@@ -454,6 +466,67 @@ START_TEST(what_is_no_trial_is_refused)
 }
 END_TEST
 
+/* Refused ones are counted until one serves; the one on trial leaves. */
+START_TEST(refusals_are_counted_until_one_serves)
+{
+    const struct problem *problem;
+
+    open_with_generation(RIDGE);
+    problem = stage.problem;
+    ck_assert_int_eq(on_trial(1, 0.5).status, STATUS_OK);
+    ck_assert_int_eq(refuse(2).status, STATUS_OK);
+    ck_assert_ptr_nonnull(problem->challenger.policy);
+    ck_assert_int_eq(stage_record(0)->promotion.stage, STAGE_REFUSED);
+    ck_assert_int_eq(refuse(1).status, STATUS_OK);
+    ck_assert_ptr_null(problem->challenger.policy);
+    ck_assert_uint_eq(problem->refused, 2);
+    ck_assert_uint_eq(problem->counters.refusals, 2);
+    check_saved();
+    ck_assert_int_eq(promote(1).status, STATUS_OK);
+    ck_assert_uint_eq(problem->refused, 0);
+    ck_assert_uint_eq(problem->counters.refusals, 2);
+    stage_close();
+}
+END_TEST
+
+/* It has its share of every decision, and what is logged is the mixture. */
+START_TEST(what_is_mixed_in_shares_decisions)
+{
+    const struct challenger *challenger;
+    const union any_record *record;
+    uint32_t shared = 0;
+
+    open_with_generation(RIDGE);
+    challenger = &stage.problem->challenger;
+    ck_assert_int_eq(mix(1, 0.0).status, STATUS_INVALID);
+    ck_assert_int_eq(on_trial(1, 0.3).status, STATUS_OK);
+    play_many(20, 1.0);
+    ck_assert_int_eq(mix(1, 0.3).status, STATUS_OK);
+    ck_assert(challenger->mixed);
+    ck_assert_uint_eq(challenger->rows, 0);
+    ck_assert_uint_eq(stage.problem->refused, 1);
+    ck_assert_uint_eq(stage.problem->counters.canaries, 2);
+    ck_assert(mix(1, 0.3).repeated);
+    play_many(100, 1.0);
+    for (uint32_t i = 0; i < 200; i++) {
+        record = stage_record(i);
+        if (record->head.kind != RECORD_DECISION)
+            continue;
+        ck_assert(record->decision.trial.given);
+        ck_assert_double_eq(record->decision.trial.share, 0.3);
+        ck_assert_double_gt(
+                record->decision.probability[record->decision.chosen],
+                0.299 * record->decision.trial.other);
+        shared++;
+    }
+    ck_assert_uint_eq(shared, 100);
+    check_saved();
+    ck_assert_int_eq(promote(1).status, STATUS_OK);
+    ck_assert(!challenger->mixed);
+    stage_close();
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("promotion");
@@ -477,6 +550,8 @@ int main(void)
     tcase_add_test(tcase, a_correction_reaches_the_trial);
     tcase_add_test(tcase, a_challenger_that_serves_keeps_what_it_learned);
     tcase_add_test(tcase, what_is_no_trial_is_refused);
+    tcase_add_test(tcase, refusals_are_counted_until_one_serves);
+    tcase_add_test(tcase, what_is_mixed_in_shares_decisions);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

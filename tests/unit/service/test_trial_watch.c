@@ -4,6 +4,7 @@
 #include "service/trial_watch.h"
 
 #include "base/rng.h"
+#include "service/engine/fold.h"
 #include "tests/lib/suite.h"
 
 #include <math.h>
@@ -110,7 +111,7 @@ START_TEST(half_a_point_is_decided_within_75000_payments)
     ck_assert_uint_eq(count(0.005, runs, STAGE_SERVE, &rows), runs);
     ck_assert_double_lt(rows, 75000.0);
     printf("+0.5 points: %.0f payments on average\n", rows);
-    ck_assert_uint_eq(count(-0.005, runs, STAGE_WITHDRAW, &rows), runs);
+    ck_assert_uint_eq(count(-0.005, runs, STAGE_REFUSED, &rows), runs);
     ck_assert_double_lt(rows, 75000.0);
     printf("-0.5 points: %.0f payments on average\n", rows);
 }
@@ -140,7 +141,7 @@ START_TEST(what_is_not_decided_leaves)
         add(i % 2 == 0 ? 0.999 : -1.001);
     }
     ck_assert(trial_decided(problem, &promotion));
-    ck_assert_int_eq(promotion.stage, STAGE_WITHDRAW);
+    ck_assert_int_eq(promotion.stage, STAGE_REFUSED);
     ck_assert_uint_eq(promotion.generation, 1);
     ck_assert(promotion.estimate.given);
     ck_assert_double_eq_tol(promotion.estimate.value, -0.001, 1e-9);
@@ -202,6 +203,75 @@ START_TEST(shadows_and_beginnings_are_not_decided)
 }
 END_TEST
 
+/* The last of several is mixed in, and stays while it is not decided. */
+START_TEST(what_is_refused_again_and_again_is_mixed_in)
+{
+    struct promotion promotion = {.stage = STAGE_REFUSED};
+    uint64_t rows = spec.settings.canary_most;
+
+    begin(1);
+    for (uint64_t i = 0; i < rows; i++)
+        add(i % 2 == 0 ? 0.999 : -1.001);
+    problem->refused = 1;
+    ck_assert(trial_decided(problem, &promotion));
+    ck_assert_int_eq(promotion.stage, STAGE_REFUSED);
+    problem->refused = 2;
+    ck_assert(trial_decided(problem, &promotion));
+    ck_assert_int_eq(promotion.stage, STAGE_MIXED);
+    ck_assert_double_eq(promotion.share, 0.3);
+    problem->challenger.mixed = true;
+    ck_assert(!trial_decided(problem, &promotion));
+    ck_assert(!trial_holds(problem));
+    for (uint64_t i = 0; i < rows; i++)
+        add(i % 2 == 0 ? 0.98 : -1.02);
+    ck_assert(trial_decided(problem, &promotion));
+    ck_assert_int_eq(promotion.stage, STAGE_REFUSED);
+}
+END_TEST
+
+START_TEST(the_state_says_what_becomes_of_a_verdict)
+{
+    struct promotion promotion = {.stage = STAGE_REFUSED};
+
+    trial_settle(problem, &arena, &promotion);
+    ck_assert_int_eq(promotion.stage, STAGE_REFUSED);
+    problem->refused = 2;
+    trial_settle(problem, &arena, &promotion);
+    ck_assert_int_eq(promotion.stage, STAGE_MIXED);
+    ck_assert_double_eq(promotion.share, 0.3);
+    /* A person is to decide: nothing serves by itself. */
+    spec.settings.retrain_then = RETRAIN_STORE;
+    promotion.stage = STAGE_REFUSED;
+    trial_settle(problem, &arena, &promotion);
+    ck_assert_int_eq(promotion.stage, STAGE_REFUSED);
+}
+END_TEST
+
+/* An alarm's record lets the next candidate serve without a canary, and its
+ * record says why; then the alarm is over. */
+START_TEST(drift_overrides_the_canary)
+{
+    struct promotion promotion = {
+            .stage = STAGE_CANARY, .share = 0.5, .why = bytes_of_text("why")};
+    struct alarm_record alarm = {
+            .head = {RECORD_ALARM, 1, 1, {NULL, 0}}, .stream = DRIFT_CONTEXT};
+    char text[80];
+
+    begin(1);
+    fold_alarm(problem, &alarm);
+    trial_settle(problem, &arena, &promotion);
+    ck_assert_int_eq(promotion.stage, STAGE_CANARY);
+    ck_assert(trial_holds(problem));
+    alarm.stream = DRIFT_REWARD;
+    fold_alarm(problem, &alarm);
+    ck_assert(!trial_holds(problem));
+    trial_settle(problem, &arena, &promotion);
+    ck_assert_int_eq(promotion.stage, STAGE_SERVE);
+    ck_assert_str_eq(bytes_text(promotion.why, text, sizeof(text)),
+            "drift alarms: on the veto alone; why");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("trial_watch");
@@ -215,6 +285,9 @@ int main(void)
     tcase_add_test(tcase, limits_are_those_of_the_sequence);
     tcase_add_test(tcase, limits_widen_from_canary_to_canary);
     tcase_add_test(tcase, shadows_and_beginnings_are_not_decided);
+    tcase_add_test(tcase, what_is_refused_again_and_again_is_mixed_in);
+    tcase_add_test(tcase, the_state_says_what_becomes_of_a_verdict);
+    tcase_add_test(tcase, drift_overrides_the_canary);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);
 }

@@ -2,6 +2,7 @@
 
 #include "base/crc.h"
 #include "base/endian.h"
+#include "policies/flow.h"
 
 #include <math.h>
 
@@ -17,7 +18,8 @@ void committee_add(
     committee->model[committee->count++] = model;
 }
 
-void committee_save_head(uint64_t lessons, double effective, uint32_t count,
+/* What stands before the models. */
+static void save_head(uint64_t lessons, double effective, uint32_t count,
         struct writer *writer)
 {
     write_u64(writer, lessons);
@@ -25,25 +27,16 @@ void committee_save_head(uint64_t lessons, double effective, uint32_t count,
     write_u32(writer, count);
 }
 
-void committee_save(const struct committee *committee, struct writer *writer)
-{
-    committee_save_head(
-            committee->lessons, committee->effective, committee->count, writer);
-    for (uint32_t i = 0; i < committee->count; i++) {
-        committee_begin(writer, committee->model[i].size);
-        write_bytes(writer, committee->model[i]);
-        committee_end(writer, committee->model[i].size);
-    }
-}
-
-void committee_begin(struct writer *writer, size_t size)
+/* The frame of one model: its size before it, and its checksum, which is known
+ * when it is there, into the gap. */
+static void begin(struct writer *writer, size_t size)
 {
     CHECK(size <= UINT32_MAX);
     write_u32(writer, (uint32_t)size);
     write_u32(writer, 0);
 }
 
-void committee_end(struct writer *writer, size_t size)
+static void end(struct writer *writer, size_t size)
 {
     uint8_t *start;
 
@@ -51,6 +44,17 @@ void committee_end(struct writer *writer, size_t size)
         return;
     start = writer->data + writer->size - size;
     store_le32(start - sizeof(uint32_t), crc32c(0, bytes_of(start, size)));
+}
+
+void committee_save(const struct committee *committee, struct writer *writer)
+{
+    save_head(
+            committee->lessons, committee->effective, committee->count, writer);
+    for (uint32_t i = 0; i < committee->count; i++) {
+        begin(writer, committee->model[i].size);
+        write_bytes(writer, committee->model[i]);
+        end(writer, committee->model[i].size);
+    }
 }
 
 int committee_load(struct committee *committee, uint32_t most,
@@ -75,4 +79,53 @@ int committee_load(struct committee *committee, uint32_t most,
                     "models: number %u is cut short or damaged", i);
     }
     return 0;
+}
+
+/* ---- for an oracle that serves the models ---- */
+
+void committee_save_all(const struct committee_head *head,
+        committee_save_model *save, const void *oracle, struct writer *writer)
+{
+    save_head(head->lessons, head->effective, head->count, writer);
+    for (uint32_t i = 0; i < head->count; i++) {
+        struct writer count = writer_counting();
+        save(oracle, i, &count);
+        begin(writer, count.size);
+        save(oracle, i, writer);
+        end(writer, count.size);
+    }
+}
+
+int committee_load_all(struct committee_head *head, uint32_t most,
+        committee_load_model *load, void *oracle, struct reader *reader,
+        struct err *err)
+{
+    struct committee committee;
+
+    if (committee_load(&committee, most, reader, err) != 0)
+        return STATUS_CORRUPT;
+    for (uint32_t i = 0; i < committee.count; i++)
+        if (load(oracle, i, committee.model[i], err) != 0)
+            return STATUS_CORRUPT;
+    *head = (struct committee_head){
+            committee.lessons, committee.effective, committee.count};
+    return 0;
+}
+
+bool committee_sound(const struct committee_head *head, uint32_t most)
+{
+    return head->count <= most && isfinite(head->effective) &&
+            head->effective >= 0.0;
+}
+
+void committee_average(const struct committee_head *head, bool logistic,
+        double *losses, uint32_t count)
+{
+    if (head->count == 0)
+        return;
+    for (uint32_t i = 0; i < count; i++) {
+        losses[i] /= head->count;
+        if (logistic)
+            losses[i] = flow_sigmoid(losses[i]);
+    }
 }

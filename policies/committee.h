@@ -23,18 +23,40 @@ void committee_add(
 
 void committee_save(const struct committee *committee, struct writer *writer);
 
-/* What stands before the models. */
-void committee_save_head(uint64_t lessons, double effective, uint32_t count,
-        struct writer *writer);
-/* The frame of one model that is written in its place: its size before it,
- * and its checksum, which is known when it is there, into the gap. */
-void committee_begin(struct writer *writer, size_t size);
-void committee_end(struct writer *writer, size_t size);
-
 /* The models are views of what is read. CORRUPT unless there are at most
  * `most`, each has its checksum and the numbers are finite. */
 int committee_load(struct committee *committee, uint32_t most,
         struct reader *reader, struct err *err) MUST_USE;
+
+/* ---- for an oracle that serves the models ---- */
+
+/* What it keeps beside them. */
+struct committee_head {
+    uint64_t lessons;
+    double effective;
+    uint32_t count;
+};
+
+/* An oracle's own bytes of the model at `place`. Loading says CORRUPT. */
+typedef void committee_save_model(
+        const void *oracle, uint32_t place, struct writer *writer);
+typedef int committee_load_model(
+        void *oracle, uint32_t place, struct bytes model, struct err *err);
+
+/* The same bytes as committee_save and committee_load. `head` is that of the
+ * models only when all of them were loaded. */
+void committee_save_all(const struct committee_head *head,
+        committee_save_model *save, const void *oracle, struct writer *writer);
+int committee_load_all(struct committee_head *head, uint32_t most,
+        committee_load_model *load, void *oracle, struct reader *reader,
+        struct err *err) MUST_USE;
+
+bool committee_sound(const struct committee_head *head, uint32_t most);
+
+/* Sums over the models [count] into means; of logistic ones, whose sums are of
+ * committee_margin, into probabilities. Without a model nothing changes. */
+void committee_average(const struct committee_head *head, bool logistic,
+        double *losses, uint32_t count);
 
 /* How losses of several logistic models are averaged: the mean of their log
  * odds, each held within those of 1e-6 and 1 - 1e-6. */

@@ -7,7 +7,6 @@
  * is uniform: generation 0. */
 #include "base/limits.h"
 #include "policies/committee.h"
-#include "policies/flow.h"
 #include "policies/oracle.h"
 #include "policies/pairwise.h"
 
@@ -21,9 +20,7 @@
 struct pairwise {
     const struct pairwise_options *options;
     const struct shape *shape;
-    uint64_t lessons;
-    double effective;
-    uint32_t count;
+    struct committee_head head;
     struct pairwise_model model[COMMITTEE_MAX];
     /* then the arrays of each model */
 };
@@ -250,16 +247,11 @@ static void pairwise_predict(const void *block, const struct context *context,
     CHECK(atoms != NULL && part != NULL);
     for (uint32_t i = 0; i < actions->count; i++)
         losses[i] = 0.0;
-    for (uint32_t m = 0; m < self->count; m++)
+    for (uint32_t m = 0; m < self->head.count; m++)
         predict_model(
                 self, &self->model[m], context, actions, atoms, part, losses);
-    if (self->count == 0)
-        return;
-    for (uint32_t i = 0; i < actions->count; i++) {
-        losses[i] /= self->count;
-        if (self->options->loss == PAIRWISE_LOGISTIC)
-            losses[i] = flow_sigmoid(losses[i]);
-    }
+    committee_average(&self->head, self->options->loss == PAIRWISE_LOGISTIC,
+            losses, actions->count);
 }
 
 /* Heard, for the next training; no model changes. */
@@ -270,14 +262,14 @@ static void pairwise_learn(
 
     (void)lesson;
     (void)scratch;
-    self->lessons++;
+    self->head.lessons++;
 }
 
 static double pairwise_effective(const void *block)
 {
     const struct pairwise *self = block;
 
-    return self->effective;
+    return self->head.effective;
 }
 
 /* ---- bytes ---- */
@@ -346,9 +338,10 @@ static bool load_coefficients(
             numbers_sound(model->context_main, count, COEFFICIENT_MAX);
 }
 
-static int load_model(struct pairwise *self, uint32_t place, struct bytes bytes,
-        struct err *err)
+static int load_model(
+        void *block, uint32_t place, struct bytes bytes, struct err *err)
 {
+    struct pairwise *self = block;
     struct pairwise_model *model = &self->model[place];
     const struct shape *shape = self->shape;
     uint32_t values = self->options->values;
@@ -367,51 +360,42 @@ static int load_model(struct pairwise *self, uint32_t place, struct bytes bytes,
     return 0;
 }
 
+static void save_model(const void *block, uint32_t place, struct writer *writer)
+{
+    const struct pairwise *self = block;
+
+    pairwise_save(&self->model[place], writer);
+}
+
 static void pairwise_save_state(const void *block, struct writer *writer)
 {
     const struct pairwise *self = block;
 
-    committee_save_head(self->lessons, self->effective, self->count, writer);
-    for (uint32_t i = 0; i < self->count; i++) {
-        struct writer count = writer_counting();
-        pairwise_save(&self->model[i], &count);
-        committee_begin(writer, count.size);
-        pairwise_save(&self->model[i], writer);
-        committee_end(writer, count.size);
-    }
+    committee_save_all(&self->head, save_model, self, writer);
 }
 
 static int pairwise_load(void *block, struct reader *reader, struct err *err)
 {
     struct pairwise *self = block;
-    struct committee committee;
 
-    if (committee_load(&committee, self->options->average, reader, err) != 0)
-        return STATUS_CORRUPT;
-    for (uint32_t i = 0; i < committee.count; i++)
-        if (load_model(self, i, committee.model[i], err) != 0)
-            return STATUS_CORRUPT;
-    self->lessons = committee.lessons;
-    self->effective = committee.effective;
-    self->count = committee.count;
-    return 0;
+    return committee_load_all(
+            &self->head, self->options->average, load_model, self, reader, err);
 }
 
 static bool pairwise_check(const void *block)
 {
     const struct pairwise *self = block;
 
-    return self->count <= self->options->average && isfinite(self->effective) &&
-            self->effective >= 0.0;
+    return committee_sound(&self->head, self->options->average);
 }
 
 static void pairwise_visit(const void *block, const struct visitor *visitor)
 {
     const struct pairwise *self = block;
 
-    visitor->number(visitor->self, "pairwise_models", -1, self->count);
+    visitor->number(visitor->self, "pairwise_models", -1, self->head.count);
     visitor->number(visitor->self, "pairwise_waiting_lessons", -1,
-            (double)self->lessons);
+            (double)self->head.lessons);
 }
 
 const struct oracle oracle_pairwise = {

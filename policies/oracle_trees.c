@@ -6,7 +6,6 @@
  * Without a model every action looks free of loss, so that an explorer over it
  * is uniform: generation 0. */
 #include "policies/committee.h"
-#include "policies/flow.h"
 #include "policies/oracle.h"
 #include "policies/trees.h"
 
@@ -20,9 +19,7 @@ struct trees {
     struct categories categories;
     uint32_t columns;
     uint32_t node_max; /* of a model */
-    uint64_t lessons;
-    double effective;
-    uint32_t count;
+    struct committee_head head;
     struct trees_model model[COMMITTEE_MAX];
     /* then the arrays of each model */
 };
@@ -226,7 +223,7 @@ static void predict_lanes(const struct trees *self,
         columns_keys(reader, first + i, keys[i]);
         losses[first + i] = 0.0;
     }
-    for (uint32_t m = 0; m < self->count; m++) {
+    for (uint32_t m = 0; m < self->head.count; m++) {
         for (uint32_t i = 0; i < count; i++)
             columns_encode(&self->model[m].dictionary, &self->categories,
                     keys[i], rows + (size_t)i * self->columns + encoded);
@@ -253,13 +250,8 @@ static void trees_predict(const void *block, const struct context *context,
         predict_lanes(self, &reader, i,
                 left < FOREST_LANES ? left : FOREST_LANES, rows, losses);
     }
-    for (uint32_t i = 0; i < actions->count; i++) {
-        if (self->count == 0)
-            continue;
-        losses[i] /= self->count;
-        if (self->options->loss == TREES_LOGISTIC)
-            losses[i] = flow_sigmoid(losses[i]);
-    }
+    committee_average(&self->head, self->options->loss == TREES_LOGISTIC,
+            losses, actions->count);
 }
 
 /* Heard, for the next training; no model changes. */
@@ -270,14 +262,14 @@ static void trees_learn(
 
     (void)lesson;
     (void)scratch;
-    self->lessons++;
+    self->head.lessons++;
 }
 
 static double trees_effective(const void *block)
 {
     const struct trees *self = block;
 
-    return self->effective;
+    return self->head.effective;
 }
 
 /* ---- bytes ---- */
@@ -364,8 +356,9 @@ static bool load_dictionary(
 }
 
 static int load_model(
-        struct trees *self, uint32_t place, struct bytes bytes, struct err *err)
+        void *block, uint32_t place, struct bytes bytes, struct err *err)
 {
+    struct trees *self = block;
     struct trees_model *model = &self->model[place];
     struct forest_limits limits = {
             self->options->trees, self->node_max, self->columns};
@@ -388,45 +381,35 @@ static int load_model(
     return 0;
 }
 
+static void save_model(const void *block, uint32_t place, struct writer *writer)
+{
+    const struct trees *self = block;
+
+    trees_model_save(&self->model[place], writer);
+}
+
 static void trees_save(const void *block, struct writer *writer)
 {
     const struct trees *self = block;
-    struct writer count;
 
-    committee_save_head(self->lessons, self->effective, self->count, writer);
-    for (uint32_t i = 0; i < self->count; i++) {
-        count = writer_counting();
-        trees_model_save(&self->model[i], &count);
-        committee_begin(writer, count.size);
-        trees_model_save(&self->model[i], writer);
-        committee_end(writer, count.size);
-    }
+    committee_save_all(&self->head, save_model, self, writer);
 }
 
 static int trees_load(void *block, struct reader *reader, struct err *err)
 {
     struct trees *self = block;
-    struct committee committee;
 
-    if (committee_load(&committee, self->options->average, reader, err) != 0)
-        return STATUS_CORRUPT;
-    for (uint32_t i = 0; i < committee.count; i++)
-        if (load_model(self, i, committee.model[i], err) != 0)
-            return STATUS_CORRUPT;
-    self->lessons = committee.lessons;
-    self->effective = committee.effective;
-    self->count = committee.count;
-    return 0;
+    return committee_load_all(
+            &self->head, self->options->average, load_model, self, reader, err);
 }
 
 static bool trees_check(const void *block)
 {
     const struct trees *self = block;
 
-    if (self->count > self->options->average || !isfinite(self->effective) ||
-            self->effective < 0.0)
+    if (!committee_sound(&self->head, self->options->average))
         return false;
-    for (uint32_t i = 0; i < self->count; i++) {
+    for (uint32_t i = 0; i < self->head.count; i++) {
         struct forest forest = self->model[i].forest;
         if (forest.tree_count > self->options->trees ||
                 forest.node_count > self->node_max)
@@ -439,9 +422,9 @@ static void trees_visit(const void *block, const struct visitor *visitor)
 {
     const struct trees *self = block;
 
-    visitor->number(visitor->self, "trees_models", -1, self->count);
-    visitor->number(
-            visitor->self, "trees_waiting_lessons", -1, (double)self->lessons);
+    visitor->number(visitor->self, "trees_models", -1, self->head.count);
+    visitor->number(visitor->self, "trees_waiting_lessons", -1,
+            (double)self->head.lessons);
 }
 
 const struct oracle oracle_trees = {

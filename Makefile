@@ -425,7 +425,7 @@ coverage: deps-build
 ## asan     the tests under AddressSanitizer and UBSan
 .PHONY: asan
 asan: deps-test
-	@$(MAKE) --no-print-directory VARIANT=asan check-all
+	@CK_FORK=no $(MAKE) --no-print-directory VARIANT=asan check-all
 
 ## tsan     the tests under ThreadSanitizer
 .PHONY: tsan

@@ -35,6 +35,7 @@ int cmd_sim(int argc, char **argv);
 /* rue sim sor; argv[0] is "rue sim sor". */
 int cmd_sim_sor(int argc, char **argv);
 int cmd_status(int argc, char **argv);
+int cmd_tune(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 int cmd_watch(int argc, char **argv);
 

@@ -21,6 +21,7 @@ static const struct command commands[] = {
         {"explain", cmd_explain, "why a decision was made, from the log"},
         {"evaluate", cmd_evaluate,
                 "what other policies would have earned on a log"},
+        {"tune", cmd_tune, "choose a policy on the past of a log"},
         {"replay", cmd_replay, "decide a log again: the same, bit for bit?"},
         {"export", cmd_export, "write a log in the formats of others"},
         {"import", cmd_import, "take a log from elsewhere into a store"},

@@ -98,7 +98,7 @@ call 0 --version
 usage
 usage nonsense
 for command in decide feedback status watch sim explain export import log replay \
-    evaluate verify config; do
+    evaluate tune verify config; do
     call 0 --help
     said out "  $command "
     call 0 "$command" --help

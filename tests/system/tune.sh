@@ -1,0 +1,146 @@
+#!/bin/sh
+# rue tune on a log where one candidate is better, and on one where none is; the
+# configuration that it writes is one that the service serves on the same
+# store. B is the build directory.
+set -eu
+B=${B:-build/release}
+dir=$(mktemp -d)
+pid=
+trap '[ -z "$pid" ] || kill -9 "$pid" 2>/dev/null; rm -rf "$dir"' EXIT
+
+broken() {
+    echo "tune: $*"
+    cat "$dir/out" "$dir/err"
+    exit 1
+}
+# call STATUS ARGUMENT...
+call() {
+    wanted=$1
+    shift
+    got=0
+    "$B/rue" "$@" >"$dir/out" 2>"$dir/err" </dev/null || got=$?
+    [ "$got" -eq "$wanted" ] || broken "rue $*: exit status $got, not $wanted"
+}
+said() { # FILE TEXT
+    grep -qF -- "$2" "$dir/$1" || broken "says nothing of: $2"
+}
+holds() { # CONDITION over `it`, what was said as JSON
+    /usr/bin/python3 - "$dir/out" "$1" <<'PYTHON' || broken "JSON: $1"
+import json, sys
+it = json.load(open(sys.argv[1]))
+sys.exit(0 if eval("(" + sys.argv[2] + ")") else 1)
+PYTHON
+}
+
+# Uniform choice of three; middle pays x, right 1 - x, left and `alike` 0.5.
+/usr/bin/python3 - "$dir" <<'PYTHON'
+import random, sys
+for name in "better", "alike":
+    random.seed(5)
+    with open(f"{sys.argv[1]}/{name}.csv", "w") as out:
+        print("event,time,action,propensity,reward,x_age", file=out)
+        for i in range(4000):
+            x, action = random.random(), random.choice("abc")
+            mean = {"a": 0.5, "b": x, "c": 1 - x}[action]
+            mean = mean if name == "better" else 0.5
+            reward = int(random.random() < mean)
+            print(f"e{i},{i},{action},{1 / 3!r},{reward},{x:.4f}", file=out)
+PYTHON
+cat >"$dir/problem.yaml" <<'CONFIG'
+problems:
+  - name: 'say "shop"'
+    context: age
+    actions: [a, b, c]
+    reward: {wait: 0}
+    groups:
+      - {name: young, when: age < 0.5}
+      - {name: 'old: \ "odd"', when: age >= 0.9}
+    policy: {oracle: ridge, explorer: uniform}
+CONFIG
+for log in better alike; do
+    call 0 import csv "$dir/$log.csv" --store "$dir/$log" \
+        --config "$dir/problem.yaml" --problem 'say "shop"'
+done
+cat >"$dir/grid.yaml" <<'GRID'
+grid:
+  - name: ridge
+    policy:
+      oracle: ridge
+      explorer: [squarecb, greedy]
+      floor: [0, 0.1]
+  - name: linear
+    policy: {oracle: linear, explorer: uniform}
+GRID
+
+# ---- one is better -----------------------------------------------------------
+call 0 tune "$dir/better" --grid "$dir/grid.yaml" --out "$dir/tuned.yaml"
+said out "candidates 5, of which the past can rank 5"
+said out "verdict    proved better than the logged policy"
+said out "written    $dir/tuned.yaml"
+call 0 tune "$dir/better" --grid "$dir/grid.yaml" --json
+holds 'it["proved"] and it["written"] is None and len(it["candidates"]) == 5
+    and it["past_rows"] == 2400 and it["future_rows"] == 1600
+    and it["split"] == 2 + 2 * 2400
+    and {c["name"] for c in it["candidates"]} == {"linear",
+         "ridge explorer=squarecb floor=0", "ridge explorer=squarecb floor=0.1",
+         "ridge explorer=greedy floor=0", "ridge explorer=greedy floor=0.1"}
+    and it["choice"]["name"].startswith("ridge")
+    and 0 < it["choice"]["limits"][0] < it["choice"]["gain"] < 0.35'
+
+# What was written is what config check takes and the service serves.
+call 0 config check "$dir/tuned.yaml"
+said out 'problem say "shop": '
+said out "1 context columns, 3 actions, 2 groups"
+"$B/rued" --config "$dir/tuned.yaml" --data "$dir/better" \
+    --listen "ipc://$dir/socket" 2>"$dir/err" &
+pid=$!
+for _ in $(seq 1 300); do
+    grep -q id=service.ready "$dir/err" && break
+    sleep 0.1
+done
+call 0 decide 'say "shop"' --connect "ipc://$dir/socket" --context 0.95
+said out "over ridge"
+kill "$pid"
+wait "$pid" || true
+pid=
+
+# ---- none is -----------------------------------------------------------------
+call 0 tune "$dir/alike" --grid "$dir/grid.yaml" --out "$dir/none.yaml"
+said out "not proved better than the logged policy"
+said out "written    nothing"
+[ ! -e "$dir/none.yaml" ] || broken "wrote what is not proved"
+call 0 tune "$dir/alike" --grid "$dir/grid.yaml" --out "$dir/none.yaml" --anyway
+call 0 config check "$dir/none.yaml"
+call 0 tune "$dir/alike" --grid "$dir/grid.yaml" --ess 5000 --out "$dir/no.yaml" \
+    --anyway
+said out "no candidate can be judged on the past"
+said out "REFUSED: the design effective sample size is"
+[ ! -e "$dir/no.yaml" ] || broken "wrote what was not chosen"
+
+# ---- mistakes ----------------------------------------------------------------
+call 2 tune "$dir/alike"
+said err "--grid is missing"
+call 2 tune "$dir/alike" --grid x --past 1
+call 1 tune "$dir/alike" --grid "$dir/nowhere"
+call 1 tune "$dir/alike" --grid "$dir/grid.yaml" --out "$dir/no/where" --anyway
+printf 'grid:\n  - name: a\n    policy: {oracle: ridge, explorer: [greedy, odd]}\n' \
+    >"$dir/bad.yaml"
+call 1 tune "$dir/alike" --grid "$dir/bad.yaml"
+said err "bad.yaml:2: candidate 'a explorer=odd': "
+printf 'grid:\n  - name: a\n    learn: 1d\n' >"$dir/bad.yaml"
+call 1 tune "$dir/alike" --grid "$dir/bad.yaml"
+said err "bad.yaml:3: grid.learn: an entry has"
+printf 'grid:\n  - policy: {oracle: trees}\n' >"$dir/bad.yaml"
+call 1 tune "$dir/alike" --grid "$dir/bad.yaml"
+said err "each entry begins with its name"
+printf 'grid:\n  - name: a\n    policy: {oracle: trees, explorer: greedy}\n' \
+    >"$dir/bad.yaml"
+call 1 tune "$dir/alike" --grid "$dir/bad.yaml"
+said err "oracle trees is trained in batches"
+printf 'grid: []\n' >"$dir/bad.yaml"
+call 1 tune "$dir/alike" --grid "$dir/bad.yaml"
+said err "there is no \`grid\`"
+/usr/bin/python3 -c 'print("grid:\n  - name: a\n    policy: {oracle: ridge, explorer: squarecb, gamma_scale: %s}"
+    % list(range(1, 200)))' >"$dir/bad.yaml"
+call 1 tune "$dir/alike" --grid "$dir/bad.yaml"
+said err "more than 128 candidates"

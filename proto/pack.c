@@ -1,35 +1,10 @@
 #include "proto/pack.h"
 
-/* Bytes from `at` on are written; it moves down to `start`. */
-struct sink {
-    uint8_t *start, *at;
-    bool full;
-};
-
-enum wire_type { WIRE_VARINT = 0, WIRE_64 = 1, WIRE_BYTES = 2, WIRE_32 = 5 };
-
-static inline uint8_t *make_room(struct sink *sink, size_t size)
-{
-    if (size > (size_t)(sink->at - sink->start)) {
-        sink->full = true;
-        return NULL;
-    }
-    return sink->at -= size;
-}
-
-static inline void put_block(struct sink *sink, const void *data, size_t size)
-{
-    uint8_t *out = make_room(sink, size);
-
-    if (out != NULL && size > 0)
-        memcpy(out, data, size);
-}
-
-static void put_long_varint(struct sink *sink, uint64_t value)
+void pack_long_varint(struct packing *packing, uint64_t value)
 {
     unsigned bits = 64 - (unsigned)__builtin_clzll(value | 1);
     unsigned size = (bits + 6) / 7;
-    uint8_t *out = make_room(sink, size);
+    uint8_t *out = pack_room(packing, size);
 
     if (out == NULL)
         return;
@@ -38,47 +13,23 @@ static void put_long_varint(struct sink *sink, uint64_t value)
     out[size - 1] = (uint8_t)value;
 }
 
-static inline void put_varint(struct sink *sink, uint64_t value)
-{
-    if (value < 0x80 && sink->at > sink->start)
-        *--sink->at = (uint8_t)value;
-    else
-        put_long_varint(sink, value);
-}
+static void put_message(
+        struct packing *packing, const ProtobufCMessage *message);
 
-static inline void put_tag(
-        struct sink *sink, const ProtobufCFieldDescriptor *field, uint32_t wire)
-{
-    put_varint(sink, (uint64_t)field->id << 3 | wire);
-}
-
-static void put_message(struct sink *sink, const ProtobufCMessage *message);
-
-/* What was written since `end`, as the content of a field. */
-static inline void put_content_head(struct sink *sink,
-        const ProtobufCFieldDescriptor *field, const uint8_t *end)
-{
-    put_varint(sink, (uint64_t)(end - sink->at));
-    put_tag(sink, field, WIRE_BYTES);
-}
-
-static void put_content(struct sink *sink,
+static void put_content(struct packing *packing,
         const ProtobufCFieldDescriptor *field, const void *data, size_t size)
 {
-    const uint8_t *end = sink->at;
-
-    put_block(sink, data, size);
-    put_content_head(sink, field, end);
+    pack_bytes(packing, field->id, bytes_of(data, size));
 }
 
-static void put_nested(struct sink *sink, const ProtobufCFieldDescriptor *field,
-        const ProtobufCMessage *message)
+static void put_nested(struct packing *packing,
+        const ProtobufCFieldDescriptor *field, const ProtobufCMessage *message)
 {
-    const uint8_t *end = sink->at;
+    const uint8_t *end = packing->at;
 
     if (message != NULL)
-        put_message(sink, message);
-    put_content_head(sink, field, end);
+        put_message(packing, message);
+    pack_head(packing, field->id, end);
 }
 
 static inline uint32_t u32_at(const uint8_t *member)
@@ -113,63 +64,63 @@ static inline size_t size_at(const uint8_t *member)
     return value;
 }
 
-static void put_bytes(struct sink *sink, const ProtobufCFieldDescriptor *field,
-        const uint8_t *member)
+static void put_bytes(struct packing *packing,
+        const ProtobufCFieldDescriptor *field, const uint8_t *member)
 {
     ProtobufCBinaryData data;
 
     memcpy(&data, member, sizeof(data));
-    put_content(sink, field, data.data, data.len);
+    put_content(packing, field, data.data, data.len);
 }
 
-static void put_text(struct sink *sink, const ProtobufCFieldDescriptor *field,
-        const char *text)
+static void put_text(struct packing *packing,
+        const ProtobufCFieldDescriptor *field, const char *text)
 {
-    put_content(sink, field, text, text == NULL ? 0 : strlen(text));
+    put_content(packing, field, text, text == NULL ? 0 : strlen(text));
 }
 
 /* One value and its tag. */
-static void put_value(struct sink *sink, const ProtobufCFieldDescriptor *field,
-        const uint8_t *member)
+static void put_value(struct packing *packing,
+        const ProtobufCFieldDescriptor *field, const uint8_t *member)
 {
     switch (field->type) {
     case PROTOBUF_C_TYPE_UINT32:
-        put_varint(sink, u32_at(member));
-        put_tag(sink, field, WIRE_VARINT);
+        pack_varint(packing, u32_at(member));
+        pack_tag(packing, field->id, PACK_VARINT);
         return;
     case PROTOBUF_C_TYPE_ENUM:
         /* Sign-extended, as the format has it. */
-        put_varint(sink, (uint64_t)(int64_t)(int32_t)u32_at(member));
-        put_tag(sink, field, WIRE_VARINT);
+        pack_varint(packing, (uint64_t)(int64_t)(int32_t)u32_at(member));
+        pack_tag(packing, field->id, PACK_VARINT);
         return;
     case PROTOBUF_C_TYPE_UINT64:
-        put_varint(sink, u64_at(member));
-        put_tag(sink, field, WIRE_VARINT);
+        pack_varint(packing, u64_at(member));
+        pack_tag(packing, field->id, PACK_VARINT);
         return;
     case PROTOBUF_C_TYPE_BOOL:
-        put_varint(sink, u32_at(member) != 0);
-        put_tag(sink, field, WIRE_VARINT);
+        pack_varint(packing, u32_at(member) != 0);
+        pack_tag(packing, field->id, PACK_VARINT);
         return;
     case PROTOBUF_C_TYPE_FIXED64:
     case PROTOBUF_C_TYPE_SFIXED64:
     case PROTOBUF_C_TYPE_DOUBLE:
-        put_block(sink, member, 8);
-        put_tag(sink, field, WIRE_64);
+        pack_block(packing, member, 8);
+        pack_tag(packing, field->id, PACK_64);
         return;
     case PROTOBUF_C_TYPE_FIXED32:
     case PROTOBUF_C_TYPE_SFIXED32:
     case PROTOBUF_C_TYPE_FLOAT:
-        put_block(sink, member, 4);
-        put_tag(sink, field, WIRE_32);
+        pack_block(packing, member, 4);
+        pack_tag(packing, field->id, PACK_32);
         return;
     case PROTOBUF_C_TYPE_BYTES:
-        put_bytes(sink, field, member);
+        put_bytes(packing, field, member);
         return;
     case PROTOBUF_C_TYPE_STRING:
-        put_text(sink, field, pointer_at(member));
+        put_text(packing, field, pointer_at(member));
         return;
     case PROTOBUF_C_TYPE_MESSAGE:
-        put_nested(sink, field, pointer_at(member));
+        put_nested(packing, field, pointer_at(member));
         return;
     default:
         /* Signed varints: rue.proto has none. */
@@ -179,27 +130,28 @@ static void put_value(struct sink *sink, const ProtobufCFieldDescriptor *field,
 
 /* ---- repeated values ---- */
 
-static void put_packed(struct sink *sink, const ProtobufCFieldDescriptor *field,
-        const uint8_t *array, size_t count)
+static void put_packed(struct packing *packing,
+        const ProtobufCFieldDescriptor *field, const uint8_t *array,
+        size_t count)
 {
-    const uint8_t *end = sink->at;
+    const uint8_t *end = packing->at;
 
     switch (field->type) {
     case PROTOBUF_C_TYPE_UINT32:
         for (size_t i = count; i > 0; i--)
-            put_varint(sink, u32_at(array + (i - 1) * sizeof(uint32_t)));
+            pack_varint(packing, u32_at(array + (i - 1) * sizeof(uint32_t)));
         break;
     case PROTOBUF_C_TYPE_FLOAT:
-        put_block(sink, array, count * sizeof(float));
+        pack_block(packing, array, count * sizeof(float));
         break;
     case PROTOBUF_C_TYPE_DOUBLE:
-        put_block(sink, array, count * sizeof(double));
+        pack_block(packing, array, count * sizeof(double));
         break;
     default:
         /* rue.proto packs no other numbers. */
         CHECK_UNREACHABLE();
     }
-    put_content_head(sink, field, end);
+    pack_head(packing, field->id, end);
 }
 
 static size_t element_size(const ProtobufCFieldDescriptor *field)
@@ -216,18 +168,18 @@ static size_t element_size(const ProtobufCFieldDescriptor *field)
     }
 }
 
-static void put_repeated(struct sink *sink,
+static void put_repeated(struct packing *packing,
         const ProtobufCFieldDescriptor *field, const uint8_t *array,
         size_t count)
 {
     if (count == 0)
         return;
     if ((field->flags & PROTOBUF_C_FIELD_FLAG_PACKED) != 0) {
-        put_packed(sink, field, array, count);
+        put_packed(packing, field, array, count);
         return;
     }
     for (size_t i = count; i > 0; i--)
-        put_value(sink, field, array + (i - 1) * element_size(field));
+        put_value(packing, field, array + (i - 1) * element_size(field));
 }
 
 /* ---- fields ---- */
@@ -246,43 +198,59 @@ static bool is_present(
     return u32_at(start + field->quantifier_offset) != 0;
 }
 
-static void put_field(struct sink *sink, const ProtobufCFieldDescriptor *field,
-        const uint8_t *start)
+static void put_field(struct packing *packing,
+        const ProtobufCFieldDescriptor *field, const uint8_t *start)
 {
     const uint8_t *member = start + field->offset;
 
     if (field->label == PROTOBUF_C_LABEL_REPEATED)
-        put_repeated(sink, field, pointer_at(member),
+        put_repeated(packing, field, pointer_at(member),
                 size_at(start + field->quantifier_offset));
     else if (is_present(field, start))
-        put_value(sink, field, member);
+        put_value(packing, field, member);
 }
 
-static void put_message(struct sink *sink, const ProtobufCMessage *message)
+static void put_message(
+        struct packing *packing, const ProtobufCMessage *message)
 {
     const ProtobufCMessageDescriptor *descriptor = message->descriptor;
 
     CHECK(message->n_unknown_fields == 0);
     for (unsigned i = descriptor->n_fields; i > 0; i--)
-        put_field(sink, &descriptor->fields[i - 1], (const uint8_t *)message);
+        put_field(
+                packing, &descriptor->fields[i - 1], (const uint8_t *)message);
 }
 
-struct bytes pack_message(const ProtobufCMessage *message, struct arena *arena)
+struct bytes pack_end(struct packing *packing, struct arena *arena)
 {
-    uint8_t *end = arena->data + arena->capacity;
-    struct sink sink = {arena->data + arena->used, end, false};
-    size_t size;
-    uint8_t *data;
+    size_t size = (size_t)(arena->data + arena->capacity - packing->at);
+    uint8_t *data = packing->full ? NULL : arena_alloc(arena, size);
 
-    if (arena->overflow)
-        return bytes_of(NULL, 0);
-    put_message(&sink, message);
-    size = (size_t)(end - sink.at);
-    data = sink.full ? NULL : arena_alloc(arena, size);
     if (data == NULL) {
         arena->overflow = true;
         return bytes_of(NULL, 0);
     }
-    memmove(data, sink.at, size);
+    memmove(data, packing->at, size);
     return bytes_of(data, size);
+}
+
+void pack_nested(struct packing *packing, uint32_t field,
+        const ProtobufCMessage *message)
+{
+    const uint8_t *end = packing->at;
+
+    if (message == NULL)
+        return;
+    put_message(packing, message);
+    pack_head(packing, field, end);
+}
+
+struct bytes pack_message(const ProtobufCMessage *message, struct arena *arena)
+{
+    struct packing packing = pack_begin(arena);
+
+    if (arena->overflow)
+        return bytes_of(NULL, 0);
+    put_message(&packing, message);
+    return pack_end(&packing, arena);
 }

@@ -149,33 +149,20 @@ static int matrix_from_message(const Rue__Matrix *message, uint32_t rows_max,
     return 0;
 }
 
-static Rue__Matrix *matrix_to_message(
-        const struct matrix *matrix, struct arena *arena)
+static void pack_matrix(
+        struct packing *packing, uint32_t field, const struct matrix *matrix)
 {
     size_t count = (size_t)matrix->rows * matrix->columns;
-    Rue__Matrix *message = arena_alloc(arena, sizeof(*message));
-    union {
-        const float *in;
-        float *out;
-    } unconst = {matrix->singles};
-    union {
-        const double *in;
-        double *out;
-    } wide = {matrix->values};
+    const uint8_t *end = packing->at;
 
-    if (message == NULL)
-        return NULL;
-    rue__matrix__init(message);
-    message->has_columns = true;
-    message->columns = matrix->columns;
-    if (matrix->singles != NULL) {
-        message->n_f32 = count;
-        message->f32 = unconst.out;
-    } else {
-        message->n_f64 = count;
-        message->f64 = wide.out;
-    }
-    return message;
+    if (matrix->columns == 0)
+        return;
+    if (matrix->singles != NULL)
+        pack_f32s(packing, 2, matrix->singles, count);
+    else
+        pack_f64s(packing, 3, matrix->values, count);
+    pack_u64(packing, 1, matrix->columns);
+    pack_head(packing, field, end);
 }
 
 /* ---- named features ---- */
@@ -227,26 +214,21 @@ static int named_from_message(Rue__Named *const *messages, size_t count,
     return 0;
 }
 
-static Rue__Named **named_to_message(
-        const struct named *named, uint32_t count, struct arena *arena)
+static void pack_named(struct packing *packing, uint32_t field,
+        const struct named *list, uint32_t count)
 {
-    Rue__Named **list = arena_array(arena, Rue__Named *, count);
-    Rue__Named *messages = arena_array(arena, Rue__Named, count);
-
-    if (list == NULL || messages == NULL)
-        return NULL;
-    for (uint32_t i = 0; i < count; i++) {
-        rue__named__init(&messages[i]);
-        messages[i].has_space = named[i].space.size > 0;
-        messages[i].space = message_of_bytes(named[i].space);
-        messages[i].name = message_of_bytes(named[i].name);
-        messages[i].has_text = named[i].has_text;
-        messages[i].text = message_of_bytes(named[i].text);
-        messages[i].has_value = !named[i].has_text;
-        messages[i].value = named[i].value;
-        list[i] = &messages[i];
+    for (uint32_t i = count; i > 0; i--) {
+        const struct named *named = &list[i - 1];
+        const uint8_t *end = packing->at;
+        if (named->has_text)
+            pack_bytes(packing, 4, named->text);
+        else
+            pack_f64(packing, 3, named->value);
+        pack_bytes(packing, 2, named->name);
+        if (named->space.size > 0)
+            pack_bytes(packing, 1, named->space);
+        pack_head(packing, field, end);
     }
-    return list;
 }
 
 static int check_named_total(const Rue__Decide *message, struct err *err)
@@ -293,29 +275,16 @@ static int action_named_from_message(const Rue__Decide *message,
     return 0;
 }
 
-static Rue__ActionFeatures **action_named_to_message(
-        const struct question *question, struct arena *arena)
+static void pack_action_named(struct packing *packing, uint32_t field,
+        const struct question *question)
 {
-    uint32_t count = question->action_named_count;
-    Rue__ActionFeatures **list =
-            arena_array(arena, Rue__ActionFeatures *, count);
-    Rue__ActionFeatures *messages =
-            arena_array(arena, Rue__ActionFeatures, count);
-
-    if (list == NULL || messages == NULL)
-        return NULL;
-    for (uint32_t i = 0; i < count; i++) {
-        const struct action_named *entry = &question->action_named[i];
-        rue__action_features__init(&messages[i]);
-        messages[i].action = entry->action;
-        messages[i].n_named = entry->named_count;
-        messages[i].named =
-                named_to_message(entry->named, entry->named_count, arena);
-        if (messages[i].named == NULL)
-            return NULL;
-        list[i] = &messages[i];
+    for (uint32_t i = question->action_named_count; i > 0; i--) {
+        const struct action_named *entry = &question->action_named[i - 1];
+        const uint8_t *end = packing->at;
+        pack_named(packing, 2, entry->named, entry->named_count);
+        pack_u64(packing, 1, entry->action);
+        pack_head(packing, field, end);
     }
-    return list;
 }
 
 /* ---- lists of ids ---- */
@@ -344,14 +313,11 @@ static int ids_from_message(const ProtobufCBinaryData *data, size_t count,
     return 0;
 }
 
-static ProtobufCBinaryData *ids_to_message(
-        const struct bytes *ids, uint32_t count, struct arena *arena)
+static void pack_ids(struct packing *packing, uint32_t field,
+        const struct bytes *ids, uint32_t count)
 {
-    ProtobufCBinaryData *data = arena_array(arena, ProtobufCBinaryData, count);
-
-    for (uint32_t i = 0; data != NULL && i < count; i++)
-        data[i] = message_of_bytes(ids[i]);
-    return data;
+    for (uint32_t i = count; i > 0; i--)
+        pack_bytes(packing, field, ids[i - 1]);
 }
 
 /* ---- the question ---- */
@@ -405,53 +371,27 @@ int question_from_message(const Rue__Decide *message, struct arena *arena,
     return 0;
 }
 
-/* The optional parts of the message; false when the arena is used up. */
-static bool question_fill(const struct question *question, struct arena *arena,
-        Rue__Decide *message)
+void question_pack(struct packing *packing, uint32_t field,
+        const struct question *question)
 {
-    union {
-        const uint32_t *in;
-        uint32_t *out;
-    } excluded = {question->excluded};
+    const uint8_t *end = packing->at;
 
-    if (question->shared.columns > 0)
-        message->shared = matrix_to_message(&question->shared, arena);
-    if (question->action_features.columns > 0)
-        message->action_features =
-                matrix_to_message(&question->action_features, arena);
-    message->n_named = question->named_count;
-    message->named =
-            named_to_message(question->named, question->named_count, arena);
-    message->n_action = question->action_count;
-    message->action =
-            ids_to_message(question->action, question->action_count, arena);
-    message->n_action_named = question->action_named_count;
-    message->action_named = action_named_to_message(question, arena);
-    message->n_excluded = question->excluded_count;
-    message->excluded = excluded.out;
-    message->n_group = question->group_count;
-    message->group =
-            ids_to_message(question->group, question->group_count, arena);
-    return !arena->overflow;
-}
-
-Rue__Decide *question_to_message(
-        const struct question *question, struct arena *arena)
-{
-    Rue__Decide *message = arena_alloc(arena, sizeof(*message));
-
-    if (message == NULL)
-        return NULL;
-    rue__decide__init(message);
-    message->has_event = question->event.size > 0;
-    message->event = message_of_bytes(question->event);
-    message->has_deferred = question->deferred;
-    message->deferred = question->deferred;
-    message->has_baseline = question->has_baseline;
-    message->baseline = question->baseline;
-    message->has_experts = question->experts;
-    message->experts = question->experts;
-    return question_fill(question, arena, message) ? message : NULL;
+    if (question->experts)
+        pack_u64(packing, 11, 1);
+    if (question->has_baseline)
+        pack_u64(packing, 10, question->baseline);
+    if (question->deferred)
+        pack_u64(packing, 9, 1);
+    pack_ids(packing, 8, question->group, question->group_count);
+    pack_u32s(packing, 7, question->excluded, question->excluded_count);
+    pack_action_named(packing, 6, question);
+    pack_matrix(packing, 5, &question->action_features);
+    pack_ids(packing, 4, question->action, question->action_count);
+    pack_named(packing, 3, question->named, question->named_count);
+    pack_matrix(packing, 2, &question->shared);
+    if (question->event.size > 0)
+        pack_bytes(packing, 1, question->event);
+    pack_head(packing, field, end);
 }
 
 /* ---- the digest ---- */

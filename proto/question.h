@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "proto/message.h"
+#include "proto/pack.h"
 
 #include "proto/rue.pb-c.h"
 
@@ -13,10 +14,9 @@
 int question_from_message(const Rue__Decide *message, struct arena *arena,
         struct question *question, struct err *err) MUST_USE;
 
-/* The message of a view, in the arena; NULL if it did not fit. Strings are
- * not copied. */
-Rue__Decide *question_to_message(
-        const struct question *question, struct arena *arena);
+/* Packs a view as a nested Decide, the field of that number (proto/pack.h). */
+void question_pack(struct packing *packing, uint32_t field,
+        const struct question *question);
 
 /* An allocator for protobuf-c that takes from an arena and never gives back:
  * the arena's size caps what a hostile message can make of itself. */

@@ -155,36 +155,6 @@ static Rue__Expert **experts_to_message(
     return list;
 }
 
-static uint32_t *groups_to_message(
-        const struct decision_record *record, struct arena *arena)
-{
-    uint32_t *groups = arena_array(arena, uint32_t, record->group_count);
-
-    for (uint32_t i = 0; groups != NULL && i < record->group_count; i++)
-        groups[i] = record->groups[i];
-    return groups;
-}
-
-static void path_to_message(
-        const struct decision_record *record, Rue__DecisionRecord *message)
-{
-    union {
-        const uint32_t *in;
-        uint32_t *out;
-    } path = {record->path};
-    union {
-        const double *in;
-        double *out;
-    } marginal = {record->marginal};
-
-    message->n_path = record->path_count;
-    message->path = path.out;
-    message->has_path_probability = true;
-    message->path_probability = record->path_probability;
-    message->n_marginal = record->count;
-    message->marginal = marginal.out;
-}
-
 static Rue__Trial *trial_to_message(
         const struct trial *trial, struct arena *arena)
 {
@@ -224,78 +194,104 @@ static int trial_from_message(const Rue__Trial *message,
     return 0;
 }
 
+/* What only some decisions have, as messages of the library's. */
+struct rare_parts {
+    Rue__Expert **expert;
+    Rue__Subject *held_subject;
+    Rue__Costs *held_costs;
+    Rue__Trial *trial;
+};
+
+/* Fields 12 and up. */
+static void pack_rare(struct packing *packing,
+        const struct decision_record *record, const struct rare_parts *parts)
+{
+    bool path = record->path_count > 0;
+
+    if (record->all_open)
+        pack_u64(packing, 53, 1);
+    if (record->masked > 0)
+        pack_u64(packing, 52, record->masked);
+    if (record->has_expected)
+        pack_f64(packing, 51, record->expected_failure);
+    if (record->held_cause != CAUSE_UNKNOWN)
+        pack_u64(packing, 50, (uint64_t)record->held_cause);
+    pack_f64s(
+            packing, 40, record->question.point, record->question.point_count);
+    if (record->guard > 0)
+        pack_u64(packing, 31, record->guard);
+    if (record->limit > 0.0)
+        pack_f64(packing, 30, record->limit);
+    pack_nested(packing, 24, (const ProtobufCMessage *)parts->trial);
+    if (record->pdrop > 0.0)
+        pack_f64(packing, 23, record->pdrop);
+    if (record->chosen_only)
+        pack_u64(packing, 22, 1);
+    if (record->held_misfit)
+        pack_u64(packing, 21, 1);
+    pack_nested(packing, 20, (const ProtobufCMessage *)parts->held_costs);
+    pack_nested(packing, 19, (const ProtobufCMessage *)parts->held_subject);
+    if (path) {
+        pack_f64s(packing, 18, record->marginal, record->count);
+        pack_f64(packing, 17, record->path_probability);
+        pack_u32s(packing, 16, record->path, record->path_count);
+    }
+    if (record->has_second) {
+        pack_f64(packing, 15, record->pair_probability);
+        pack_u64(packing, 14, record->second);
+    }
+    for (uint32_t i = record->expert_count; i > 0; i--)
+        pack_nested(
+                packing, 13, (const ProtobufCMessage *)parts->expert[i - 1]);
+    if (record->has_held)
+        pack_f64(packing, 12, record->held);
+}
+
+static void pack_groups(
+        struct packing *packing, const struct decision_record *record)
+{
+    const uint8_t *end = packing->at;
+
+    for (uint32_t i = record->group_count; i > 0; i--)
+        pack_varint(packing, record->groups[i - 1]);
+    if (record->group_count > 0)
+        pack_head(packing, 9, end);
+}
+
+/* The one record that is written for every request is packed without a message
+ * of the library's in between, which took longer than the decision. */
 struct bytes record_encode_decision(
         const struct decision_record *record, struct arena *arena)
 {
-    Rue__DecisionRecord message = RUE__DECISION_RECORD__INIT;
-    union {
-        const uint32_t *in;
-        uint32_t *out;
-    } eligible = {record->eligible};
-    union {
-        const double *in;
-        double *out;
-    } probability = {record->probability};
-    union {
-        const double *in;
-        double *out;
-    } point = {record->question.point};
+    struct rare_parts parts = {
+            .held_subject = subject_to_message(&record->held_subject, arena),
+            .held_costs = costs_to_message(&record->held_costs, arena),
+            .trial = trial_to_message(&record->trial, arena),
+    };
+    bool action = record->count > 0 && record->path_count == 0;
+    struct packing packing;
 
-    message.problem = record->head.problem;
-    message.time_ns = record->head.time;
-    message.event = message_of_bytes(record->head.event);
-    message.decide = question_to_message(&record->question, arena);
-    if (message.decide == NULL)
+    if (record->expert_count > 0)
+        parts.expert = experts_to_message(record, arena);
+    if (arena->overflow)
         return bytes_of(NULL, 0);
-    message.n_eligible = record->count;
-    message.eligible = eligible.out;
-    if (record->path_count > 0) {
-        path_to_message(record, &message);
-    } else {
-        message.n_probability = record->count;
-        message.probability = probability.out;
-        message.has_chosen = record->count > 0;
-        message.chosen = record->chosen;
+    packing = pack_begin(arena);
+    pack_rare(&packing, record, &parts);
+    pack_u64(&packing, 11, record->generation);
+    pack_u64(&packing, 10, record->policy_version);
+    pack_groups(&packing, record);
+    if (record->has_prediction)
+        pack_f64(&packing, 8, record->prediction);
+    if (action) {
+        pack_u64(&packing, 7, record->chosen);
+        pack_f64s(&packing, 6, record->probability, record->count);
     }
-    message.has_second = record->has_second;
-    message.second = record->second;
-    message.has_pair_probability = record->has_second;
-    message.pair_probability = record->pair_probability;
-    message.has_prediction = record->has_prediction;
-    message.prediction = record->prediction;
-    message.n_group = record->group_count;
-    message.group = groups_to_message(record, arena);
-    message.policy_version = record->policy_version;
-    message.has_generation = true;
-    message.generation = record->generation;
-    message.has_held = record->has_held;
-    message.held = record->held;
-    message.has_limit = record->limit > 0.0;
-    message.limit = record->limit;
-    message.has_guard = record->guard > 0;
-    message.guard = record->guard;
-    message.n_expert = record->expert_count;
-    message.expert = experts_to_message(record, arena);
-    message.held_subject = subject_to_message(&record->held_subject, arena);
-    message.held_costs = costs_to_message(&record->held_costs, arena);
-    message.has_held_cause = record->held_cause != CAUSE_UNKNOWN;
-    message.held_cause = (Rue__Cause)record->held_cause;
-    message.has_expected_failure = record->has_expected;
-    message.expected_failure = record->expected_failure;
-    message.has_masked = record->masked > 0;
-    message.masked = record->masked;
-    message.has_all_open = record->all_open;
-    message.all_open = record->all_open;
-    message.has_held_misfit = record->held_misfit;
-    message.held_misfit = record->held_misfit;
-    message.has_chosen_only = record->chosen_only;
-    message.chosen_only = record->chosen_only;
-    message.has_pdrop = record->pdrop > 0.0;
-    message.pdrop = record->pdrop;
-    message.n_point = record->question.point_count;
-    message.point = point.out;
-    message.trial = trial_to_message(&record->trial, arena);
-    return pack_message(&message.base, arena);
+    pack_u32s(&packing, 5, record->eligible, record->count);
+    question_pack(&packing, 4, &record->question);
+    pack_bytes(&packing, 3, record->head.event);
+    pack_i64(&packing, 2, record->head.time);
+    pack_u64(&packing, 1, record->head.problem);
+    return pack_end(&packing, arena);
 }
 
 static int path_from_message(const Rue__DecisionRecord *message,

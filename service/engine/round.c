@@ -93,6 +93,30 @@ static int awake_groups(const struct problem_spec *spec,
 
 /* ---- the actions ---- */
 
+static uint64_t four_bytes(const uint8_t *data)
+{
+    uint32_t word;
+
+    memcpy(&word, data, sizeof(word));
+    return word;
+}
+
+/* For the table below only. Short ids are their own number, mixed: the general
+ * hash of ten of them took longer than all that is checked of a question. */
+static uint32_t hash_id(struct bytes id)
+{
+    const uint8_t *data = id.data;
+    uint64_t word;
+
+    if (id.size == 0 || id.size > 8)
+        return (uint32_t)hash_bytes(id, 0);
+    word = id.size < 4
+            ? (uint64_t)data[0] << 16 | (uint64_t)data[id.size / 2] << 8 |
+                    data[id.size - 1]
+            : four_bytes(data) << 32 | four_bytes(data + id.size - 4);
+    return (uint32_t)(word * UINT64_C(0x9E3779B97F4A7C15) >> 32);
+}
+
 /* A small hash set of ids, by index into a list: finds repeated ids in time
  * linear in their number. */
 static int refuse_repeated_ids(
@@ -101,13 +125,15 @@ static int refuse_repeated_ids(
     uint32_t size = 8;
     uint32_t *table;
 
+    if (question->action_count < 2)
+        return 0;
     while (size < 2 * question->action_count)
         size *= 2;
     table = arena_zalloc(arena, size, sizeof(*table));
     if (table == NULL)
         return too_small(err);
     for (uint32_t i = 0; i < question->action_count; i++) {
-        uint32_t at = (uint32_t)hash_bytes(question->action[i], 0);
+        uint32_t at = hash_id(question->action[i]);
         for (at &= size - 1; table[at] != 0; at = (at + 1) & (size - 1)) {
             char text[ID_BYTES_MAX + 1];
             if (bytes_equal(
@@ -257,41 +283,51 @@ static int named_of_places(const struct problem_spec *spec,
     return 0;
 }
 
-/* Keeps the rows of the eligible places. */
+/* Keeps the rows of the eligible places; `slots` and `features` are those of
+ * all. */
+static int keep_places(const uint32_t *eligible, uint32_t count,
+        struct arena *arena, uint32_t **slots, struct features **features,
+        struct err *err)
+{
+    struct features *kept = arena_array(arena, struct features, count);
+    uint32_t *kept_slots = arena_array(arena, uint32_t, count);
+
+    if (kept == NULL || kept_slots == NULL)
+        return too_small(err);
+    for (uint32_t i = 0; *features != NULL && i < count; i++)
+        kept[i] = (*features)[eligible[i]];
+    for (uint32_t i = 0; *slots != NULL && i < count; i++)
+        kept_slots[i] = (*slots)[eligible[i]];
+    *features = *features == NULL ? NULL : kept;
+    *slots = *slots == NULL ? NULL : kept_slots;
+    return 0;
+}
+
+/* The rows of the eligible places. */
 static int choose_places(const struct problem_spec *spec,
         const struct question *question, const uint32_t *eligible,
         uint32_t count, struct arena *arena, struct round_view *round,
         struct err *err)
 {
     uint32_t places = place_count(spec, question);
-    uint32_t *place_slots = NULL, *slots = NULL;
-    struct features *place_features = NULL, *features;
+    uint32_t *slots = NULL;
+    struct features *features = NULL;
+    bool own = question->action_features.columns > 0 ||
+            question->action_named_count > 0 || question->point_count > 0;
     int status;
 
-    if ((status = slots_of_places(spec, question, arena, &place_slots, err)) !=
-                    0 ||
-            (status = named_of_places(
-                     spec, question, places, arena, &place_features, err)) != 0)
+    if ((status = slots_of_places(spec, question, arena, &slots, err)) != 0)
         return status;
-    features = arena_array(arena, struct features, count);
-    if (place_slots != NULL)
-        slots = arena_array(arena, uint32_t, count);
-    if (features == NULL || (place_slots != NULL && slots == NULL))
-        return too_small(err);
-    for (uint32_t i = 0; i < count; i++) {
-        features[i] = place_features[eligible[i]];
-        if (slots != NULL)
-            slots[i] = place_slots[eligible[i]];
-    }
+    if (own)
+        status = named_of_places(spec, question, places, arena, &features, err);
+    /* In order and as many as there are: all of them. */
+    if (status == 0 && count < places)
+        status = keep_places(eligible, count, arena, &slots, &features, err);
     round->eligible = eligible;
     round->actions.count = count;
     round->actions.slot = slots;
-    round->actions.features = question->action_features.columns > 0 ||
-                    question->action_named_count > 0 ||
-                    question->point_count > 0
-            ? features
-            : NULL;
-    return 0;
+    round->actions.features = features;
+    return status;
 }
 
 static int eligible_places(const struct problem_spec *spec,
@@ -299,10 +335,19 @@ static int eligible_places(const struct problem_spec *spec,
         uint32_t *count, struct err *err)
 {
     uint32_t places = place_count(spec, question);
-    bool *excluded = arena_zalloc(arena, places, sizeof(*excluded));
     uint32_t *eligible = arena_array(arena, uint32_t, places);
+    bool *excluded;
 
-    if (excluded == NULL || eligible == NULL)
+    if (eligible == NULL)
+        return too_small(err);
+    *out = eligible;
+    *count = places;
+    for (uint32_t place = 0; place < places; place++)
+        eligible[place] = place;
+    if (question->excluded_count == 0)
+        return 0;
+    excluded = arena_zalloc(arena, places, sizeof(*excluded));
+    if (excluded == NULL)
         return too_small(err);
     for (uint32_t i = 0; i < question->excluded_count; i++)
         excluded[question->excluded[i]] = true;
@@ -310,7 +355,6 @@ static int eligible_places(const struct problem_spec *spec,
     for (uint32_t place = 0; place < places; place++)
         if (!excluded[place])
             eligible[(*count)++] = place;
-    *out = eligible;
     if (*count == 0)
         return err_set(err, STATUS_INVALID,
                 "excluded: every action is; none may be chosen");

@@ -156,6 +156,8 @@ bool guard_narrow(const struct guard *guard, const double *scores,
     double most = better_loss(guard->spec, 1.0 - scores[index]);
     double left = 0.0;
 
+    if (guard->reopened > 0)
+        return false;
     for (uint32_t i = 0; i < count; i++) {
         if (i == index)
             continue;
@@ -202,10 +204,17 @@ void guard_learn(struct guard *guard, const struct context *context,
             (is_default ? cost : fmin(least(guard, context), SUM_MAX)));
     if (is_default)
         remember(guard, context, cost);
+    else if (guard->reopened > 0)
+        guard->reopened--;
     if (!isfinite(error))
         return;
     guard->errors = bounded(ERROR_MEMORY * guard->errors + error * error);
     guard->error_weight = ERROR_MEMORY * guard->error_weight + 1.0;
+}
+
+void guard_reopen(struct guard *guard)
+{
+    guard->reopened = GUARD_RETRIES;
 }
 
 void guard_correct(
@@ -227,6 +236,7 @@ void guard_save(const struct guard *guard, struct writer *writer)
     write_f64(writer, guard->reserved);
     write_f64(writer, guard->errors);
     write_f64(writer, guard->error_weight);
+    write_u32(writer, guard->reopened);
     write_u32(writer, guard->kept);
     write_u32(writer, guard->next);
     write_f64s(writer, guard->cost, guard->kept);
@@ -251,9 +261,11 @@ int guard_load(struct guard *guard, struct reader *reader, struct err *err)
     guard->reserved = read_f64(reader);
     guard->errors = read_f64(reader);
     guard->error_weight = read_f64(reader);
+    guard->reopened = read_u32(reader);
     guard->kept = read_u32(reader);
     guard->next = read_u32(reader);
-    if (reader->failed || guard->kept > GUARD_KEPT || guard->next >= GUARD_KEPT)
+    if (reader->failed || guard->reopened > GUARD_RETRIES ||
+            guard->kept > GUARD_KEPT || guard->next >= GUARD_KEPT)
         return err_set(err, STATUS_CORRUPT, "guard: state is damaged");
     read_f64s(reader, guard->cost, guard->kept);
     good = !reader->failed && isfinite(guard->spent) &&

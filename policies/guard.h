@@ -15,7 +15,10 @@
  * while its predicted loss, less two standard errors of it, is. Where none may
  * be, the default is best and exploration ends there; it is open again as soon
  * as predictions begin to fail (their errors are forgotten slowly) or the
- * default's cost rises. This needs an oracle that knows its uncertainty.
+ * default's cost rises, and in contexts that the oracle knows little of. From
+ * outside it is opened by guard_reopen: until the outcomes of so many trials
+ * have come, predictions rule nothing out, and the budget alone bounds what is
+ * tried. This needs an oracle that knows its uncertainty.
  *
  * A cost is a value to be minimised, or how far a value to be maximised lies
  * below the largest that it may have. All memory is in the struct; the state is
@@ -30,6 +33,7 @@
 
 #define GUARD_KEPT    64u /* outcomes of the default that are remembered */
 #define GUARD_COLUMNS 8u /* context columns in which contexts are compared */
+#define GUARD_RETRIES 20u /* outcomes of trials that a reopening lasts */
 
 struct guard_spec {
     bool on;
@@ -47,6 +51,7 @@ struct guard {
     double spent, allowed;
     double reserved; /* limits of the trials that are under way */
     double errors, error_weight; /* squared errors of predicted losses */
+    uint32_t reopened; /* outcomes of trials until it may settle again */
     uint32_t kept, next; /* a ring */
     double cost[GUARD_KEPT];
     double context[GUARD_KEPT][GUARD_COLUMNS];
@@ -87,6 +92,10 @@ void guard_learn(struct guard *guard, const struct context *context,
 /* An outcome turned out to be another one. */
 void guard_correct(
         struct guard *guard, bool is_default, double before, double after);
+
+/* What was found before may hold no longer: the world has changed, or another
+ * model serves. */
+void guard_reopen(struct guard *guard);
 
 /* The cost as a value in the client's terms: of a value to be maximised, the
  * value that costs it. */

@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "policies/pmf.h"
+#include "service/engine/guarded.h"
 #include "service/engine/trial.h"
 
 /* What the functions below work with. */
@@ -74,34 +75,6 @@ static int choose_certain(struct choosing *choosing,
     return 0;
 }
 
-/* Takes what cannot be better than the default, at `index`, out of a
- * distribution, and draws again, by the same number. */
-static int narrow(struct choosing *choosing, const struct round_view *round,
-        uint32_t index, struct distribution *drawn,
-        struct decision_record *record)
-{
-    const struct problem *problem = choosing->problem;
-    uint32_t count = round->actions.count;
-    double *widths = arena_array(choosing->arena, double, count);
-    double *pmf = arena_array(choosing->arena, double, count);
-    struct rng draw = rng_keyed(problem->spec->settings.seed,
-            hash_bytes(record->head.event, 0), RNG_ACTION);
-
-    if (widths == NULL || pmf == NULL)
-        return err_set(choosing->err, STATUS_BUSY, "the request is too large");
-    memcpy(pmf, drawn->pmf, count * sizeof(*pmf));
-    if (drawn->scores != NULL &&
-            policy_widths(problem->policy, &round->context, &round->actions,
-                    choosing->arena, widths) &&
-            guard_narrow(
-                    &problem->guard, drawn->scores, widths, index, count, pmf))
-        record->guard = GUARD_SETTLED;
-    drawn->pmf = pmf;
-    drawn->chosen = pmf_draw(pmf, count, &draw);
-    drawn->propensity = pmf[drawn->chosen];
-    return 0;
-}
-
 /* What a circuit breaker compares the outcome with, of the action that is
  * taken, whoever took it. */
 static void note_expected(const struct problem *problem,
@@ -112,7 +85,9 @@ static void note_expected(const struct problem *problem,
         record->expected_failure = 1.0 - drawn->scores[record->chosen];
 }
 
-/* Under a guard, whose default is at `index`. */
+/* Under a guard, whose default is at `index`. Where there is no room for a
+ * trial of another action nothing is learned of a generation on trial either:
+ * such decisions are none of its. */
 static int choose_guarded(struct choosing *choosing,
         const struct round_view *round, uint32_t index,
         struct decision_record *record)
@@ -120,38 +95,27 @@ static int choose_guarded(struct choosing *choosing,
     const struct problem *problem = choosing->problem;
     struct guard_view view = guard_look(&problem->guard, &round->context);
     struct distribution drawn;
+    bool settled;
     int status;
 
     if (view.reason == GUARD_BUDGET) {
         record->guard = GUARD_BUDGET;
         return choose_certain(choosing, round, index, record);
     }
-    status = policy_decide(problem->policy, &round->context, &round->actions,
-            problem->spec->settings.seed, hash_bytes(record->head.event, 0),
-            choosing->arena, &drawn, choosing->err);
-    if (status == 0)
-        status = narrow(choosing, round, index, &drawn, record);
+    status = guarded_decide(problem, problem->policy, round, record->head.event,
+            index, choosing->arena, &drawn, &settled, choosing->err);
     if (status != 0)
         return status;
     note_drawn(round, &drawn, record);
+    if (problem->challenger.policy != NULL)
+        status = trial_decide(problem, round, &drawn, index, choosing->arena,
+                record, &settled, choosing->err);
+    if (settled)
+        record->guard = GUARD_SETTLED;
     note_expected(problem, &drawn, record);
-    if (drawn.chosen != index)
+    if (record->chosen != index)
         record->limit = view.limit;
-    return 0;
-}
-
-/* Where the guard's default is among the actions of the round; false if there
- * is no guard, or the default may not be taken. */
-static bool find_default(const struct problem *problem,
-        const struct round_view *round, uint32_t *index)
-{
-    for (uint32_t i = 0; problem->spec->guard.on && i < round->actions.count;
-            i++)
-        if (round->actions.slot[i] == problem->spec->guard.slot) {
-            *index = i;
-            return true;
-        }
-    return false;
+    return status;
 }
 
 /* Chooses an action, two, a path, or predicts a number, and notes it in the
@@ -160,8 +124,9 @@ static int choose_policy(struct choosing *choosing,
         const struct round_view *round, struct decision_record *record)
 {
     const struct problem *problem = choosing->problem;
+    uint32_t index = guarded_default(problem, round);
     struct distribution drawn;
-    uint32_t index;
+    bool settled = false;
     int status;
 
     if (problem->spec->settings.form == FORM_PREDICT) {
@@ -172,7 +137,7 @@ static int choose_policy(struct choosing *choosing,
     }
     if (problem->spec->settings.form == FORM_PATH)
         return choose_path(choosing, round, record);
-    if (find_default(problem, round, &index))
+    if (index != GUARDED_NOT)
         return choose_guarded(choosing, round, index, record);
     status = policy_decide(problem->policy, &round->context, &round->actions,
             problem->spec->settings.seed, hash_bytes(record->head.event, 0),
@@ -182,8 +147,8 @@ static int choose_policy(struct choosing *choosing,
     note_drawn(round, &drawn, record);
     record->has_second = problem->spec->settings.form == FORM_DUEL;
     if (problem->challenger.policy != NULL && !record->has_second)
-        status = trial_decide(
-                problem, round, &drawn, choosing->arena, record, choosing->err);
+        status = trial_decide(problem, round, &drawn, GUARDED_NOT,
+                choosing->arena, record, &settled, choosing->err);
     note_expected(problem, &drawn, record);
     return status;
 }

@@ -458,6 +458,14 @@ struct bytes fold_alarm_name(
     return bytes_of(NULL, 0);
 }
 
+/* May what actions cost be another after an alarm of the stream? Labels that
+ * are late say nothing of it, nor do probabilities that are not those logged,
+ * nor what the policy prefers, which a guard moves itself. */
+static bool may_move_costs(uint32_t stream)
+{
+    return drift_of_outcomes(stream) || stream == DRIFT_CONTEXT;
+}
+
 void fold_alarm(struct problem *problem, const struct alarm_record *record)
 {
     const struct alarm *pending =
@@ -468,6 +476,8 @@ void fold_alarm(struct problem *problem, const struct alarm_record *record)
 
     problem->counters.alarms++;
     problem->alarming = problem->alarming || drift_of_outcomes(record->stream);
+    if (problem->spec->guard.on && may_move_costs(record->stream))
+        guard_reopen(&problem->guard);
     if (pending != NULL && alarm_equal(pending, &alarm))
         drift_take(problem->drift);
 }
@@ -607,6 +617,8 @@ static int fold_serve(struct problem *problem,
     if (status != 0)
         return err_prefix(err, "generation %" PRIu64, record->generation);
     problem_drop_challenger(problem);
+    if (problem->spec->guard.on)
+        guard_reopen(&problem->guard);
     problem->generation = record->generation;
     problem->has_back = record->has_back;
     problem->back = record->back;

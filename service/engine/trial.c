@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "policies/pmf.h"
+#include "service/engine/guarded.h"
 
 /* An action that is hardly ever chosen says little, however much it would
  * weigh; sums stay finite. */
@@ -21,18 +22,18 @@ static double expected(const struct distribution *drawn, const double *pmf)
 }
 
 int trial_decide(const struct problem *problem, const struct round_view *round,
-        const struct distribution *drawn, struct arena *arena,
-        struct decision_record *record, struct err *err)
+        const struct distribution *drawn, uint32_t guarded, struct arena *arena,
+        struct decision_record *record, bool *settled, struct err *err)
 {
     const struct challenger *challenger = &problem->challenger;
-    uint64_t seed = problem->spec->settings.seed;
-    uint64_t event = hash_bytes(record->head.event, 0);
-    struct rng rng = rng_keyed(seed, event, RNG_CANARY);
+    struct rng rng = rng_keyed(problem->spec->settings.seed,
+            hash_bytes(record->head.event, 0), RNG_CANARY);
     struct distribution other;
     enum pmf_side side = PMF_FIRST;
+    bool other_settled;
     double *mix;
-    int status = policy_decide(challenger->policy, &round->context,
-            &round->actions, seed, event, arena, &other, err);
+    int status = guarded_decide(problem, challenger->policy, round,
+            record->head.event, guarded, arena, &other, &other_settled, err);
 
     if (status != 0)
         return status;
@@ -43,6 +44,7 @@ int trial_decide(const struct problem *problem, const struct round_view *round,
         record->chosen = pmf_couple(drawn->pmf, other.pmf, drawn->count,
                 challenger->share, &rng, mix, &side);
         record->probability = mix;
+        *settled = *settled && other_settled;
     }
     record->trial = (struct trial){.given = true,
             .generation = challenger->generation,

@@ -12,7 +12,11 @@
  *   canary  0 where both would do the same; (r - c)/s for an action of the
  *           challenger's side, -(r - c)/(1 - s) for one of the champion's
  *   shadow  (q/p - 1)(r - c)
- * c takes noise away and moves no mean: it does not depend on the action. */
+ * c takes noise away and moves no mean: it does not depend on the action.
+ *
+ * Under a guard both are compared as it lets them through (guarded.h). Of
+ * actions that it takes from the champion a shadow learns nothing: they count
+ * as no better and no worse than what was expected. */
 #ifndef ENGINE_TRIAL_H
 #define ENGINE_TRIAL_H
 
@@ -21,11 +25,14 @@
 #include "service/engine/problem.h"
 #include "service/engine/round.h"
 
-/* The decision of a problem with a challenger; `drawn` is the champion's. Fills
- * in the record's probabilities, its choice and its trial. */
+/* The decision of a problem with a challenger; `drawn` is the champion's,
+ * `guarded` the place of a guard's default or GUARDED_NOT. Fills in the
+ * record's probabilities, its choice and its trial. `settled`, the champion's
+ * at first, stays true only if the challenger's share is settled too. */
 int trial_decide(const struct problem *problem, const struct round_view *round,
-        const struct distribution *drawn, struct arena *arena,
-        struct decision_record *record, struct err *err) MUST_USE;
+        const struct distribution *drawn, uint32_t guarded, struct arena *arena,
+        struct decision_record *record, bool *settled,
+        struct err *err) MUST_USE;
 
 /* Is the decision one of the trial that is on? */
 bool trial_is_on(

@@ -190,6 +190,36 @@ START_TEST(what_cannot_be_better_is_not_tried)
 }
 END_TEST
 
+/* Opened from outside, nothing is ruled out until so many trials have told how
+ * it is now; the default's own outcomes do not count. */
+START_TEST(reopened_it_tries_again)
+{
+    struct guard_spec spec = spec_of(0.05, 2.0);
+    struct guard guard;
+    double context_value = 0.0;
+    struct context context = {
+            .shared = {.dense = &context_value, .dense_count = 1}};
+    const double scores[] = {0.58, 0.59, 0.58};
+    const double widths[] = {0.1, 0.1, 0.1};
+
+    guard_init(&guard, &spec);
+    for (int i = 0; i < 2000; i++)
+        guard_learn(
+                &guard, &context, true, 40.0, 0.0, i % 2 == 0 ? 0.01 : -0.01);
+    guard_reopen(&guard);
+    for (uint32_t i = 0; i < GUARD_RETRIES; i++) {
+        double pmf[] = {0.4, 0.4, 0.2};
+        ck_assert(!guard_narrow(&guard, scores, widths, 1, 3, pmf));
+        ck_assert_double_eq(pmf[0], 0.4);
+        ck_assert_double_eq(pmf[2], 0.2);
+        guard_learn(&guard, &context, true, 40.0, 0.0, 0.01);
+        guard_learn(&guard, &context, false, 40.0, 0.0, 0.01);
+    }
+    ck_assert(guard_narrow(
+            &guard, scores, widths, 1, 3, (double[3]){0.4, 0.4, 0.2}));
+}
+END_TEST
+
 /* Rewards: the cost is what is missing to the largest. */
 START_TEST(rewards_have_costs_too)
 {
@@ -248,7 +278,7 @@ START_TEST(bytes_come_back_and_damage_is_found)
         guard_init(&loaded, &spec);
         ck_assert_int_eq(guard_load(&loaded, &reader, &err), STATUS_CORRUPT);
     }
-    for (size_t at = 0; at + 8 <= size; at += at == 40 ? 4 : 8) {
+    for (size_t at = 0; at + 8 <= size; at += at >= 40 && at < 52 ? 4 : 8) {
         uint8_t before[8];
         memcpy(before, bytes + at, 8);
         memset(bytes + at, 0xff, 8); /* a NaN, or too many */
@@ -270,6 +300,7 @@ int main(void)
     tcase_add_test(tests, a_good_policy_is_let_go_on);
     tcase_add_test(tests, trials_under_way_are_reserved);
     tcase_add_test(tests, what_cannot_be_better_is_not_tried);
+    tcase_add_test(tests, reopened_it_tries_again);
     tcase_add_test(tests, rewards_have_costs_too);
     tcase_add_test(tests, bytes_come_back_and_damage_is_found);
     suite_add_tcase(suite, tests);

@@ -65,6 +65,8 @@ static void check_recorded(const struct decision *decision)
     ck_assert((decision->ranking[0] != 0) == (decision->limit > 0.0));
 }
 
+static uint32_t played; /* events so far */
+
 /* Rounds with feedback two rounds late; the sum of costs. */
 static double play(
         uint32_t rounds, bool features, const double factors[3], double *alone)
@@ -76,12 +78,12 @@ static double play(
         char event[24];
         if (i >= 2) {
             struct feedback feedback = {.value = waiting[i % 2]};
-            (void)snprintf(event, sizeof(event), "e%u", i - 2);
+            (void)snprintf(event, sizeof(event), "e%u", played + i - 2);
             feedback.event = bytes_of_text(event);
             ck_assert_int_eq(stage_report(feedback).status, STATUS_OK);
         }
         if (i < rounds) {
-            struct decision decision = ask(i, &context, features);
+            struct decision decision = ask(played + i, &context, features);
             ck_assert_msg(decision.status == STATUS_OK, "%s",
                     decision.message == NULL ? "" : decision.message);
             check_recorded(&decision);
@@ -91,6 +93,7 @@ static double play(
             *alone += cost_of(0, context, 0.0, factors);
         }
     }
+    played += rounds;
     return spent;
 }
 
@@ -142,6 +145,119 @@ START_TEST(that_the_default_is_best_is_found)
     (void)play(900, true, factors, &alone);
     ck_assert_uint_gt(stage.problem->counters.guarded_settled, 100);
     stage_close();
+}
+END_TEST
+
+/* ---- open again ---- */
+
+/* An alarm of drift, as the engine would have recorded it. */
+static void raise_alarm(enum drift_stream stream)
+{
+    struct alarm_record alarm = {
+            .head = {RECORD_ALARM, stage.spec.number, ++stage.now, {NULL, 0}},
+            .stream = stream};
+
+    stage_append(NULL, RECORD_ALARM, stage.spec.number,
+            record_encode_alarm(&alarm, &stage.arena));
+    fold_alarm(stage.problem, &alarm);
+}
+
+static uint64_t settled_in(uint32_t rounds, const double factors[3])
+{
+    uint64_t before = stage.problem->counters.guarded_settled;
+    double alone;
+
+    (void)play(rounds, true, factors, &alone);
+    return stage.problem->counters.guarded_settled - before;
+}
+
+/* The default was best, and then another action becomes better, while the
+ * default itself costs what it did: nothing that is played tells. Alarms that
+ * speak of the world make it look again, and it is found; others do not. The
+ * oracle forgets nothing, so the outcomes of the trials have to outvote what
+ * was known. */
+START_TEST(an_alarm_opens_it_again)
+{
+    static const double before[3] = {1.0, 1.5, 3.0};
+    static const double after[3] = {1.0, 0.4, 3.0};
+    double spent, alone;
+
+    stage_open(GUARDED SURFACE "drift.on: false\npolicy.gain: 0.5\n");
+    (void)play(400, true, before, &alone);
+    ck_assert_uint_gt(settled_in(100, before), 90);
+    ck_assert_uint_gt(settled_in(200, after), 190);
+    raise_alarm(DRIFT_ACTIONS);
+    raise_alarm(DRIFT_PROPENSITY);
+    raise_alarm(DRIFT_JOIN);
+    raise_alarm(DRIFT_DELAY);
+    ck_assert_uint_gt(settled_in(100, after), 90);
+    raise_alarm(_i == 0       ? DRIFT_CONTEXT
+                    : _i == 1 ? DRIFT_RESIDUAL
+                              : DRIFT_REWARD);
+    ck_assert_uint_eq(settled_in(20, after), 0);
+    spent = play(600, true, after, &alone);
+    ck_assert_double_lt(spent, 0.8 * alone);
+    stage_close();
+}
+END_TEST
+
+/* ---- a generation on trial ---- */
+
+static void promote(enum stage how, double share)
+{
+    struct promotion promotion = {
+            .generation = 1, .stage = how, .share = share};
+    struct input input = {.kind = INPUT_PROMOTE, .now = ++stage.now};
+
+    input.as.promote = &promotion;
+    ck_assert_int_eq(stage_step(&input).receipt.status, STATUS_OK);
+}
+
+/* The bytes of a model that learned for so long; malloc. */
+static struct bytes model_of(uint32_t rounds, const double factors[3])
+{
+    struct bytes model;
+    double alone;
+    void *kept;
+
+    stage_open(GUARDED SURFACE);
+    (void)play(rounds, true, factors, &alone);
+    stage_store_model(stage.problem, 1, 0);
+    stage_close();
+    model = stage.models[1].bytes;
+    kept = malloc(model.size);
+    ck_assert_ptr_nonnull(kept);
+    memcpy(kept, model.data, model.size);
+    return bytes_of(kept, model.size);
+}
+
+/* A generation that knows what the champion does not: under the guard it gets
+ * its share, outcomes count for it, and the loss stays within its bound. Once
+ * it serves, what its forerunner had found out is open again. */
+START_TEST(a_generation_on_trial_gets_its_share_under_a_guard)
+{
+    static const double before[3] = {1.0, 1.5, 3.0};
+    static const double after[3] = {1.0, 0.4, 3.0};
+    const struct challenger *challenger;
+    struct bytes model = model_of(300, after);
+    double spent, alone;
+
+    stage_open(GUARDED SURFACE);
+    stage.models[1].bytes = model;
+    (void)play(400, true, before, &alone);
+    promote(_i == 0 ? STAGE_CANARY : STAGE_SHADOW, _i == 0 ? 0.5 : 0.0);
+    challenger = &stage.problem->challenger;
+    spent = play(200, true, after, &alone);
+    ck_assert_uint_gt(challenger->rows, 150);
+    ck_assert_double_le(spent, 1.05 * alone);
+    if (_i == 0) {
+        ck_assert_double_gt(challenger->sum, 0.0);
+        ck_assert_double_lt(spent, 0.8 * alone);
+    }
+    promote(STAGE_SERVE, 0.0);
+    ck_assert_uint_eq(stage.problem->guard.reopened, GUARD_RETRIES);
+    stage_close();
+    free((void *)(uintptr_t)model.data);
 }
 END_TEST
 
@@ -202,12 +318,18 @@ START_TEST(settings_are_checked)
 }
 END_TEST
 
+static void setup(void)
+{
+    stage_setup();
+    played = 0;
+}
+
 int main(void)
 {
     Suite *suite = suite_create("guard in the engine");
     TCase *tests = tcase_create("guard");
 
-    tcase_add_checked_fixture(tests, stage_setup, stage_teardown);
+    tcase_add_checked_fixture(tests, setup, stage_teardown);
     tcase_set_timeout(tests, 60);
     tcase_add_loop_test(
             tests, losses_are_bounded, 0, (int)ARRAY_COUNT(policies));
@@ -215,6 +337,9 @@ int main(void)
             tests, what_is_better_is_found, 0, (int)ARRAY_COUNT(policies));
     tcase_add_test(tests, that_the_default_is_best_is_found);
     tcase_add_test(tests, an_excluded_default_guards_nothing);
+    tcase_add_loop_test(tests, an_alarm_opens_it_again, 0, 3);
+    tcase_add_loop_test(
+            tests, a_generation_on_trial_gets_its_share_under_a_guard, 0, 2);
     tcase_add_loop_test(
             tests, settings_are_checked, 0, (int)ARRAY_COUNT(refusals));
     suite_add_tcase(suite, tests);

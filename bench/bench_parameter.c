@@ -40,7 +40,6 @@ static const struct game games[] = {
         {"surface",
                 "    context: [shift]\n"
                 "    policy: {oracle: surface, explorer: squarecb,\n"
-                "             action_min: -1, action_max: 1,\n"
                 "             context_min: -0.15, context_max: 0.45}\n",
                 1, true},
         {"ridge",

@@ -124,15 +124,15 @@ static bool handle_retrain(struct handling *handling)
 {
     struct shard *shard = handling->shard;
     const struct problem_spec *spec = handling->hosted->problem->spec;
+    const char *why = shard->trainer == NULL ? "nothing is trained here"
+                                             : problem_spec_untrained(spec);
     struct receipt *receipt = receipt_of(handling);
 
     if (receipt == NULL)
         return false;
-    if (shard->trainer == NULL || spec->settings.form == FORM_PATH) {
+    if (why != NULL) {
         receipt->status = STATUS_UNSUPPORTED;
-        receipt->message = shard->trainer == NULL
-                ? "retrain: nothing is trained here"
-                : "retrain: a problem of paths is not trained from the log";
+        receipt->message = why;
     } else {
         receipt->repeated = trainer_ask(shard->trainer, spec->number);
     }

@@ -252,15 +252,9 @@ int examples_open(struct examples *examples, const struct problem_spec *spec,
     examples->arena = arena_over(malloc(ARENA_BYTES), ARENA_BYTES);
     if (examples->arena.data == NULL)
         return err_set(err, STATUS_INTERNAL, "no memory");
-    if (spec->settings.form == FORM_PATH)
-        return err_set(err, STATUS_UNSUPPORTED,
-                "a problem of paths is not trained from the log");
-    /* What is kept per point would have to begin where its neighbours are. */
-    if (grid_is_on(&spec->settings.parameter) &&
-            policy_spec_adopts(&spec->policy))
-        return err_set(err, STATUS_UNSUPPORTED,
-                "a parameter whose policy keeps something per point is not "
-                "trained from the log");
+    if (problem_spec_untrained(spec) != NULL)
+        return err_set(
+                err, STATUS_UNSUPPORTED, "%s", problem_spec_untrained(spec));
     status = read_log(examples, rules, err);
     if (status != 0 || examples->count <= rules->most)
         return status;

@@ -63,6 +63,9 @@ int problem_spec_parse_text(struct problem_spec *spec, struct bytes name,
 /* Do detectors of drift watch it? */
 bool problem_spec_watched(const struct problem_spec *spec);
 
+/* Why it is not trained from the log; NULL: it is, if its policy can be. */
+const char *problem_spec_untrained(const struct problem_spec *spec);
+
 /* The counters of a problem; each is a fold of the log. */
 #define PROBLEM_COUNTERS(X)                                                    \
     X(decisions, "decisions made")                                             \

@@ -425,6 +425,48 @@ static int resolve_auto(struct parse *parse)
     return 0;
 }
 
+/* The range of an option that is a parameter's own: set if it is not. */
+static int add_range(struct parse *parse, struct keyvalue *values,
+        const char *key, const char *text)
+{
+    const struct keyvalue *given = find_setting(parse, key);
+    double value, wanted;
+
+    if (given == NULL) {
+        values[parse->count++] = (struct keyvalue){
+                .key = bytes_of_text(key), .value = bytes_of_text(text)};
+        return 0;
+    }
+    CHECK(number_parse(bytes_of_text(text), &wanted));
+    if (number_parse(given->value, &value) && value == wanted)
+        return 0;
+    (void)err_set(parse->err, STATUS_INVALID,
+            "%s: the oracle sees a parameter's range as -1 to 1; leave it out",
+            key);
+    return parse_failed(parse, given);
+}
+
+/* An oracle `surface` over a parameter knows the range of its points. Like what
+ * `auto` chose it stands in the settings from here on. */
+static int resolve_surface(struct parse *parse)
+{
+    const struct keyvalue *oracle = find_setting(parse, "policy.oracle");
+    struct keyvalue *values;
+    int status;
+
+    if (!grid_is_on(&parse->spec->settings.parameter) || oracle == NULL ||
+            !bytes_equal(oracle->value, bytes_of_text("surface")))
+        return 0;
+    values = arena_array(parse->arena, struct keyvalue, parse->count + 2);
+    if (values == NULL)
+        return out_of_memory(parse->err);
+    memcpy(values, parse->values, parse->count * sizeof(*values));
+    parse->values = values;
+    status = add_range(parse, values, "policy.action_min", "-1");
+    return status == 0 ? add_range(parse, values, "policy.action_max", "1")
+                       : status;
+}
+
 /* The `policy.` settings, without the prefix. */
 static int parse_policy(const struct parse *parse)
 {
@@ -463,6 +505,18 @@ static int parse_policy(const struct parse *parse)
     policy_spec_name(
             &spec->policy, spec->policy_name, sizeof(spec->policy_name));
     return 0;
+}
+
+/* A schedule for trainings that cannot be. */
+static int check_retrain(const struct parse *parse)
+{
+    const char *why = problem_spec_untrained(parse->spec);
+    const struct keyvalue *every = find_setting(parse, "retrain.every");
+
+    if (why == NULL || parse->spec->settings.retrain_every == 0)
+        return 0;
+    (void)err_set(parse->err, STATUS_INVALID, "retrain.every: %s", why);
+    return every == NULL ? STATUS_INVALID : parse_failed(parse, every);
 }
 
 static int guard_failed(const struct parse *parse, const char *key)
@@ -680,6 +734,20 @@ bool problem_spec_watched(const struct problem_spec *spec)
     return spec->settings.drift.on && spec->settings.form == FORM_DECIDE;
 }
 
+/* What is kept for each point would have to begin where its neighbours were
+ * when it came. */
+const char *problem_spec_untrained(const struct problem_spec *spec)
+{
+    if (spec->settings.form == FORM_PATH)
+        return "a problem of paths is not trained from the log";
+    if (grid_is_on(&spec->settings.parameter) &&
+            policy_spec_adopts(&spec->policy))
+        return "a parameter whose policy keeps something per point is not "
+               "trained from the log; an oracle over action features is "
+               "(surface, ridge, linear)";
+    return NULL;
+}
+
 /* Nothing of a problem without a parameter. */
 static uint64_t digest_grid(uint64_t digest, const struct grid_spec *spec)
 {
@@ -786,7 +854,9 @@ int problem_spec_parse(struct problem_spec *spec, struct bytes name,
             (status = parse_expression(&parse)) != 0 ||
             (status = parse_breaker(&parse)) != 0 ||
             (status = resolve_auto(&parse)) != 0 ||
+            (status = resolve_surface(&parse)) != 0 ||
             (status = parse_policy(&parse)) != 0 ||
+            (status = check_retrain(&parse)) != 0 ||
             (status = parse_guard(&parse)) != 0 ||
             (status = refuse_unused(&parse)) != 0)
         return status;

@@ -428,9 +428,33 @@ END_TEST
 
 /* ---- settings ---- */
 
+#define RANGE "parameter.from: 1\nparameter.to: 2\n"
+
+/* A surface over a parameter: its range need not be written, and another one
+ * is refused. The settings that the log keeps have it. */
+START_TEST(a_surface_knows_its_range)
+{
+    static const char surface[] =
+            "context: c\n" RANGE "policy.oracle: surface\n";
+    static const char added[] = "policy.action_min: -1\npolicy.action_max: 1\n";
+    char text[512];
+
+    stage_open(surface);
+    ck_assert_ptr_nonnull(memmem(
+            stage.spec.text.data, stage.spec.text.size, added, strlen(added)));
+    stage_close();
+    (void)snprintf(text, sizeof(text), "%spolicy.action_min: -1.0\n", surface);
+    stage_open(text);
+    stage_close();
+    (void)snprintf(text, sizeof(text), "%spolicy.action_min: 1\n", surface);
+    stage_settings_refused(text, "sees a parameter's range as -1 to 1");
+    (void)snprintf(text, sizeof(text), "%spolicy.action_max: 1.95\n", surface);
+    stage_settings_refused(text, "policy.action_max");
+}
+END_TEST
+
 START_TEST(wrong_settings_are_refused)
 {
-#define RANGE "parameter.from: 1\nparameter.to: 2\n"
     stage_settings_refused(
             "parameter.from: 2\nparameter.to: 1\n", "from must be less");
     stage_settings_refused("parameter.from: 2\n", "from must be less");
@@ -449,6 +473,10 @@ START_TEST(wrong_settings_are_refused)
     stage_settings_refused(RANGE "parameter.points: 1025\n", "1024");
     stage_settings_refused(RANGE "parameter.name: a\tb\n", "parameter.name");
     stage_settings_refused(RANGE "parameter.colour: red\n", "no such setting");
+    stage_settings_refused(RANGE
+            "policy.learner: tsallis-inf\nretrain.every: 1h\n",
+            "retrain.every: a parameter whose policy keeps something per point "
+            "is not trained from the log");
 }
 END_TEST
 
@@ -472,6 +500,7 @@ int main(void)
     tcase_add_loop_test(tests, a_loaded_state_goes_on_as_the_other, 0,
             ARRAY_COUNT(policies));
     tcase_add_test(tests, hostile_points_are_refused);
+    tcase_add_test(tests, a_surface_knows_its_range);
     tcase_add_test(tests, wrong_settings_are_refused);
     suite_add_tcase(suite, tests);
     return run_suite(suite);

@@ -39,6 +39,15 @@ static const struct {
                 "    context: [shift]\n"
                 "    policy: {oracle: ridge, explorer: squarecb}\n",
                 1},
+        {"tsallis_guard",
+                "    guard: {action: \"1.60\", loss: 0.05}\n"
+                "    policy: {learner: tsallis-inf}\n",
+                0},
+        {"ridge_guard",
+                "    context: [shift]\n"
+                "    guard: {action: \"1.60\", loss: 0.05}\n"
+                "    policy: {oracle: ridge, explorer: squarecb}\n",
+                1},
 };
 #define POLICIES (sizeof(policies) / sizeof(policies[0]))
 

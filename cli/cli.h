@@ -32,8 +32,9 @@ int cmd_retrain(int argc, char **argv);
 int cmd_rollback(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
 int cmd_sim(int argc, char **argv);
-/* rue sim sor; argv[0] is "rue sim sor". */
+/* rue sim sor, rue sim solve; argv[0] is "rue sim sor" or "rue sim solve". */
 int cmd_sim_sor(int argc, char **argv);
+int cmd_sim_solve(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_tune(int argc, char **argv);
 int cmd_verify(int argc, char **argv);

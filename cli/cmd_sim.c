@@ -19,7 +19,7 @@ static const char help_head[] =
         "socket, and compares what was learned with baselines and with the\n"
         "best possible. --config prints the problem's entry for the service's\n"
         "configuration instead. The world `sor` has a command of its own:\n"
-        "rue sim sor --help.\n"
+        "rue sim sor --help; rue sim solve counts the iterations of one system.\n"
         "\n"
         "Worlds:\n";
 
@@ -236,6 +236,11 @@ int cmd_sim(int argc, char **argv)
         static char title[] = "rue sim sor";
         argv[1] = title;
         return cmd_sim_sor(argc - 1, argv + 1);
+    }
+    if (argc > 1 && strcmp(argv[1], "solve") == 0) {
+        static char title[] = "rue sim solve";
+        argv[1] = title;
+        return cmd_sim_solve(argc - 1, argv + 1);
     }
     if (sim_generations_wanted(argc, argv))
         return sim_generations(argc, argv);

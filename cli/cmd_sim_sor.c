@@ -19,6 +19,7 @@ static const char help_head[] =
         "Solves a sequence of linear systems, choosing omega for each, and\n"
         "compares policies with baselines on the same systems. What a solve\n"
         "costs is its number of iterations; omega is one of 1, 1.05, .. 1.95.\n"
+        "rue sim solve prints the count of one given system.\n"
         "\n"
         "  --experiment E  low (the default) or high: systems of 100 unknowns,\n"
         "                  shifts of low or high variance; SOR\n"

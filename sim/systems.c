@@ -64,8 +64,7 @@ static double draw_context(const struct systems *systems, struct rng *rng)
     return SHIFT_MIN + SHIFT_RANGE * share;
 }
 
-/* Normal numbers, drawn anew until their square is at most n. */
-static void draw_b(struct rng *rng, uint32_t n, double *b)
+void systems_draw_side(struct rng *rng, uint32_t n, double *b)
 {
     double square;
 
@@ -212,7 +211,7 @@ void systems_begin(struct systems *systems, uint32_t i)
         return;
     }
     context = draw_context(systems, &rng);
-    draw_b(&rng, systems->n, state->b);
+    systems_draw_side(&rng, systems->n, state->b);
     sparse_shift(&state->matrix,
             systems->kind == SYSTEMS_FILE
                     ? (struct shift){1.0, pow(10.0, context), true}

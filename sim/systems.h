@@ -15,6 +15,7 @@
 #define SIM_SYSTEMS_H
 
 #include "base/err.h"
+#include "base/rng.h"
 #include "sim/solve.h"
 
 #include <stdbool.h>
@@ -46,6 +47,9 @@ struct systems {
 };
 
 double systems_omega(uint32_t arm);
+
+/* A right side: normal numbers, drawn anew until |b|^2 <= n. */
+void systems_draw_side(struct rng *rng, uint32_t n, double *b);
 
 /* INVALID, IO or INTERNAL. */
 int systems_open(struct systems *systems,

@@ -140,6 +140,13 @@ usage sim sor --policy nobody
 usage sim sor --heat 2
 usage sim sor --solver ssor-cg
 usage sim sor --heat 25 --policy young
+usage sim solve extra
+usage sim solve --solver jacobi
+usage sim solve --omega 2
+usage sim solve --solver cg --omega 1.5
+usage sim solve --laplacian 0
+usage sim solve --b cos
+usage sim solve --tolerance 0
 usage log
 usage log a b
 usage log a --from x
@@ -167,6 +174,9 @@ failure feedback one event 1 --connect "$endpoint" --timeout 50
 failure sim sor --rounds 9 --connect "$endpoint" --timeout 50 --policy shared
 failure sim payments --connect "$endpoint" --timeout 50
 failure sim sor --matrix "$dir/nowhere"
+failure sim solve --matrix "$dir/nowhere"
+failure sim solve --shift -4
+said err "positive diagonal"
 failure log "$dir/nowhere"
 said err "NOT_FOUND"
 failure replay "$dir/nowhere"
@@ -328,6 +338,14 @@ on="--connect $endpoint --timeout 20000"
     said out "name: sor-shared-5"
     said out "name: sor-chebcb-6"
 }
+
+# Counts of one system.
+call 0 sim solve --shift -0.15 --omega 1.8 --omega 1.9
+said out "sor omega 1.8: 175 iterations, converged"
+call 0 sim solve --shift -0.15 --omega 1.8 --solver ssor-cg --json
+json 'lines[0]["n"] == 100 and lines[0]["counts"][0]["iterations"] == 20 and
+      lines[0]["counts"][0]["converged"] and
+      lines[0]["counts"][0]["residual"] < 1.01e-8'
 
 # Detectors over a file: the golden stream of tests/unit/policies/test_detectors.
 awk 'BEGIN {

@@ -47,8 +47,8 @@ FILES_build := /usr/bin/gcc /usr/include/stdio.h /usr/bin/pkg-config \
 	/usr/include/protobuf-c/protobuf-c.h /usr/bin/protoc-c /usr/bin/protoc \
 	/usr/include/yaml.h /usr/include/jansson.h /usr/include/xxhash.h \
 	/usr/include/suitesparse/cholmod.h /usr/include/microhttpd.h
-PACKAGES_build += libxgboost-dev
-FILES_build += /usr/include/xgboost/c_api.h
+PACKAGES_build += libxgboost-dev libcurl4-openssl-dev
+FILES_build += /usr/include/xgboost/c_api.h /usr/include/*/curl/curl.h
 PACKAGES_test := check python3 python3-zmq python3-protobuf
 FILES_test := /usr/include/check.h /usr/bin/python3 \
 	/usr/lib/python3/dist-packages/zmq/__init__.py \
@@ -127,6 +127,7 @@ LIBS_yaml := -lyaml
 LIBS_json := -ljansson
 LIBS_mtx  := -lcholmod
 LIBS_http := -lmicrohttpd
+LIBS_curl := -lcurl
 LIBS_xgb  := -lxgboost
 
 PB_C := $(B)/proto/rue.pb-c.c
@@ -228,7 +229,7 @@ libs_cli            := $(LIBS_zmq) $(LIBS_lmdb) $(LIBS_pb) $(LIBS_yaml) \
 $(RUED): $(B)/service/main.o $(link_service)
 	@echo "  LINK  $@"
 	$(Q)$(CC) -pthread $(LINK) $< -Wl,--start-group $(link_service) \
-		-Wl,--end-group $(libs_service) -o $@
+		-Wl,--end-group $(libs_service) $(LIBS_curl) -o $@
 
 # A program of its own: what training needs stays out of the service.
 $(TRAIN): $(B)/training/main.o $(link_training/xgboost)
@@ -362,7 +363,7 @@ $(SYSTEM_TESTS): $(B)/%: $(B)/%.o $(SYSTEM_LIBS) $(link_cli) $(link_local)
 $(B)/tests/rued: $(B)/service/main.o $(PARTS) $(link_service)
 	@echo "  LINK  $@"
 	$(Q)$(CC) -pthread $(LINK) $< $(PARTS) -Wl,--start-group \
-		$(link_service) -Wl,--end-group $(libs_service) -o $@
+		$(link_service) -Wl,--end-group $(libs_service) $(LIBS_curl) -o $@
 
 # tests/fuzz/fuzz_x.c: a target for each parser of what comes from outside. As
 # a test it runs over its corpus; `make fuzz` links libFuzzer in its place.

@@ -110,6 +110,35 @@ static const struct option_row rows[] = {
                 .max = 1,
                 .fallback = 0.01,
                 .sentence = "share of the decisions that is published"},
+        {.name = "webhook.url",
+                .type = OPTION_TEXT,
+                .offset = AT(webhook_url),
+                .text = "",
+                .max = 1,
+                .sentence = "URL of http or https that every alarm of drift "
+                            "is posted to, as JSON; empty: none"},
+        {.name = "webhook.timeout",
+                .type = OPTION_DURATION,
+                .offset = AT(webhook_timeout),
+                .min = 10e6,
+                .max = 300e9,
+                .fallback = 10e9,
+                .sentence = "longest time of one post"},
+        {.name = "webhook.tries",
+                .type = OPTION_COUNT,
+                .offset = AT(webhook_tries),
+                .min = 1,
+                .max = 1000,
+                .fallback = 8,
+                .sentence = "posts of one alarm until it is given up"},
+        {.name = "webhook.backoff",
+                .type = OPTION_DURATION,
+                .offset = AT(webhook_backoff),
+                .min = 1e6,
+                .max = 60e9,
+                .fallback = 1e9,
+                .sentence = "time until a failed post is tried again; it "
+                            "doubles with every failure, up to a minute"},
 };
 
 const struct option_table settings_table = {
@@ -119,7 +148,8 @@ bool settings_reloadable(const char *name)
 {
     static const char *const fixed[] = {"data", "engine_threads", "batch_items",
             "storage.map_size", "http.listen", "http.label_sets",
-            "events.listen", "events.decisions"};
+            "events.listen", "events.decisions", "webhook.url",
+            "webhook.timeout", "webhook.tries", "webhook.backoff"};
 
     for (size_t i = 0; i < ARRAY_COUNT(fixed); i++)
         if (strcmp(name, fixed[i]) == 0)

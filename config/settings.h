@@ -22,6 +22,9 @@ struct settings {
     uint32_t http_label_sets;
     struct bytes events_listen; /* empty: nothing is published */
     double events_decisions; /* share of the decisions */
+    struct bytes webhook_url; /* empty: none */
+    nanos webhook_timeout, webhook_backoff;
+    uint32_t webhook_tries;
 };
 
 /* Where HTTP is served if nothing else is said. */

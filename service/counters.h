@@ -33,6 +33,9 @@
     X(http_requests, "HTTP requests answered")                                 \
     X(notices, "notices published to who listens")                             \
     X(notices_dropped, "notices for which there was no room")                  \
+    X(webhooks, "alarms posted to the webhook")                                \
+    X(webhook_failures, "posts to the webhook that failed")                    \
+    X(webhooks_dropped, "alarms that the webhook was not told of")             \
     X(reloads, "configurations reloaded")                                      \
     X(reloads_refused, "configurations refused at reload")
 

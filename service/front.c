@@ -8,6 +8,7 @@
 #include "service/http.h"
 #include "service/notify.h"
 #include "service/publisher.h"
+#include "service/webhook.h"
 #include "service/worker.h"
 
 #include <errno.h>
@@ -45,6 +46,7 @@ struct front {
     struct board *board; /* NULL where nobody looks */
     struct http *http;
     struct publisher *publisher; /* NULL: nothing is published */
+    struct webhook *webhook; /* NULL: there is none */
     bool stopping;
     struct parcel *held; /* received, but its engine thread has no room */
     struct worker *held_for;
@@ -91,6 +93,7 @@ static void answer_batches(struct front *front)
     while ((batch = mailbox_take(&front->done)) != NULL) {
         send_replies(front, batch, true);
         publisher_batch(front->publisher, batch);
+        webhook_batch(front->webhook, batch);
         atomic_store_explicit(
                 &batch->stage, BATCH_ANSWERED, memory_order_release);
         any = true;
@@ -622,7 +625,10 @@ int front_open(struct front **out, struct ledger *ledger, struct config *config,
             (status = open_socket(front, err)) != 0 ||
             (status = open_board(front, err)) != 0 ||
             (status = open_http(front, err)) != 0 ||
-            (status = open_publisher(front, err)) != 0)
+            (status = open_publisher(front, err)) != 0 ||
+            (config->settings.webhook_url.size > 0 &&
+                    (status = webhook_start(&front->webhook, config, err)) !=
+                            0))
         return status;
     return 0;
 }
@@ -632,6 +638,7 @@ void front_close(struct front *front)
     http_stop(front->http);
     trainer_stop(front->trainer);
     publisher_stop(front->publisher);
+    webhook_stop(front->webhook);
     if (front->committer != NULL)
         commit_stop(front->committer);
     for (uint32_t i = 0; i < front->worker_count; i++) {

@@ -27,6 +27,7 @@ enum rng_purpose {
     RNG_OUTAGE = 105, /* when parts of a simulated world fail */
     RNG_BOOTSTRAP = 110, /* how often a replicate counts a row */
     RNG_FOLD = 111, /* which part of cross-fitting a row belongs to */
+    RNG_DONOR = 112, /* whose value of a feature a permuted decision has */
 };
 
 struct rng {

@@ -26,6 +26,7 @@ int cmd_export(int argc, char **argv);
 int cmd_feedback(int argc, char **argv);
 int cmd_generations(int argc, char **argv);
 int cmd_import(int argc, char **argv);
+int cmd_importance(int argc, char **argv);
 int cmd_log(int argc, char **argv);
 int cmd_promote(int argc, char **argv);
 int cmd_retrain(int argc, char **argv);

@@ -19,6 +19,7 @@ static const struct command commands[] = {
         {"drift", cmd_drift, "detectors of change over a file of numbers"},
         {"log", cmd_log, "print the records of a store"},
         {"explain", cmd_explain, "why a decision was made, from the log"},
+        {"importance", cmd_importance, "which features matter"},
         {"evaluate", cmd_evaluate,
                 "what other policies would have earned on a log"},
         {"tune", cmd_tune, "choose a policy on the past of a log"},

@@ -1,5 +1,7 @@
 #include "replay/panel.h"
 
+#include "replay/span.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -212,38 +214,18 @@ static int time_of(struct panel *panel, const struct log_entry *entry,
     return status;
 }
 
-static bool is_decision(
-        const struct panel *panel, const struct log_entry *entry)
-{
-    uint32_t number;
-
-    return entry->kind == RECORD_DECISION &&
-            record_peek_problem(entry->payload, &number) &&
-            number == panel->number;
-}
-
 /* The first decision from a record on: the settings' record may be far older
  * (of an import it has no time of its own). None: the record itself. */
 static int find_beginning(struct panel *panel, uint64_t from, struct err *err)
 {
-    struct log_cursor cursor;
     struct log_entry entry;
-    int status = log_get(panel->reader.txn, from, &entry, err);
+    uint64_t count, at;
+    int status = span_decisions(&panel->reader, panel->number, from,
+            panel->settings.last, 0, &count, &at, err);
 
     if (status == 0)
-        status = time_of(panel, &entry, &panel->began, err);
-    if (status == 0)
-        status = log_cursor_open(&cursor, panel->reader.txn, from, err);
-    if (status != 0)
-        return status;
-    while ((status = log_cursor_next(&cursor, &entry, err)) == 0 &&
-            entry.sequence <= panel->settings.last)
-        if (is_decision(panel, &entry)) {
-            status = time_of(panel, &entry, &panel->began, err);
-            break;
-        }
-    log_cursor_close(&cursor);
-    return status == STATUS_NOT_FOUND ? 0 : status;
+        status = log_get(panel->reader.txn, at > 0 ? at : from, &entry, err);
+    return status == 0 ? time_of(panel, &entry, &panel->began, err) : status;
 }
 
 static int find_span(struct panel *panel, struct err *err)

@@ -3,6 +3,7 @@
 #include "base/rng.h"
 #include "policies/pmf.h"
 #include "replay/panel.h"
+#include "replay/settled.h"
 #include "replay/walk.h"
 #include "service/engine/fold.h"
 #include "service/engine/outcome.h"
@@ -24,49 +25,23 @@ struct row {
 
 /* ---- what came of a decision ---- */
 
-/* Is the outcome that of the action which was chosen? */
-static bool is_of_chosen(
-        const struct event_state *state, const struct decision_record *decision)
-{
-    const struct shown *shown = &state->shown;
-
-    if (!shown_given(shown))
-        return true;
-    return shown->has_place
-            ? shown->place == decision->eligible[decision->chosen]
-            : shown->position == 1;
-}
-
 /* 0 and the reward; NOT_FOUND: the row does not count, and has been counted
  * as such. */
 static int reward_of(struct panel *panel, uint64_t sequence,
         const struct decision_record *decision, double *reward, struct err *err)
 {
-    struct event_state state;
-    double value, scaled;
-    int status = event_get(panel->reader.txn, panel->number,
-            decision->head.event, &state, err);
+    enum settled settled;
+    bool clipped = false;
+    int status = settled_reward(&panel->reader, panel->spec, sequence, decision,
+            &settled, reward, &clipped, err);
 
-    if (status == STATUS_NOT_FOUND ||
-            (status == 0 && state.decision != sequence)) {
-        panel->left_out.gone++;
-        return STATUS_NOT_FOUND;
-    }
     if (status != 0)
         return status;
-    if (!state.learned || (!state.has_reward && !state.expired)) {
-        panel->left_out.waiting++;
-        return STATUS_NOT_FOUND;
-    }
-    if (!is_of_chosen(&state, decision)) {
-        panel->left_out.another++;
-        return STATUS_NOT_FOUND;
-    }
-    value = state.has_reward ? state.reward : state.taught;
-    scaled = 1.0 - loss_of_value(&panel->spec->policy.range, value);
-    *reward = fmin(fmax(scaled, 0.0), 1.0);
-    panel->clipped += *reward != scaled;
-    return 0;
+    panel->left_out.gone += settled == SETTLED_GONE;
+    panel->left_out.waiting += settled == SETTLED_WAITING;
+    panel->left_out.another += settled == SETTLED_ANOTHER;
+    panel->clipped += clipped;
+    return settled == SETTLED ? 0 : STATUS_NOT_FOUND;
 }
 
 /* ---- targets ---- */

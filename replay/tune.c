@@ -1,55 +1,20 @@
 #include "replay/tune.h"
 
+#include "replay/span.h"
+
 #include <math.h>
 
 /* ---- the split ---- */
 
-static bool is_decision(
-        const struct panel *panel, const struct log_entry *entry)
-{
-    uint32_t number;
-
-    return entry->kind == RECORD_DECISION &&
-            record_peek_problem(entry->payload, &number) &&
-            number == panel->number;
-}
-
-/* Counts the problem's decisions, or finds the one after `skip` of them. */
-static int count_decisions(const struct panel *panel, uint64_t from,
-        uint64_t last, uint64_t skip, uint64_t *count, uint64_t *at,
-        struct err *err)
-{
-    struct log_cursor cursor;
-    struct log_entry entry;
-    int status = log_cursor_open(&cursor, panel->reader.txn, from, err);
-
-    *count = 0;
-    *at = 0;
-    if (status != 0)
-        return status;
-    while ((status = log_cursor_next(&cursor, &entry, err)) == 0 &&
-            entry.sequence <= last) {
-        if (!is_decision(panel, &entry))
-            continue;
-        if (*count == skip) {
-            *at = entry.sequence;
-            break;
-        }
-        (*count)++;
-    }
-    log_cursor_close(&cursor);
-    return status == STATUS_NOT_FOUND ? 0 : status;
-}
-
 /* The whole log's panel knows its span; what is before the split is the
  * past's. */
-static int find_split(const struct panel *panel, double share, uint64_t *split,
-        struct err *err)
+static int find_split(
+        struct panel *panel, double share, uint64_t *split, struct err *err)
 {
     uint64_t from = panel->settings.from, last = panel->settings.last;
     uint64_t all, before;
-    int status =
-            count_decisions(panel, from, last, UINT64_MAX, &all, split, err);
+    int status = span_decisions(&panel->reader, panel->number, from, last,
+            UINT64_MAX, &all, split, err);
 
     if (status != 0)
         return status;
@@ -58,7 +23,8 @@ static int find_split(const struct panel *panel, double share, uint64_t *split,
         return err_set(err, STATUS_INVALID,
                 "%llu decisions cannot be split into a past and a future",
                 (unsigned long long)all);
-    return count_decisions(panel, from, last, before, &all, split, err);
+    return span_decisions(&panel->reader, panel->number, from, last, before,
+            &all, split, err);
 }
 
 /* ---- gains ---- */

@@ -98,7 +98,7 @@ call 0 --version
 usage
 usage nonsense
 for command in decide feedback status watch sim explain export import log replay \
-    evaluate tune verify config; do
+    importance evaluate tune verify config; do
     call 0 --help
     said out "  $command "
     call 0 "$command" --help
@@ -158,6 +158,13 @@ usage evaluate a --alpha 2
 usage evaluate a --folds 1
 usage evaluate a --times 1000
 usage evaluate a --from x
+usage importance
+usage importance a b
+usage importance a --sample 0
+usage importance a --top x
+usage tune
+usage tune a
+usage tune a --grid b --past 0
 usage verify
 usage verify a b
 usage config
@@ -431,6 +438,22 @@ failure evaluate "$dir/data" --problem number
 said err "UNSUPPORTED"
 failure evaluate "$dir/data"
 said err "problems: name one"
+call 0 importance "$dir/data" --groups --sample 3
+silent err
+said out "problem    one: "
+call 0 importance "$dir/data" --problem one --json
+json 'lines[0]["problems"][0]["slices"][0]["decisions"] ==
+      lines[0]["problems"][0]["decisions"] > 0 and
+      {"feature", "changes", "choice", "score", "error"} <=
+      lines[0]["problems"][0]["slices"][0]["features"][0].keys()'
+call 0 importance "$dir/data" --problem one --from 2020-01-01 --to 2100-01-01
+failure importance "$dir/data" --problem one --from 2100-01-01
+failure importance "$dir/data" --problem one --to 2020-01-01
+failure importance "$dir/data" --problem one --from nonsense
+said err "neither a record's number nor a time"
+failure importance "$dir/data" --problem number
+said err "UNSUPPORTED"
+failure importance "$dir/data" --problem nobody
 
 # A check that finds something is a failure, but has a report.
 kill "$pid"

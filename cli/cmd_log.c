@@ -191,7 +191,7 @@ static void print_feedback(const struct feedback_record *record)
 }
 
 static const char *const alarm_parts[ALARM_PARTS] = {
-        "all", "action", "group", "column"};
+        "all", "action", "group", "column", "circuit"};
 
 static void print_alarm(const struct alarm_record *alarm)
 {

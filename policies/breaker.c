@@ -154,6 +154,8 @@ struct breaker {
     const struct breaker_spec *spec;
     uint32_t open; /* circuits that are */
     uint32_t count;
+    uint32_t change_count;
+    struct breaker_change changes[BREAKER_CHANGES];
     struct circuit circuits[]; /* [count]: those of all, then by group */
 };
 
@@ -317,10 +319,42 @@ static void learn_slowly(const struct breaker_options *options,
     circuit->model_error += rate * (miss * miss - circuit->model_error);
 }
 
+/* The share of an open circuit is the least when it has just opened. */
+static void note_change(struct breaker *breaker, const struct circuit *circuit,
+        double evidence, double threshold)
+{
+    const struct breaker_options *options = &breaker->spec->options;
+    double least = fmax(options->probe, portable_exp(-options->open_level));
+
+    if (breaker->change_count == BREAKER_CHANGES)
+        return;
+    breaker->changes[breaker->change_count++] = (struct breaker_change){
+            .index = (uint32_t)(circuit - breaker->circuits),
+            .opened = circuit->open,
+            .evidence = evidence,
+            .threshold = threshold,
+            .before = circuit->open ? 1.0 : least,
+            .after = circuit->open ? least : 1.0};
+}
+
+const struct breaker_change *breaker_changed(const struct breaker *breaker)
+{
+    return breaker->change_count > 0 ? breaker->changes : NULL;
+}
+
+void breaker_change_take(struct breaker *breaker)
+{
+    CHECK(breaker->change_count > 0);
+    breaker->change_count--;
+    memmove(breaker->changes, breaker->changes + 1,
+            breaker->change_count * sizeof(*breaker->changes));
+}
+
 static void move(
         struct breaker *breaker, struct circuit *circuit, double threshold)
 {
     const struct breaker_options *options = &breaker->spec->options;
+    double evidence = circuit->evidence;
 
     if (circuit->open && circuit->evidence > options->open_level)
         circuit->evidence = options->open_level;
@@ -329,10 +363,12 @@ static void move(
         circuit->evidence = options->open_level;
         circuit->opened++;
         breaker->open++;
+        note_change(breaker, circuit, evidence, threshold);
     } else if (circuit->open && circuit->evidence == 0.0) {
         circuit->open = false;
         circuit->closed++;
         breaker->open--;
+        note_change(breaker, circuit, evidence, threshold);
     }
 }
 

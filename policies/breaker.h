@@ -109,6 +109,21 @@ void breaker_count(struct breaker *breaker, uint32_t slot,
         const uint16_t *groups, uint32_t group_count,
         const struct breaker_outcome *outcome);
 
+/* A circuit opened or closed: for the log. They wait, oldest first, until they
+ * are taken; of more than BREAKER_CHANGES the newest are lost. They are no part
+ * of the state: what is folded again raises them again. */
+#define BREAKER_CHANGES 8u
+struct breaker_change {
+    uint32_t index; /* as in breaker_view */
+    bool opened;
+    double evidence, threshold; /* evidence when it opened or closed */
+    double before, after; /* shares of decisions that its actions may be chosen
+                             at: 1, and what it is when just opened */
+};
+/* NULL: there is none. */
+const struct breaker_change *breaker_changed(const struct breaker *breaker);
+void breaker_change_take(struct breaker *breaker);
+
 /* A circuit as it stands, for reports. */
 struct breaker_view {
     struct bytes name;

@@ -28,13 +28,13 @@
 
 static const double band_edges[BANDS - 1] = {0.02, 0.1, 0.5};
 
-static const char *const stream_names[DRIFT_STREAMS] = {"reward", "residual",
-        "weighted", "optimism", "context", "actions", "propensity", "join",
-        "delay"};
+static const char *const stream_names[DRIFT_STREAMS + 1] = {"reward",
+        "residual", "weighted", "optimism", "context", "actions", "propensity",
+        "join", "delay", "circuit"};
 
 const char *drift_stream_name(uint32_t stream)
 {
-    return stream < DRIFT_STREAMS ? stream_names[stream] : "?";
+    return stream <= DRIFT_BREAKER ? stream_names[stream] : "?";
 }
 
 bool drift_of_outcomes(uint32_t stream)

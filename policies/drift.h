@@ -46,6 +46,8 @@ enum drift_stream {
     DRIFT_JOIN,
     DRIFT_DELAY,
     DRIFT_STREAMS,
+    /* Not one of drift.c: a circuit breaker (breaker.h) opened or closed. */
+    DRIFT_BREAKER = DRIFT_STREAMS,
 };
 const char *drift_stream_name(uint32_t stream);
 /* Is it about what comes of decisions, given their context? Where such a stream
@@ -53,7 +55,13 @@ const char *drift_stream_name(uint32_t stream);
 bool drift_of_outcomes(uint32_t stream);
 
 /* Of what part of the problem an alarm speaks. */
-enum drift_part { DRIFT_ALL, DRIFT_ACTION, DRIFT_GROUP, DRIFT_COLUMN };
+enum drift_part {
+    DRIFT_ALL,
+    DRIFT_ACTION,
+    DRIFT_GROUP,
+    DRIFT_COLUMN,
+    DRIFT_CIRCUIT, /* of a breaker alone */
+};
 
 struct alarm {
     uint32_t stream; /* enum drift_stream */

@@ -195,8 +195,8 @@ struct alarm_record {
     double statistic, threshold, before, after;
     uint64_t rows;
 };
-#define ALARM_STREAMS 9u
-#define ALARM_PARTS   4u
+#define ALARM_STREAMS 10u
+#define ALARM_PARTS   5u
 
 /* One encoder per kind: the message's bytes, in the arena. Empty if they did
  * not fit. */

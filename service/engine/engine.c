@@ -1032,6 +1032,36 @@ static void note_alarm(struct step *step)
     fold_alarm(problem, &record);
 }
 
+/* A circuit that opened or closed, likewise. */
+static void note_circuit(struct step *step)
+{
+    struct problem *problem = step->problem;
+    const struct breaker_change *change =
+            problem->breaker == NULL ? NULL : breaker_changed(problem->breaker);
+    struct alarm_record record;
+    struct bytes payload;
+
+    if (change == NULL)
+        return;
+    record = (struct alarm_record){
+            .head = head_of(step, RECORD_ALARM, bytes_of(NULL, 0)),
+            .stream = DRIFT_BREAKER,
+            .part = DRIFT_CIRCUIT,
+            .index = change->index,
+            .name = fold_circuit_name(problem, change->index, step->arena),
+            .statistic = change->evidence,
+            .threshold = change->threshold,
+            .before = change->before,
+            .after = change->after,
+    };
+    payload = record_encode_alarm(&record, step->arena);
+    step->arena->overflow = false;
+    if (payload.data == NULL)
+        return; /* with the next step */
+    append(step, RECORD_ALARM, payload);
+    fold_alarm(problem, &record);
+}
+
 /* ---- the step ---- */
 
 static int step_run(struct step *step, struct answer *answer)
@@ -1068,6 +1098,7 @@ void engine_step(struct problem *problem, const struct input *input,
     status = step_run(&step, answer);
     if (status == 0) {
         note_alarm(&step);
+        note_circuit(&step);
         return;
     }
     memset(answer, 0, sizeof(*answer));

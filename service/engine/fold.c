@@ -454,6 +454,8 @@ struct bytes fold_alarm_name(
         return spec->groups[alarm->index].name;
     case DRIFT_COLUMN:
         return spec->columns[alarm->index];
+    case DRIFT_CIRCUIT:
+        break;
     }
     return bytes_of(NULL, 0);
 }
@@ -466,6 +468,44 @@ static bool may_move_costs(uint32_t stream)
     return drift_of_outcomes(stream) || stream == DRIFT_CONTEXT;
 }
 
+/* "CIRCUIT", or "CIRCUIT:GROUP"; the circuit's alone where that is too long. */
+struct bytes fold_circuit_name(
+        const struct problem *problem, uint32_t index, struct arena *arena)
+{
+    const struct problem_spec *spec = problem->spec;
+    struct breaker_view view;
+    struct bytes group;
+    uint8_t *name;
+
+    breaker_view(problem->breaker, index, &view);
+    if (view.group < 0)
+        return view.name;
+    group = spec->groups[view.group].name;
+    if (view.name.size + 1 + group.size > ID_BYTES_MAX)
+        return view.name;
+    name = arena_alloc(arena, view.name.size + 1 + group.size);
+    if (name == NULL)
+        return view.name;
+    memcpy(name, view.name.data, view.name.size);
+    name[view.name.size] = ':';
+    memcpy(name + view.name.size + 1, group.data, group.size);
+    return bytes_of(name, view.name.size + 1 + group.size);
+}
+
+static void fold_circuit(
+        struct problem *problem, const struct alarm_record *record)
+{
+    bool opened = record->after < 1.0;
+    const struct breaker_change *change =
+            problem->breaker == NULL ? NULL : breaker_changed(problem->breaker);
+
+    problem->counters.circuits_opened += opened;
+    problem->counters.circuits_closed += !opened;
+    if (change != NULL && change->index == record->index &&
+            change->opened == opened)
+        breaker_change_take(problem->breaker);
+}
+
 void fold_alarm(struct problem *problem, const struct alarm_record *record)
 {
     const struct alarm *pending =
@@ -474,6 +514,10 @@ void fold_alarm(struct problem *problem, const struct alarm_record *record)
             record->statistic, record->threshold, record->before, record->after,
             record->rows};
 
+    if (record->stream == DRIFT_BREAKER) {
+        fold_circuit(problem, record);
+        return;
+    }
     problem->counters.alarms++;
     problem->alarming = problem->alarming || drift_of_outcomes(record->stream);
     if (problem->spec->guard.on && may_move_costs(record->stream))

@@ -52,6 +52,11 @@ int fold_any(struct problem *problem, const union any_record *record,
 /* Does the fold of this record look at the event's decision? */
 bool fold_wants_decision(const union any_record *record);
 
+/* The name of a circuit of the breaker; what is made of two names is in the
+ * arena. */
+struct bytes fold_circuit_name(
+        const struct problem *problem, uint32_t index, struct arena *arena);
+
 /* An Alarm record: takes away the alarm that the records before it raised, if
  * it is this one. Another, of a version whose detectors differed, only counts.
  * The problem's detectors are looked at, and taken from, by nobody else. */

@@ -87,6 +87,8 @@ const char *problem_spec_untrained(const struct problem_spec *spec);
     X(alarms, "alarms of drift")                                               \
     X(canaries, "generations that were given a share of the decisions")        \
     X(refusals, "generations that the gate refused")                           \
+    X(circuits_opened, "times that a circuit of the breaker opened")           \
+    X(circuits_closed, "times that one closed")                                \
     X(guarded_budget,                                                          \
             "decisions for the guard's default action, since a trial might "   \
             "have cost too much")                                              \

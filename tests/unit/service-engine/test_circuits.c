@@ -96,6 +96,49 @@ START_TEST(what_recovers_comes_back)
 }
 END_TEST
 
+/* The newest alarm of the log. */
+static struct alarm_record newest_alarm(void)
+{
+    for (uint32_t back = 0; back < stage.record_count; back++)
+        if (stage_record(back)->head.kind == RECORD_ALARM)
+            return stage_record(back)->alarm;
+    ck_abort_msg("no alarm");
+}
+
+/* At the outcome that opens or closes it, a record says so, and the fold of the
+ * log counts it once (leaving the stage compares the states). */
+START_TEST(the_log_says_what_opened_and_closed)
+{
+    struct alarm_record alarm;
+    uint32_t before;
+
+    stage_open(SETTINGS);
+    while (breaker_calm(stage.problem->breaker)) {
+        ck_assert_uint_eq(stage.problem->counters.circuits_opened, 0);
+        (void)round_with(0.0, 2, CAUSE_UNKNOWN);
+    }
+    alarm = newest_alarm();
+    ck_assert_uint_eq(alarm.stream, DRIFT_BREAKER);
+    ck_assert_uint_eq(alarm.part, DRIFT_CIRCUIT);
+    ck_assert(bytes_equal(alarm.name, bytes_of_text("a")));
+    ck_assert_double_ge(alarm.statistic, alarm.threshold);
+    ck_assert_double_eq(alarm.before, 1.0);
+    ck_assert_double_eq_tol(alarm.after, 0.05, 1e-12);
+    ck_assert_uint_eq(stage.problem->counters.circuits_opened, 1);
+    ck_assert_uint_eq(stage.problem->counters.alarms, 0);
+    before = stage.record_count;
+    for (uint32_t i = 0; i < 1500 && !breaker_calm(stage.problem->breaker); i++)
+        (void)round_with(1.0, 2, CAUSE_UNKNOWN);
+    ck_assert_uint_gt(stage.record_count, before);
+    alarm = newest_alarm();
+    ck_assert_double_lt(alarm.before, 1.0);
+    ck_assert_double_eq(alarm.after, 1.0);
+    ck_assert_uint_eq(stage.problem->counters.circuits_closed, 1);
+    ck_assert_ptr_null(breaker_changed(stage.problem->breaker));
+    stage_close();
+}
+END_TEST
+
 START_TEST(all_open_is_none)
 {
     stage_open(SETTINGS);
@@ -210,6 +253,7 @@ int main(void)
     tcase_add_checked_fixture(cases, setup, stage_teardown);
     tcase_add_test(cases, what_fails_is_taken_out);
     tcase_add_test(cases, what_recovers_comes_back);
+    tcase_add_test(cases, the_log_says_what_opened_and_closed);
     tcase_add_test(cases, all_open_is_none);
     tcase_add_test(cases, customers_do_not_open_it);
     tcase_add_test(cases, silence_counts);

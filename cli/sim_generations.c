@@ -20,7 +20,7 @@
 static const char help_head[] =
         "usage: rue sim payments --generations N [--policy P]... [--rows N]\n"
         "               [--seeds N] [--seed FIRST] [--panel N] [--drift S]\n"
-        "               [--outages] [--causes] [--noise N]\n"
+        "               [--outages] [--causes] [--noise N] [--late N] [--life]\n"
         "               [--trainer PROGRAM] [--json] [--html FILE]\n"
         "\n"
         "Plays retraining, generation by generation, in process: a policy\n"
@@ -43,6 +43,10 @@ static const char help_head[] =
         "  --causes            and answers say whose doing a failure is\n"
         "  --noise N           and N payments without outages at the end: does\n"
         "                      the breaker take a healthy acquirer out?\n"
+        "  --late N            answers come N generations late; default 0\n"
+        "  --life              declined payments are tried again over other\n"
+        "                      routes, tries cost, chargebacks come: accounts\n"
+        "                      in money\n"
         "  --trainer PROGRAM   default: rue-train beside this program\n"
         "  --json              one JSON object\n"
         "  --html FILE         also a page with charts, all in one file\n"
@@ -63,7 +67,8 @@ struct session {
     double drift;
     uint64_t noise;
     const char *trainer;
-    bool outages, causes, json;
+    uint64_t late;
+    bool outages, causes, life, json;
     const char *html;
     struct generations_run *runs; /* [policy_count * seeds] */
 };
@@ -104,6 +109,8 @@ static int play_all(struct session *command, const struct booster *booster)
                     .outages = command->outages,
                     .causes = command->causes,
                     .noise = (uint32_t)command->noise,
+                    .late = (uint32_t)command->late,
+                    .life = command->life,
                     .booster = booster};
             struct err err;
             cli_progress("payments", done++, all);
@@ -181,6 +188,36 @@ static void print_drills(const struct session *command, uint32_t policy)
                 (unsigned)command->noise, all.noise_openings);
 }
 
+static void print_accounts(const struct session *command, uint32_t policy)
+{
+    struct generations_accounts accounts;
+    const struct generation_account *mean = &accounts.mean;
+
+    generations_account(runs_of(command, policy), runs_of(command, 0),
+            (uint32_t)command->seeds, &accounts);
+    printf("  approved after all tries %.2f %%, tries a payment %.3f; of 1,000 "
+           "payments: fees %.2f, chargebacks %.2f, charged back %.2f, net "
+           "%.2f (%.2f), over " REFERENCE " %+.2f (%.2f)\n",
+            100 * mean->approved, mean->tries, 1000 * mean->fees,
+            1000 * mean->chargebacks, 1000 * mean->charged_back,
+            1000 * mean->net, 1000 * accounts.net_se, 1000 * accounts.gain,
+            1000 * accounts.gain_se);
+}
+
+static void print_played(const struct session *command, uint32_t policy)
+{
+    if (command->life)
+        print_accounts(command, policy);
+    print_drills(command, policy);
+}
+
+static bool is_trained(const char *policy)
+{
+    enum generations_kind kind = generations_find(policy)->kind;
+
+    return kind == GENERATIONS_TRAINED || kind == GENERATIONS_CONTROL;
+}
+
 static void print_policy(const struct session *command, uint32_t policy)
 {
     struct generations_summary summary;
@@ -200,6 +237,10 @@ static void print_policy(const struct session *command, uint32_t policy)
            " %+.2f (%.2f); share of the gap %.1f %%, at generation 10 %.1f %%\n",
             summary.gain, gain, gain_se, 100 * summary.share_of_gap,
             100 * summary.share_of_gap_10);
+    if (!is_trained(command->policy[policy])) {
+        print_played(command, policy);
+        return;
+    }
     printf("  bias of the top %+.1f -> %+.1f; distance %.2f; trained on %.0f "
            "rows, effective %.0f\n",
             summary.bias_first, summary.bias_last, summary.distance_last,
@@ -208,7 +249,7 @@ static void print_policy(const struct session *command, uint32_t policy)
            "estimates within 1.96 errors %.0f %%\n",
             100 * summary.blocked, 100 * summary.blocked_better,
             100 * summary.covered);
-    print_drills(command, policy);
+    print_played(command, policy);
 }
 
 static void print_text(const struct session *command)
@@ -260,6 +301,21 @@ static json_t *json_drills(const struct session *command, uint32_t policy)
     return drills;
 }
 
+/* Per payment. */
+static json_t *json_accounts(const struct session *command, uint32_t policy)
+{
+    struct generations_accounts accounts;
+    const struct generation_account *mean = &accounts.mean;
+
+    generations_account(runs_of(command, policy), runs_of(command, 0),
+            (uint32_t)command->seeds, &accounts);
+    return json_pack("{s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f}",
+            "approved", mean->approved, "tries", mean->tries, "fees",
+            mean->fees, "chargebacks", mean->chargebacks, "charged_back",
+            mean->charged_back, "net", mean->net, "net_se", accounts.net_se,
+            "net_vs_w1", accounts.gain, "net_vs_w1_se", accounts.gain_se);
+}
+
 static json_t *json_policy(const struct session *command, uint32_t policy)
 {
     struct generations_summary s;
@@ -282,6 +338,9 @@ static json_t *json_policy(const struct session *command, uint32_t policy)
             "bias_last", s.bias_last, "distance", s.distance_last, "rows",
             s.rows_last, "effective", s.effective_last, "blocked", s.blocked,
             "blocked_better", s.blocked_better, "covered", s.covered);
+    if (command->life)
+        (void)json_object_set_new(
+                value, "accounts", json_accounts(command, policy));
     if (command->outages)
         (void)json_object_set_new(
                 value, "outages", json_drills(command, policy));
@@ -315,7 +374,9 @@ static int write_page(const struct session *command)
             .generations = (uint32_t)command->generations,
             .rows = (uint32_t)command->rows,
             .drift = command->drift,
-            .outages = command->outages};
+            .outages = command->outages,
+            .late = (uint32_t)command->late,
+            .life = command->life};
     struct generations_page page = {.policies = command->policy_count,
             .seeds = (uint32_t)command->seeds,
             .name = command->policy,
@@ -399,6 +460,11 @@ static bool take_option(struct session *command, int letter)
         return true;
     case 'N':
         return take_count("--noise", 1, 100000000, &command->noise);
+    case 'l':
+        return take_count("--late", 0, 10, &command->late);
+    case 'L':
+        command->life = true;
+        return true;
     case 't':
         command->trainer = optarg;
         return true;
@@ -458,6 +524,8 @@ int sim_generations(int argc, char **argv)
             {"outages", no_argument, NULL, 'o'},
             {"causes", no_argument, NULL, 'c'},
             {"noise", required_argument, NULL, 'N'},
+            {"late", required_argument, NULL, 'l'},
+            {"life", no_argument, NULL, 'L'},
             {"trainer", required_argument, NULL, 't'},
             {"html", required_argument, NULL, 'H'},
             {"json", no_argument, NULL, 'j'},

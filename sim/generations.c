@@ -7,6 +7,7 @@
 #include "policies/policy.h"
 #include "replay/gate.h"
 #include "sim/payments.h"
+#include "sim/routers.h"
 #include "training/train.h"
 
 #include <math.h>
@@ -14,53 +15,12 @@
 #include <string.h>
 
 #define CONTEXT_COLUMNS 7u
+#define ONLINE_COLUMNS  8u /* and the scheme, as a number */
 #define ACTION_COLUMNS  9u
 #define NAMES           4u
 #define ELIGIBLE_MAX    18u
 #define TEXT_MAX        512u
 #define FIRST_OUTAGE    2u
-
-#define TREES "oracle=trees categories=issuer,mcc,scheme,country"
-#define OPEN  "veto=false held_out=0 "
-#define ONE   OPEN "recent=1 generations=1 decay=1 average=1"
-
-const struct generations_policy generations_policies[] = {
-        {"control", "squarecb over trees, each on a fresh uniform log",
-                TREES " explorer=squarecb " ONE, true},
-        {"squarecb-w1", "the paper's setting: trees, the last generation only",
-                TREES " explorer=squarecb " ONE, false},
-        {"fastcb-w1", "the same with fastcb", TREES " explorer=fastcb " ONE,
-                false},
-        {"greedy-w1", "the same with greedy", TREES " explorer=greedy " ONE,
-                false},
-        {"keep-squarecb", "trees, two rings, average of 3, floor 2 %",
-                OPEN TREES " explorer=squarecb floor=0.02", false},
-        {"keep-fastcb", "the same with fastcb",
-                OPEN TREES " explorer=fastcb floor=0.02", false},
-        {"trees", "the same, behind the veto with its held-out events",
-                TREES " explorer=fastcb floor=0.02", false},
-        {"default",
-                "pairwise, two rings, average of 3, fastcb, floor 2 %, veto",
-                "oracle=pairwise explorer=fastcb floor=0.02", false},
-        {"pairwise", "the same without veto: it learns every event",
-                OPEN "oracle=pairwise explorer=fastcb floor=0.02", false},
-        {"pairwise-squarecb", "the same with squarecb",
-                OPEN "oracle=pairwise explorer=squarecb floor=0.02", false},
-        {"pairwise-w1", "pairwise with the last generation only",
-                "oracle=pairwise explorer=squarecb " ONE, false},
-        {NULL, NULL, NULL, false},
-};
-
-const struct generations_policy *generations_find(const char *text)
-{
-    size_t size = strcspn(text, ",");
-
-    for (size_t i = 0; generations_policies[i].name != NULL; i++)
-        if (strlen(generations_policies[i].name) == size &&
-                memcmp(generations_policies[i].name, text, size) == 0)
-            return &generations_policies[i];
-    return NULL;
-}
 
 /* ---- settings ---- */
 
@@ -158,7 +118,9 @@ struct held {
 
 /* A payment as a client sends it. */
 struct request {
-    double dense[CONTEXT_COLUMNS];
+    struct payment payment;
+    uint32_t routes[ELIGIBLE_MAX];
+    double dense[ONLINE_COLUMNS];
     struct feature named[NAMES];
     struct context context;
     struct features route[ELIGIBLE_MAX];
@@ -168,7 +130,6 @@ struct request {
 
 struct run {
     const struct generations_settings *settings;
-    bool uniform_log;
     struct memory_options memory;
     struct gate_options gate;
     uint32_t vetoes; /* asked for */
@@ -184,6 +145,10 @@ struct run {
     struct payments_panel panel;
     double *before; /* [panel * ELIGIBLE_MAX] distributions of the last one */
     struct drill *drill; /* with outages */
+    struct payments_tariff tariff; /* with life */
+    struct payments_outages *calm; /* none of them */
+    enum generations_kind kind;
+    struct router *router; /* in the place of a policy */
     struct logged *log;
     size_t log_count;
     struct request *requests; /* of the rows that are trained on */
@@ -215,6 +180,16 @@ static void make_routes(struct run *run)
     }
 }
 
+static bool is_trained(const struct run *run)
+{
+    return run->kind == GENERATIONS_TRAINED || run->kind == GENERATIONS_CONTROL;
+}
+
+static uint32_t columns_of(const struct run *run)
+{
+    return run->kind == GENERATIONS_ONLINE ? ONLINE_COLUMNS : CONTEXT_COLUMNS;
+}
+
 static void make_request(const struct run *run, const struct payment *payment,
         const uint32_t *routes, uint32_t count, struct request *request)
 {
@@ -233,14 +208,19 @@ static void make_request(const struct run *run, const struct payment *payment,
     request->named[2] =
             (struct feature){name_hash("scheme", payment->scheme), 1.0};
     request->named[3] = (struct feature){name_hash("country", country), 1.0};
+    request->dense[7] = payment->scheme;
     request->context = (struct context){
-            .shared = {request->dense, CONTEXT_COLUMNS, NAMES, request->named}};
+            .shared = {request->dense, columns_of(run), NAMES, request->named}};
+    request->payment = *payment;
     for (uint32_t i = 0; i < count; i++) {
+        request->routes[i] = routes[i];
         request->route[i] = (struct features){
                 run->routes[routes[i]], ACTION_COLUMNS, 0, NULL};
         request->uniform[i] = 1.0 / count;
     }
-    request->actions = (struct action_set){count, NULL, request->route};
+    request->actions = (struct action_set){count,
+            run->kind == GENERATIONS_ONLINE ? request->routes : NULL,
+            request->route};
 }
 
 static uint64_t bits_of_routes(const uint32_t *routes, uint32_t count)
@@ -271,6 +251,32 @@ static int decide_by(struct run *run, const struct policy *policy,
             run->settings->seed, event, arena, out, run->err);
 }
 
+/* Where there are no predictions, each is as likely. */
+static const double *blank_scores(struct run *run, uint32_t count)
+{
+    double *scores = arena_array(&run->scratch, double, count);
+
+    CHECK(scores != NULL);
+    for (uint32_t i = 0; i < count; i++)
+        scores[i] = 0.5;
+    return scores;
+}
+
+static void decide_by_router(struct run *run, const struct request *request,
+        uint64_t event, struct distribution *out)
+{
+    struct rng draw = rng_keyed(run->settings->seed, event, RNG_ACTION);
+    uint32_t count = request->actions.count;
+    double *pmf = arena_array(&run->scratch, double, count);
+
+    CHECK(pmf != NULL);
+    router_distribute(
+            run->router, &request->payment, request->routes, count, event, pmf);
+    *out = (struct distribution){.count = count, .pmf = pmf};
+    out->chosen = pmf_draw(pmf, count, &draw);
+    out->propensity = pmf[out->chosen];
+}
+
 /* By the policy that serves, with the candidate mixed in. */
 static int decide(struct run *run, const struct request *request,
         uint64_t event, struct distribution *out)
@@ -280,8 +286,13 @@ static int decide(struct run *run, const struct request *request,
     double *pmf;
 
     arena_reset(&run->scratch);
-    if (decide_by(run, run->policy, request, event, &run->scratch, out) != 0)
+    if (run->router != NULL)
+        decide_by_router(run, request, event, out);
+    else if (decide_by(run, run->policy, request, event, &run->scratch, out) !=
+            0)
         return run->err->status;
+    if (out->scores == NULL)
+        out->scores = blank_scores(run, out->count);
     if (!(run->share > 0.0))
         return 0;
     if (decide_by(run, run->candidate, request, event, &run->scratch, &other) !=
@@ -373,10 +384,16 @@ static void hold(struct run *run, const struct logged *row,
     memcpy(held->model, scores, size);
 }
 
-/* Generation 0 is logged uniformly, whatever the policy makes of ties. */
+/* Before there is anything to train on: then routes are chosen uniformly,
+ * whatever the policy makes of ties. */
+static bool is_early(const struct run *run, uint32_t generation)
+{
+    return is_trained(run) && generation <= run->settings->late;
+}
+
 static bool is_uniform(const struct run *run, uint32_t generation)
 {
-    return run->uniform_log || generation == 0;
+    return run->kind == GENERATIONS_CONTROL || is_early(run, generation);
 }
 
 /* What the policy would do with these routes, for the drill. */
@@ -406,6 +423,7 @@ struct served {
     double pmf[ELIGIBLE_MAX], scores[ELIGIBLE_MAX];
     struct request request;
     bool approved;
+    struct generation_account account; /* with life */
 };
 
 static int route_payment(struct run *run, uint32_t generation, uint64_t event,
@@ -431,6 +449,106 @@ static int route_payment(struct run *run, uint32_t generation, uint64_t event,
     return 0;
 }
 
+/* ---- all that happens to a payment ---- */
+
+/* Chooses among the routes that are left for another try. */
+static int route_again(struct run *run, const struct served *served,
+        uint32_t tried, uint64_t event, uint32_t *route)
+{
+    uint32_t left[PAYMENTS_ROUTES], count = 0;
+    struct request request;
+    struct distribution got;
+
+    for (uint32_t i = 0; i < served->count; i++) {
+        if ((tried >> i & 1) == 0)
+            left[count++] = i;
+    }
+    for (uint32_t k = 0; k < count; k++)
+        request.routes[k] = served->routes[left[k]];
+    {
+        uint32_t routes[PAYMENTS_ROUTES];
+        memcpy(routes, request.routes, count * sizeof(*routes));
+        make_request(run, &served->payment, routes, count, &request);
+    }
+    if (decide(run, &request, event, &got) != 0)
+        return run->err->status;
+    *route = left[got.chosen];
+    return 0;
+}
+
+static void settle(struct run *run, uint32_t generation, uint32_t row,
+        uint32_t route, struct served *served)
+{
+    struct generation_account *account = &served->account;
+    struct payments_chargeback chargeback;
+
+    account->approved = 1.0;
+    payments_chargeback_draw(&run->tariff, &run->market, &served->payment,
+            generation, row, route, &chargeback);
+    account->chargebacks = chargeback.comes;
+    account->charged_back = chargeback.comes ? chargeback.loss : 0.0;
+    account->net +=
+            GENERATIONS_MARGIN * served->payment.amount - account->charged_back;
+}
+
+/* Tries until one is approved, none may follow, or no route is left. */
+static int live(struct run *run, uint32_t generation, uint32_t row,
+        struct served *served)
+{
+    uint64_t event = (uint64_t)generation << 32 | row;
+    struct payments_try try = {.generation = generation,
+            .row = row,
+            .time = generation + (double)row / run->settings->rows,
+            .pay_day = 1.0};
+    uint32_t place = served->chosen, tried = 0;
+    struct payments_answer answer;
+
+    served->account = (struct generation_account){0};
+    for (;; try.attempt++) {
+        try.route = served->routes[place];
+        payments_answer_draw(&run->market, &run->tariff, run->calm,
+                &served->payment, &try, &answer);
+        tried |= UINT32_C(1) << place;
+        served->account.tries += 1.0;
+        served->account.fees += answer.fee;
+        if (try.attempt == 0)
+            served->approved = answer.approved;
+        if (answer.approved ||
+                !payments_may_retry(answer.reason, try.attempt) ||
+                served->account.tries >= served->count)
+            break;
+        try.before = try.route;
+        if (route_again(run, served, tried,
+                    event | (uint64_t)(try.attempt + 1) << 56, &place) != 0)
+            return run->err->status;
+    }
+    served->account.net = -served->account.fees;
+    if (answer.approved)
+        settle(run, generation, row, try.route, served);
+    return 0;
+}
+
+static void add_account(
+        struct generation_account *sum, const struct generation_account *one)
+{
+    sum->approved += one->approved;
+    sum->tries += one->tries;
+    sum->fees += one->fees;
+    sum->chargebacks += one->chargebacks;
+    sum->charged_back += one->charged_back;
+    sum->net += one->net;
+}
+
+static void divide_account(struct generation_account *account, double rows)
+{
+    account->approved /= rows;
+    account->tries /= rows;
+    account->fees /= rows;
+    account->chargebacks /= rows;
+    account->charged_back /= rows;
+    account->net /= rows;
+}
+
 static int serve_one(struct run *run, uint32_t generation, uint32_t row,
         struct served *served)
 {
@@ -448,14 +566,39 @@ static int serve_one(struct run *run, uint32_t generation, uint32_t row,
     round.expected = 1.0 - served->scores[served->chosen];
     if (run->drill != NULL)
         return drill_play(run->drill, &round, &served->approved, run->err);
+    if (run->settings->life)
+        return live(run, generation, row, served);
     served->approved = payments_luck(&run->market, generation, row) <
             payments_approval(&run->market, &served->payment,
                     served->routes[served->chosen]);
     return 0;
 }
 
-static int serve_row(
-        struct run *run, uint32_t generation, uint32_t row, uint32_t *approved)
+/* From each answer, as it comes. */
+static void learn_online(struct run *run, uint32_t generation, uint32_t row,
+        const struct served *served)
+{
+    struct lesson lesson = {.context = &served->request.context,
+            .actions = &served->request.actions,
+            .chosen = served->chosen,
+            .pmf = served->pmf,
+            .loss = served->approved ? 0.0 : 1.0,
+            .weight = 1.0,
+            .time = (nanos)((uint64_t)generation * run->settings->rows + row) *
+                    NANOS_PER_SECOND,
+            .propensity = served->pmf[served->chosen]};
+
+    if (run->router != NULL) {
+        router_learn(run->router, &served->payment,
+                served->routes[served->chosen], served->approved);
+        return;
+    }
+    arena_reset(&run->scratch);
+    policy_learn(run->policy, &lesson, &run->scratch);
+}
+
+static int serve_row(struct run *run, uint32_t generation, uint32_t row,
+        struct generation_values *value)
 {
     uint64_t event = (uint64_t)generation << 32 | row;
     struct logged logged = {.generation = generation, .row = row};
@@ -469,7 +612,13 @@ static int serve_row(
     logged.p = served.pmf[served.chosen];
     logged.held = is_held(run, event);
     logged.approved = served.approved;
-    *approved += logged.approved;
+    value->rate += logged.approved;
+    if (run->settings->life)
+        add_account(&value->account, &served.account);
+    if (!is_trained(run)) {
+        learn_online(run, generation, row, &served);
+        return 0;
+    }
     if (logged.held)
         hold(run, &logged, &served.request, served.pmf, served.scores);
     run->log[run->log_count++] = logged;
@@ -479,15 +628,16 @@ static int serve_row(
 static int serve(
         struct run *run, uint32_t generation, struct generation_values *value)
 {
-    uint32_t rows = run->settings->rows, approved = 0;
+    uint32_t rows = run->settings->rows;
 
     if (run->drill != NULL)
         drill_begin(run->drill, generation,
                 run->settings->outages && generation >= FIRST_OUTAGE);
     for (uint32_t row = 0; row < rows; row++)
-        if (serve_row(run, generation, row, &approved) != 0)
+        if (serve_row(run, generation, row, value) != 0)
             return run->err->status;
-    value->rate = (double)approved / rows;
+    value->rate /= rows;
+    divide_account(&value->account, rows);
     if (run->drill != NULL)
         drill_result(run->drill, &value->outage);
     return 0;
@@ -517,6 +667,9 @@ static int serve_noise(struct run *run, struct generations_run *out)
 
 /* ---- training ---- */
 
+/* Of what follows: `next` is the number of generations whose answers are known,
+ * and the last of these has age 0. */
+
 /* Rows that memory has let go of never come back: they leave the log. */
 static void forget(struct run *run, uint32_t next)
 {
@@ -524,8 +677,9 @@ static void forget(struct run *run, uint32_t next)
 
     for (size_t i = 0; i < run->log_count; i++) {
         const struct logged *row = &run->log[i];
-        if (memory_weight(&run->memory, next - 1 - row->generation, row->p,
-                    false) > 0.0)
+        if (row->generation >= next ||
+                memory_weight(&run->memory, next - 1 - row->generation, row->p,
+                        false) > 0.0)
             run->log[kept++] = *row;
     }
     run->log_count = kept;
@@ -538,16 +692,19 @@ static void release(struct run *run, uint32_t next)
 
     for (size_t i = 0; i < run->held_count; i++) {
         const struct held *held = &run->held[i];
-        if (next - 1 - held->generation < run->gate.held_for)
+        if (held->generation >= next ||
+                next - 1 - held->generation < run->gate.held_for)
             run->held[kept++] = *held;
     }
     run->held_count = kept;
 }
 
-/* Is this row in the gate's hands? */
+/* Is this row in the gate's hands, or not known yet? */
 static bool is_kept_back(
         const struct run *run, const struct logged *row, uint32_t next)
 {
+    if (row->generation >= next)
+        return true;
     return row->held && next - 1 - row->generation < run->gate.held_for;
 }
 
@@ -626,15 +783,16 @@ static int weigh_row(
     return 0;
 }
 
-static int weigh(struct run *run, struct generation_values *value,
-        enum gate_verdict *verdict)
+static int weigh(struct run *run, uint32_t next,
+        struct generation_values *value, enum gate_verdict *verdict)
 {
     struct gate_veto veto =
             gate_veto_begin(&run->gate, ++run->vetoes, (double)run->held_count);
     struct gate_report report;
 
     for (size_t i = 0; i < run->held_count; i++)
-        if (weigh_row(run, &run->held[i], &veto) != 0)
+        if (run->held[i].generation < next &&
+                weigh_row(run, &run->held[i], &veto) != 0)
             return run->err->status;
     report = gate_veto_report(&veto);
     value->estimate = report.estimate;
@@ -669,11 +827,11 @@ static int load(struct run *run, struct policy *policy, struct bytes bytes)
     return policy_load(policy, &reader, run->err);
 }
 
-static int judge_candidate(struct run *run, struct generation_values *value,
-        enum gate_verdict *verdict)
+static int judge_candidate(struct run *run, uint32_t next,
+        struct generation_values *value, enum gate_verdict *verdict)
 {
     double before, after;
-    int status = weigh(run, value, verdict);
+    int status = weigh(run, next, value, verdict);
 
     if (status == 0)
         status = value_by(run, run->policy, &before);
@@ -685,15 +843,15 @@ static int judge_candidate(struct run *run, struct generation_values *value,
 }
 
 /* The candidate serves, is mixed in, or goes. */
-static int decide_on(
-        struct run *run, struct blob *next, struct generation_values *value)
+static int decide_on(struct run *run, uint32_t known, struct blob *next,
+        struct generation_values *value)
 {
     enum gate_verdict verdict = GATE_PASS;
     enum gate_action action;
     int status = load(run, run->candidate, bytes_of(next->data, next->size));
 
     if (status == 0 && run->gate.veto)
-        status = judge_candidate(run, value, &verdict);
+        status = judge_candidate(run, known, value, &verdict);
     if (status != 0)
         return status;
     action = gate_after_veto(&run->gate, verdict, &run->refused);
@@ -728,7 +886,7 @@ static int train(
         return run->err->status;
     value->rows = (double)job.count;
     value->effective = effective_rows(job.lessons, job.count);
-    status = decide_on(run, &blob, value);
+    status = decide_on(run, next, &blob, value);
     blob_free(&blob);
     return status;
 }
@@ -744,6 +902,8 @@ static int open_policy(struct run *run, struct err *err)
     struct keyvalue rest[GENERATIONS_SETTINGS];
     size_t count, size;
 
+    shape.shared_dense = columns_of(run);
+    shape.slots = run->kind == GENERATIONS_ONLINE ? PAYMENTS_ROUTES : 0;
     if (collect(&run->text, run->settings->policy, err) != 0 ||
             split_settings(&run->text, &run->memory, &run->gate, rest, &count,
                     err) != 0 ||
@@ -761,6 +921,29 @@ static int open_policy(struct run *run, struct err *err)
     (void)policy_init(run->policy, &run->spec);
     (void)policy_init(run->candidate, &run->spec);
     return 0;
+}
+
+static int open_router(struct run *run)
+{
+    const struct generations_policy *found =
+            generations_find(run->settings->policy);
+
+    run->scratch = arena_over(malloc(4096), 4096);
+    run->router = router_open(found->name, run->settings->seed);
+    if (run->router == NULL || run->scratch.data == NULL)
+        return err_set(run->err, STATUS_INTERNAL, "no memory");
+    router_know(run->router, &run->market, &run->panel);
+    return 0;
+}
+
+static int open_life(struct run *run)
+{
+    if (!run->settings->life)
+        return 0;
+    payments_tariff_draw(&run->tariff, run->settings->seed);
+    run->calm = calloc(1, sizeof(*run->calm));
+    return run->calm != NULL ? 0
+                             : err_set(run->err, STATUS_INTERNAL, "no memory");
 }
 
 static int open_drill(struct run *run)
@@ -785,8 +968,11 @@ static int open_run(struct run *run, struct err *err)
     size_t options = 1 << 16;
 
     run->err = err;
-    run->uniform_log = generations_find(settings->policy) != NULL &&
-            generations_find(settings->policy)->uniform;
+    if (generations_find(settings->policy) != NULL)
+        run->kind = generations_find(settings->policy)->kind;
+    if (settings->life && settings->outages)
+        return err_set(err, STATUS_INVALID,
+                "outages and all that happens to payments: one at a time");
     run->options = arena_over(malloc(options), options);
     run->log = calloc(rows, sizeof(*run->log));
     run->held = calloc(rows, sizeof(*run->held));
@@ -800,15 +986,18 @@ static int open_run(struct run *run, struct err *err)
     if (payments_panel_open(&run->panel, &run->market, settings->panel, err) !=
             0)
         return err->status;
-    if (open_drill(run) != 0)
+    if (open_drill(run) != 0 || open_life(run) != 0)
         return err->status;
-    return open_policy(run, err);
+    return run->kind == GENERATIONS_ROUTER ? open_router(run)
+                                           : open_policy(run, err);
 }
 
 static void close_run(struct run *run)
 {
     payments_panel_close(&run->panel);
     drill_close(run->drill);
+    router_close(run->router);
+    free(run->calm);
     blob_free(&run->generation);
     free(run->policy);
     free(run->candidate);
@@ -832,12 +1021,14 @@ static int play(struct run *run, struct generations_run *out)
             payments_market_draw(
                     &run->market, run->settings->seed, run->settings->drift, g);
             payments_panel_judge(&run->panel, &run->market);
+            if (run->router != NULL)
+                router_know(run->router, &run->market, &run->panel);
         }
-        if (g > 0)
-            status = train(run, g, value);
+        if (is_trained(run) && !is_early(run, g))
+            status = train(run, g - run->settings->late, value);
         if (status == 0)
             status = judge(run, value);
-        if (g == 0)
+        if (is_early(run, g))
             value->v = value->uniform;
         if (status == 0)
             status = serve(run, g, value);

@@ -16,12 +16,19 @@
 #define GENERATIONS_MAX      60u
 #define GENERATIONS_SETTINGS 40u
 
+enum generations_kind {
+    GENERATIONS_TRAINED, /* a generation is a model */
+    GENERATIONS_CONTROL, /* the same, and each is logged by a uniform policy */
+    GENERATIONS_ONLINE, /* learns from each answer; a generation is a stretch */
+    GENERATIONS_ROUTER, /* one of sim/routers.h, by its name */
+};
+
 /* One policy that is played: settings of the policy and of its memory. */
 struct generations_policy {
     const char *name;
     const char *sentence;
     const char *settings; /* "oracle=trees explorer=fastcb recent=1" */
-    bool uniform; /* every generation is logged by a uniform policy */
+    enum generations_kind kind;
 };
 
 /* NULL-terminated by name. */
@@ -42,8 +49,26 @@ struct generations_settings {
     bool outages;
     bool causes; /* and answers say whose doing a failure is */
     uint32_t noise; /* payments without outages after the last generation */
+    /* Answers come so many generations late. Until the first do, payments are
+     * routed uniformly. */
+    uint32_t late;
+    /* Declined payments are tried again, tries cost, chargebacks come; not
+     * together with outages. Models learn from first tries. */
+    bool life;
     const struct booster *booster;
 };
+
+/* What became of a generation's payments, per payment; amounts in their
+ * currency. */
+struct generation_account {
+    double approved; /* after all tries */
+    double tries;
+    double fees; /* of all tries */
+    double chargebacks; /* payments charged back */
+    double charged_back; /* what they cost: amounts and fees */
+    double net; /* GENERATIONS_MARGIN of what is approved, less both */
+};
+#define GENERATIONS_MARGIN 0.10 /* assumed */
 
 /* One generation of one policy in one seed. */
 struct generation_values {
@@ -60,6 +85,7 @@ struct generation_values {
     double estimate, error; /* of candidate - champion, and standard error */
     double truth; /* the same, exactly */
     struct drill_outage outage; /* with outages */
+    struct generation_account account; /* with life */
 };
 
 struct generations_run {
@@ -93,6 +119,16 @@ struct generations_summary {
 
 void generations_summarise(const struct generations_run *runs, uint32_t seeds,
         struct generations_summary *summary);
+/* Means over generations 1.. and seeds, the standard error of `net` over seeds,
+ * and its paired difference to another policy. */
+struct generations_accounts {
+    struct generation_account mean;
+    double net_se, gain, gain_se;
+};
+void generations_account(const struct generations_run *runs,
+        const struct generations_run *others, uint32_t seeds,
+        struct generations_accounts *out);
+
 /* Paired difference of mean V over generations 1.. to another policy. */
 void generations_difference(const struct generations_run *runs,
         const struct generations_run *others, uint32_t seeds, double *mean,

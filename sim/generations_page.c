@@ -182,7 +182,7 @@ static void uplift(FILE *out, const struct generations_page *page,
     static const char *const columns[] = {"policy",
             "basis points over the reference", "s.e.",
             "basis points over uniform",
-            "approved amount more than uniform, per million payments"};
+            "approved amount over uniform, of a million payments"};
     struct svg_bar bars[POLICIES_MAX];
     uint32_t last = curves->generations - 1;
 
@@ -216,6 +216,36 @@ static void uplift(FILE *out, const struct generations_page *page,
             "Reference: %s. The amount is that of the last generation's "
             "additional approvals at the mean amount of %.2f.",
             page->name[page->reference], MEAN_AMOUNT);
+}
+
+/* ---- accounts ---- */
+
+static void accounts(FILE *out, const struct generations_page *page,
+        const struct curves *curves)
+{
+    static const char *const columns[] = {"policy",
+            "approved after all tries, %", "tries a payment", "fees",
+            "chargebacks", "charged back", "net", "s.e.",
+            "net over the reference", "s.e."};
+
+    html_heading(out, "Money: tries, fees and chargebacks");
+    html_table_begin(out, columns, ARRAY_COUNT(columns));
+    for (uint32_t p = 0; p < curves->policies; p++) {
+        struct generations_accounts a;
+        generations_account(runs_of(page, p), runs_of(page, page->reference),
+                page->seeds, &a);
+        const double row[] = {100.0 * a.mean.approved, a.mean.tries,
+                1000.0 * a.mean.fees, 1000.0 * a.mean.chargebacks,
+                1000.0 * a.mean.charged_back, 1000.0 * a.mean.net,
+                1000.0 * a.net_se, 1000.0 * a.gain, 1000.0 * a.gain_se};
+        html_row(out, page->name[p], row, ARRAY_COUNT(row));
+    }
+    html_table_end(out);
+    html_paragraph(out,
+            "Of 1,000 payments, means over generations 1 and later. Net: %.0f %% "
+            "of approved amounts, less fees and what is charged back. Policies "
+            "are trained on approval of the first try.",
+            100.0 * GENERATIONS_MARGIN);
 }
 
 /* ---- outages ---- */
@@ -315,6 +345,8 @@ void generations_page(FILE *out, const struct generations_page *page)
     chart_changes(out, page, curves);
     html_heading(out, "Uplift");
     uplift(out, page, curves);
+    if (page->settings->life)
+        accounts(out, page, curves);
     if (page->settings->outages)
         outages(out, page, curves);
     free(curves);

@@ -163,3 +163,46 @@ void generations_difference(const struct generations_run *runs,
     *mean = mean_of(&difference);
     *se = error_of(&difference);
 }
+
+/* ---- accounts ---- */
+
+static void mean_account(
+        const struct generations_run *run, struct generation_account *mean)
+{
+    double count = run->count - 1;
+
+    for (uint32_t g = 1; g < run->count; g++) {
+        const struct generation_account *one = &run->value[g].account;
+        mean->approved += one->approved / count;
+        mean->tries += one->tries / count;
+        mean->fees += one->fees / count;
+        mean->chargebacks += one->chargebacks / count;
+        mean->charged_back += one->charged_back / count;
+        mean->net += one->net / count;
+    }
+}
+
+void generations_account(const struct generations_run *runs,
+        const struct generations_run *others, uint32_t seeds,
+        struct generations_accounts *out)
+{
+    struct tally net = {0}, gain = {0};
+
+    memset(out, 0, sizeof(*out));
+    for (uint32_t s = 0; s < seeds; s++) {
+        struct generation_account own = {0}, other = {0};
+        mean_account(&runs[s], &own);
+        mean_account(&others[s], &other);
+        add(&net, own.net);
+        add(&gain, own.net - other.net);
+        out->mean.approved += own.approved / seeds;
+        out->mean.tries += own.tries / seeds;
+        out->mean.fees += own.fees / seeds;
+        out->mean.chargebacks += own.chargebacks / seeds;
+        out->mean.charged_back += own.charged_back / seeds;
+    }
+    out->mean.net = mean_of(&net);
+    out->net_se = error_of(&net);
+    out->gain = mean_of(&gain);
+    out->gain_se = error_of(&gain);
+}

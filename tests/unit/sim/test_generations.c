@@ -78,6 +78,103 @@ START_TEST(reports_are_as_defined)
 }
 END_TEST
 
+static double last_of(const struct generations_run *run)
+{
+    return run->value[run->count - 1].v;
+}
+
+static const struct generations_run *play(const char *policy)
+{
+    static struct generations_run run;
+    struct generations_settings settings = {.policy = policy,
+            .seed = 3,
+            .generations = 3,
+            .rows = 4000,
+            .panel = 1000};
+
+    ck_assert_msg(generations_play(&settings, &run, &err) == 0, "%s", err.text);
+    return &run;
+}
+
+/* Those that know the truth are worth what the panel says, those that learn
+ * from each answer get better, and none is better than the clairvoyant. */
+START_TEST(routers_are_what_they_are_called)
+{
+    static const char *const learning[] = {
+            "beta-thompson", "success-rate", "linucb"};
+    const struct generations_run *run = play("clairvoyant");
+    double best = last_of(run), any = run->value[0].uniform, list;
+
+    ck_assert_double_eq_tol(best, run->value[3].best, 1e-12);
+    ck_assert_double_eq_tol(last_of(play("uniform")), any, 1e-12);
+    list = last_of(play("static-list"));
+    ck_assert_double_gt(list, any + 0.02);
+    ck_assert_double_lt(list, best);
+    ck_assert_double_le(last_of(play("static-plain")), list + 1e-12);
+    ck_assert_double_gt(last_of(play("best-overall")), any);
+    for (size_t i = 0; i < ARRAY_COUNT(learning); i++) {
+        run = play(learning[i]);
+        ck_assert_double_gt(last_of(run), any + 0.003);
+        ck_assert_double_lt(last_of(run), list);
+    }
+}
+END_TEST
+
+/* With answers a generation late the first model serves a generation later, and
+ * has learned the first generation alone. */
+START_TEST(late_answers_are_learned_late)
+{
+    static struct generations_run run;
+    struct generations_settings settings = {.policy = "pairwise",
+            .seed = 3,
+            .generations = 3,
+            .rows = 2000,
+            .panel = 400,
+            .late = 1};
+
+    ck_assert_int_eq(generations_play(&settings, &run, &err), 0);
+    ck_assert_double_eq_tol(run.value[1].v, run.value[1].uniform, 1e-9);
+    ck_assert_double_gt(run.value[2].v, run.value[2].uniform + 0.02);
+    ck_assert_double_eq(run.value[2].rows, 2000);
+    ck_assert_double_eq(run.value[3].rows, 4000);
+}
+END_TEST
+
+/* Tries and money add up, and approval of first tries is as without. */
+START_TEST(accounts_add_up)
+{
+    static struct generations_run run;
+    struct generations_settings settings = {.policy = "uniform",
+            .seed = 4,
+            .generations = 2,
+            .rows = 20000,
+            .panel = 3000,
+            .life = true};
+    struct generations_accounts accounts;
+
+    ck_assert_int_eq(generations_play(&settings, &run, &err), 0);
+    for (uint32_t g = 0; g < run.count; g++) {
+        const struct generation_account *a = &run.value[g].account;
+        /* Standard errors .0026 of the log and .001 of the panel. */
+        ck_assert_double_eq_tol(run.value[g].rate, run.value[g].uniform, 0.015);
+        ck_assert_double_gt(a->approved, run.value[g].rate + 0.02);
+        ck_assert_double_lt(a->approved, 1.0);
+        ck_assert_double_gt(a->tries, 1.05);
+        ck_assert_double_lt(a->tries, 3.0);
+        ck_assert_double_gt(a->fees, 0.0);
+        /* About 1 in 1,000 (payments.md, 6.2). */
+        ck_assert_double_gt(a->chargebacks, 0.0003);
+        ck_assert_double_lt(a->chargebacks, 0.004);
+    }
+    generations_account(&run, &run, 1, &accounts);
+    ck_assert_double_eq(accounts.gain, 0.0);
+    ck_assert_double_eq_tol(accounts.mean.net,
+            (run.value[1].account.net + run.value[2].account.net) / 2, 1e-12);
+    settings.outages = true;
+    ck_assert_int_eq(generations_play(&settings, &run, &err), STATUS_INVALID);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("generations");
@@ -87,6 +184,9 @@ int main(void)
     tcase_add_test(tests, retraining_learns_and_does_not_fall);
     tcase_add_test(tests, unknown_policies_and_options_are_refused);
     tcase_add_test(tests, reports_are_as_defined);
+    tcase_add_test(tests, routers_are_what_they_are_called);
+    tcase_add_test(tests, late_answers_are_learned_late);
+    tcase_add_test(tests, accounts_add_up);
     suite_add_tcase(suite, tests);
     return run_suite(suite);
 }

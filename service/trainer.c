@@ -18,6 +18,7 @@
 #define TURN_MS         200
 #define PATH_SIZE       4096
 #define FILE_BYTES_MAX  (GENERATION_BYTES_MAX + 4096)
+#define STARVING        10 /* less than one in so many of a processor */
 #define PROGRESS_LINE_S 10 /* seconds between progress lines */
 
 /* A problem as the trainer knows it. */
@@ -54,6 +55,8 @@ struct trainer {
     /* The training that is under way; the thread's alone. */
     struct child child;
     struct trainee *who; /* NULL: there is none */
+    nanos started; /* its process */
+    bool hurry; /* it is the second try of `priority: auto` */
     nanos told; /* the last progress line */
     char failure[ERR_TEXT_SIZE]; /* what the process said of itself */
 };
@@ -339,53 +342,28 @@ static void take_line(void *self, const char *line)
                 line + sizeof(failed) - 1);
 }
 
-static nanos time_allowed(struct trainer *trainer)
-{
-    nanos allowed;
-
-    lock(trainer);
-    allowed = spec_of(trainer, trainer->who)->settings.retrain_time;
-    unlock(trainer);
-    return allowed;
-}
-
-static void watch(struct trainer *trainer)
-{
-    bool ended = child_read(&trainer->child, take_line, trainer);
-
-    if (!ended && wall_clock() - trainer->who->begun > time_allowed(trainer)) {
-        (void)snprintf(trainer->failure, sizeof(trainer->failure),
-                "took longer than retrain.time");
-        child_kill(&trainer->child);
-    }
-    if (ended)
-        finish(trainer);
-}
-
 /* ---- the start of one ---- */
 
-static void start(struct trainer *trainer, struct trainee *who, nanos now)
+/* The process of a training. */
+static void launch(struct trainer *trainer, nanos now)
 {
+    struct trainee *who = trainer->who;
     struct child_order order = {
             .program = "rue-train",
             .arguments = {"--store", trainer->store, "--problem", who->name,
-                    "--out", trainer->out},
+                    "--out", trainer->out, trainer->hurry ? "--hurry" : NULL},
     };
     struct err err;
 
     lock(trainer);
     order.cores = spec_of(trainer, who)->settings.retrain_cores;
-    who->begun = now;
-    who->learned_before = atomic_load(&who->learned);
-    who->state.running = true;
-    who->state.done = 0.0;
     unlock(trainer);
-    trainer->who = who;
+    trainer->started = now;
     trainer->told = now;
     trainer->failure[0] = '\0';
     if (child_start(&trainer->child, &order, &err) == 0) {
-        diag(DIAG_INFO, "training.started", "problem=%s pid=%d", who->name,
-                (int)trainer->child.pid);
+        diag(DIAG_INFO, "training.started", "problem=%s pid=%d hurry=%d",
+                who->name, (int)trainer->child.pid, trainer->hurry);
         return;
     }
     fail(trainer, err.text);
@@ -394,6 +372,89 @@ static void start(struct trainer *trainer, struct trainee *who, nanos now)
     unlock(trainer);
     trainer->who = NULL;
 }
+
+static void start(struct trainer *trainer, struct trainee *who, nanos now)
+{
+    lock(trainer);
+    who->begun = now;
+    who->learned_before = atomic_load(&who->learned);
+    who->state.running = true;
+    who->state.done = 0.0;
+    unlock(trainer);
+    trainer->who = who;
+    trainer->hurry = false;
+    launch(trainer, now);
+}
+
+/* ---- while it is under way ---- */
+
+/* What the process had of the processors so far; 0: that is not known. */
+static nanos time_had(pid_t pid)
+{
+    struct timespec time;
+    clockid_t clock;
+
+    if (clock_getcpuclockid(pid, &clock) != 0 ||
+            clock_gettime(clock, &time) != 0)
+        return 0;
+    return (nanos)time.tv_sec * NANOS_PER_SECOND + time.tv_nsec;
+}
+
+/* Does it wait for a machine that is not idle? */
+static bool starves(const struct trainer *trainer,
+        const struct problem_settings *settings, nanos now)
+{
+    nanos waited = now - trainer->started;
+
+    return settings->retrain_priority == RETRAIN_AUTO && !trainer->hurry &&
+            waited > settings->retrain_patience &&
+            time_had(trainer->child.pid) < waited / STARVING;
+}
+
+static void kill_for(struct trainer *trainer, const char *why)
+{
+    (void)snprintf(trainer->failure, sizeof(trainer->failure), "%s", why);
+    child_kill(&trainer->child);
+}
+
+/* Ends one that takes too long, or has one that starves begin again. */
+static void judge_time(struct trainer *trainer, nanos now)
+{
+    bool over, hungry;
+
+    lock(trainer);
+    {
+        const struct problem_settings *settings =
+                &spec_of(trainer, trainer->who)->settings;
+        over = now - trainer->who->begun > settings->retrain_time;
+        hungry = starves(trainer, settings, now);
+    }
+    unlock(trainer);
+    if (over) {
+        kill_for(trainer, "took longer than retrain.time");
+    } else if (hungry) {
+        diag(DIAG_WARNING, "training.hurried",
+                "problem=%s why=\"had less than a tenth of a processor\"",
+                trainer->who->name);
+        child_kill(&trainer->child);
+        child_wait(&trainer->child);
+        child_close(&trainer->child);
+        remove_files(trainer);
+        commit_tend(trainer->committer);
+        trainer->hurry = true;
+        launch(trainer, now);
+    }
+}
+
+static void watch(struct trainer *trainer)
+{
+    if (child_read(&trainer->child, take_line, trainer))
+        finish(trainer);
+    else
+        judge_time(trainer, wall_clock());
+}
+
+/* ---- which is next ---- */
 
 static bool is_due(const struct problem_settings *settings,
         const struct trainee *trainee, nanos now)

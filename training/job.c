@@ -310,7 +310,8 @@ static int run(struct work *work)
     int status = read_spec(work);
 
     if (status == 0)
-        status = limits_apply(&work->spec.settings, work->err);
+        status =
+                limits_apply(&work->spec.settings, work->job->hurry, work->err);
     if (status == 0)
         status = rebuild_champion(work);
     if (status == 0)

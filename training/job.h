@@ -13,6 +13,7 @@ struct job {
     const char *problem;
     const char *out; /* file; written beside itself first, then renamed */
     nanos now;
+    bool hurry; /* where `retrain.priority` is auto: not of the idle class */
     const struct booster *booster; /* grows trees */
     /* May be NULL; called now and then. */
     void (*progress)(void *self, const char *what, uint64_t done, uint64_t all);

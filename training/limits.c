@@ -8,9 +8,20 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
-#define LOW 10 /* nice */
+#define LOW      10 /* nice */
+#define SLICE_NS 100000u /* the least that a process may ask for */
+
+/* As sched_setattr(2) takes it; glibc has no name for it yet. */
+struct attributes {
+    uint32_t size, policy;
+    uint64_t flags;
+    int32_t nice;
+    uint32_t priority;
+    uint64_t runtime, deadline, period;
+};
 
 /* Not everywhere may a process say so; then it is as likely as another. */
 static void go_first(void)
@@ -23,21 +34,35 @@ static void go_first(void)
     (void)fclose(file);
 }
 
+/* Short turns: what serves, when it wakes, waits for the end of one at most.
+ * Linux knows them since 6.12; before, and where it refuses, turns are as long
+ * as those of others, some milliseconds. */
+static void take_short_turns(void)
+{
+    struct attributes attributes = {.size = sizeof(attributes),
+            .policy = SCHED_OTHER,
+            .nice = LOW,
+            .runtime = SLICE_NS};
+
+    (void)syscall(SYS_sched_setattr, 0, &attributes, 0);
+}
+
 void limits_begin(void)
 {
     struct sched_param none = {0};
 
     (void)sched_setscheduler(0, SCHED_OTHER, &none);
     (void)setpriority(PRIO_PROCESS, 0, LOW);
+    take_short_turns();
 }
 
 /* A process of the idle class makes room at once when another wakes; one that
  * is only nice may keep it waiting for a slice, some milliseconds. */
-static void step_back(uint32_t priority)
+static void step_back(uint32_t priority, bool hurry)
 {
     struct sched_param none = {0};
 
-    if (priority == RETRAIN_IDLE)
+    if (priority == RETRAIN_IDLE || (priority == RETRAIN_AUTO && !hurry))
         (void)sched_setscheduler(0, SCHED_IDLE, &none);
 }
 
@@ -49,10 +74,11 @@ static bool bound_memory(uint64_t bytes)
     return setrlimit(RLIMIT_DATA, &limit) == 0;
 }
 
-int limits_apply(const struct problem_settings *settings, struct err *err)
+int limits_apply(
+        const struct problem_settings *settings, bool hurry, struct err *err)
 {
     go_first();
-    step_back(settings->retrain_priority);
+    step_back(settings->retrain_priority, hurry);
     if (bound_memory(settings->retrain_memory))
         return 0;
     return err_set(

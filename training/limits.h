@@ -10,11 +10,12 @@
  * belongs to (a real-time one, perhaps), this one is an ordinary, nice one. */
 void limits_begin(void);
 
-/* Little priority, the first to go when memory runs out; memory beyond
- * `retrain.memory` is refused to it. For the whole process, for good. How many
- * threads its libraries make, rued has said in the environment. */
-int limits_apply(
-        const struct problem_settings *settings, struct err *err) MUST_USE;
+/* Little priority (`retrain.priority`; where that is auto, `hurry` says that
+ * the idle class was tried), the first to go when memory runs out; memory
+ * beyond `retrain.memory` is refused to it. For the whole process, for good.
+ * How many threads its libraries make, rued has said in the environment. */
+int limits_apply(const struct problem_settings *settings, bool hurry,
+        struct err *err) MUST_USE;
 
 /* The process ends with the one that started it, whose number this is: INVALID
  * if that is gone already. */

@@ -32,6 +32,8 @@ static const char usage[] =
         "  --out FILE       where the model goes; written under another name\n"
         "                   first\n"
         "  --parent PID     ends when this process, which started it, ends\n"
+        "  --hurry          with retrain.priority: auto, takes a small share of\n"
+        "                   a busy machine instead of none\n"
         "  -h, --help       this text\n"
         "      --version    the version\n"
         "\n"
@@ -77,6 +79,7 @@ static int read_arguments(int argc, char **argv, struct arguments *arguments)
             {"problem", required_argument, NULL, 'p'},
             {"out", required_argument, NULL, 'o'},
             {"parent", required_argument, NULL, 'P'},
+            {"hurry", no_argument, NULL, 'H'},
             {"help", no_argument, NULL, 'h'},
             {"version", no_argument, NULL, 'V'},
             {NULL, 0, NULL, 0},
@@ -98,6 +101,9 @@ static int read_arguments(int argc, char **argv, struct arguments *arguments)
         case 'P':
             if (!read_pid(optarg, &arguments->parent))
                 return usage_error("--parent: is a process number");
+            break;
+        case 'H':
+            job->hurry = true;
             break;
         case 'h':
             fputs(usage, stdout);

@@ -9,7 +9,7 @@ static const char *const aggregates[] = {"last", "first", "sum", "max", NULL};
 static const char *const durabilities[] = {"commit", "relaxed", NULL};
 static const char *const cuts[] = {"known", "wait", NULL};
 static const char *const starts[] = {"fresh", "champion", NULL};
-static const char *const priorities[] = {"idle", "low", NULL};
+static const char *const priorities[] = {"auto", "idle", "low", NULL};
 static const char *const thens[] = {
         "promote", "store", "canary", "shadow", NULL};
 
@@ -350,7 +350,18 @@ static const struct option_row rows[] = {
                 .sentence = "idle: a training runs when nothing else wants "
                             "to, which nothing feels, and waits for ever on "
                             "a machine that is never idle; low: it has a "
-                            "small share always (nice 10)"},
+                            "small share always (nice 10, short turns); auto: "
+                            "idle, and low from the start again if the "
+                            "machine was not idle enough"},
+        {.name = "retrain.patience",
+                .type = OPTION_DURATION,
+                .offset = AT(retrain_patience),
+                .min = 1e9,
+                .max = 9e18,
+                .fallback = 60e9,
+                .sentence = "with priority auto: a training that has had less "
+                            "than a tenth of a processor after this long "
+                            "begins again as low"},
         {.name = "retrain.time",
                 .type = OPTION_DURATION,
                 .offset = AT(retrain_time),

@@ -28,7 +28,7 @@ enum problem_retrain_then {
     RETRAIN_CANARY,
     RETRAIN_SHADOW,
 };
-enum problem_retrain_priority { RETRAIN_IDLE, RETRAIN_LOW };
+enum problem_retrain_priority { RETRAIN_AUTO, RETRAIN_IDLE, RETRAIN_LOW };
 enum problem_retrain_start { RETRAIN_FRESH, RETRAIN_CHAMPION };
 
 struct problem_settings {
@@ -65,7 +65,7 @@ struct problem_settings {
     uint64_t retrain_memory;
     uint32_t retrain_cores;
     uint32_t retrain_priority;
-    nanos retrain_time;
+    nanos retrain_time, retrain_patience;
     struct drift_options drift;
     struct bytes parameter_name;
     struct grid_spec parameter; /* grid_is_on(), or the actions are others */

@@ -576,6 +576,18 @@ static int compare_hosts(const void *a, const void *b)
     return (left->number > right->number) - (left->number < right->number);
 }
 
+/* How many generations of the log trainings remember. */
+static uint32_t generations_held(const struct problem_spec *spec)
+{
+    const struct problem_settings *settings = &spec->settings;
+    bool batch = spec->policy.learner == NULL &&
+            spec->policy.oracle.oracle != NULL &&
+            spec->policy.oracle.oracle->batch;
+
+    return batch && settings->retrain_hold ? settings->retrain_past.generations
+                                           : 0;
+}
+
 static bool take_hosts(struct committer *committer, const struct config *config)
 {
     uint32_t count = config->problem_count;
@@ -585,7 +597,8 @@ static bool take_hosts(struct committer *committer, const struct config *config)
         return false;
     for (uint32_t i = 0; i < count; i++)
         committer->hosts[i] = (struct retention_host){
-                config->problems[i]->number, config->problems[i]->state_digest};
+                config->problems[i]->number, config->problems[i]->state_digest,
+                generations_held(config->problems[i])};
     qsort(committer->hosts, count, sizeof(*committer->hosts), compare_hosts);
     committer->host_count = count;
     return true;

@@ -1,5 +1,8 @@
 #include "storage/retention.h"
 
+#include "base/check.h"
+#include "storage/generation.h"
+
 #include <stdlib.h>
 
 #define ARENA_BYTES ((size_t)16 << 20)
@@ -14,6 +17,7 @@ struct fate {
     bool hosted;
     uint64_t covered; /* sequence of its newest snapshot, 0 = none that fits */
     uint64_t config; /* of its newest Config record */
+    uint64_t hold; /* from here on training remembers; 0 = from nowhere */
 };
 
 struct run {
@@ -41,6 +45,49 @@ static const struct retention_host *host_of(
     return NULL;
 }
 
+/* The newest promotions of a problem, the newest first. */
+struct promotions {
+    uint32_t wanted, count;
+    uint64_t sequence[RETENTION_GENERATIONS_MAX];
+};
+
+static int note_promotion(void *self, const struct generation *generation,
+        bool damaged, struct err *err)
+{
+    struct promotions *list = self;
+    uint64_t sequence = damaged ? 0 : generation->promoted;
+
+    (void)err;
+    for (uint32_t i = 0; i < list->wanted && sequence != 0; i++) {
+        uint64_t there = i < list->count ? list->sequence[i] : 0;
+        if (sequence <= there)
+            continue;
+        list->sequence[i] = sequence;
+        sequence = there;
+        if (i == list->count)
+            list->count++;
+    }
+    return 0;
+}
+
+/* Where the oldest generation that training remembers began: at its promotion,
+ * or, where there are fewer, with the log. */
+static int find_hold(struct run *run, const struct retention_host *host,
+        uint64_t *hold, struct err *err)
+{
+    struct promotions list = {.wanted = host->generations};
+    int status;
+
+    *hold = 0;
+    if (host->generations == 0)
+        return 0;
+    CHECK(host->generations <= RETENTION_GENERATIONS_MAX);
+    status = generation_each(
+            ledger_txn(run->ledger), host->number, note_promotion, &list, err);
+    *hold = list.count < list.wanted ? 1 : list.sequence[list.wanted - 1];
+    return status;
+}
+
 static int add_fate(void *self, struct bytes name, uint32_t number,
         uint64_t config, struct err *err)
 {
@@ -62,6 +109,11 @@ static int add_fate(void *self, struct bytes name, uint32_t number,
     }
     run->fates[number] =
             (struct fate){.hosted = host != NULL, .config = config};
+    if (host != NULL) {
+        status = find_hold(run, host, &run->fates[number].hold, err);
+        if (status != 0)
+            return status;
+    }
     status = snapshot_at(
             ledger_txn(run->ledger), number, UINT64_MAX, &newest, err);
     if (status == 0 && (host == NULL || newest.digest == host->digest))
@@ -138,6 +190,8 @@ static int drop(struct run *run, const struct log_entry *entry, bool *may)
     fate = &run->fates[record.head.problem];
     newest_config = entry->kind == RECORD_CONFIG && fate->config == sequence;
     if (fate->hosted && sequence > fate->covered && !newest_config)
+        return 0;
+    if (fate->hold != 0 && sequence >= fate->hold && !newest_config)
         return 0;
     *may = true;
     if (!fate->hosted && fate->covered != 0 && sequence > fate->covered) {

@@ -8,6 +8,11 @@
  * along, and feedback for it is then feedback for an unknown event. A Config
  * record that is its problem's newest is written again before it goes.
  *
+ * Of a problem whose trainings remember so many generations (`generations`)
+ * nothing goes that was recorded since the oldest of them began: what a
+ * training still wants is kept however old it is, and as the log is a suffix so
+ * is all that came after it.
+ *
  * A problem that is not hosted any more holds nothing up: its records go when
  * they are old, and its snapshots with the first that they do not cover. */
 #ifndef STORAGE_RETENTION_H
@@ -22,7 +27,9 @@
 struct retention_host {
     uint32_t number;
     uint64_t digest;
+    uint32_t generations; /* that trainings remember; 0: none hold it up */
 };
+#define RETENTION_GENERATIONS_MAX 50u
 
 struct retention_rules {
     nanos keep; /* 0 = for ever */

@@ -319,6 +319,14 @@ static const struct option_row rows[] = {
                 .sentence = "most events that one training learns, the "
                             "newest"},
         MEMORY_ROWS("retrain.", AT(retrain_past)),
+        {.name = "retrain.hold",
+                .type = OPTION_FLAG,
+                .offset = AT(retrain_hold),
+                .fallback = 1,
+                .sentence = "oracles trained in batches: storage.keep takes "
+                            "no records of the generations that trainings "
+                            "remember; false where law or contract say how "
+                            "long records may be kept"},
         {.name = "retrain.keep",
                 .type = OPTION_COUNT,
                 .offset = AT(retrain_keep),

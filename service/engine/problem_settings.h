@@ -65,6 +65,7 @@ struct problem_settings {
     uint64_t retrain_memory;
     uint32_t retrain_cores;
     uint32_t retrain_priority;
+    bool retrain_hold;
     nanos retrain_time, retrain_patience;
     struct drift_options drift;
     struct bytes parameter_name;

@@ -5,6 +5,8 @@
 #include "replay/verify.h"
 #include "service/host.h"
 #include "service/shard.h"
+#include "service/shard_parts.h"
+#include "storage/generation.h"
 
 #include "tests/unit/storage/scratch.h"
 
@@ -415,6 +417,80 @@ START_TEST(an_event_is_the_same_from_memory_and_from_disk)
         teardown();
     }
     ck_assert_uint_eq(states[0], states[1]);
+}
+END_TEST
+
+#define REMEMBERING(hold)                                                      \
+    "problems:\n"                                                              \
+    "  - name: p\n    context: [a]\n    actions: [x, y]\n"                     \
+    "    reward: {wait: 10s}\n"                                                \
+    "    policy: {oracle: pairwise, explorer: fastcb}\n"                       \
+    "    retrain: {generations: 2, hold: " hold "}\n"
+
+/* Of a model that is trained in batches. */
+static void store_generation(void)
+{
+    struct problem *problem = shard_find(&shard, bytes_of_text("p"))->problem;
+    size_t size = problem_model_size(problem);
+    uint8_t *model = malloc(size);
+    struct writer writer = writer_over(model, size);
+    struct commit_model store = {.problem = problem->spec->number, .kept = 10};
+
+    problem_save_model(problem, &writer);
+    store.generation.settings = problem->spec->model_digest;
+    store.model = writer_bytes(&writer);
+    OK(commit_model(committer, &store, &err));
+    free(model);
+}
+
+static void promote_generation(uint64_t number)
+{
+    struct promotion promotion = {.generation = number};
+    struct receipt receipt;
+
+    while (!shard_ready(&shard))
+        answer();
+    shard_promote(&shard, shard_find(&shard, bytes_of_text("p")), &promotion,
+            &receipt);
+    OK(receipt.status);
+    settle();
+}
+
+/* Training remembers two generations: what is older than the last promotion but
+ * one may go, and nothing of what came after; where there was one promotion, it
+ * remembers all. */
+START_TEST(retention_spares_what_training_remembers)
+{
+    bool holds = _i != 1;
+    uint64_t generations = _i == 2 ? 1 : 3, first;
+    struct ledger_reader reader;
+    struct generation generation;
+
+    setup(holds ? KEEPING REMEMBERING("true") : KEEPING REMEMBERING("false"));
+    decide_many("p", 0, 20);
+    for (uint64_t g = 1; g <= generations; g++) {
+        store_generation();
+        promote_generation(g);
+        decide_many("p", 20 * (int)g, 20 * (int)g + 20);
+    }
+    now += 61 * NANOS_PER_SECOND;
+    tick(); /* they expire, */
+    now += 61 * NANOS_PER_SECOND;
+    decide("p", "last");
+    tick(); /* and a snapshot covers it */
+    first = retain();
+    if (_i == 0) {
+        OK(ledger_reader_open(ledger, &reader, &err));
+        OK(generation_get(reader.txn, 1, 2, &generation, &err));
+        ledger_reader_close(&reader);
+        ck_assert_uint_eq(first, generation.promoted);
+    } else if (_i == 1) {
+        ck_assert_uint_gt(first, 80);
+    } else {
+        ck_assert_uint_le(first, 2);
+    }
+    all_is_well();
+    teardown();
 }
 END_TEST
 
@@ -905,6 +981,8 @@ int main(void)
             retention, an_idle_problem_goes_on_where_its_snapshot_left_it);
     tcase_add_test(retention,
             a_problem_that_is_no_longer_hosted_does_not_hold_retention_up);
+    tcase_add_loop_test(
+            retention, retention_spares_what_training_remembers, 0, 2);
     tcase_add_test(retention, a_store_at_its_quota_gets_room_again);
     tcase_add_test(
             retention, settings_of_another_policy_learn_from_what_is_kept);

@@ -167,7 +167,8 @@ static int without_masked(struct choosing *choosing,
 
     if (excluded == NULL)
         return err_set(choosing->err, STATUS_BUSY, "the request is too large");
-    memcpy(excluded, question->excluded, count * sizeof(*excluded));
+    if (count > 0)
+        memcpy(excluded, question->excluded, count * sizeof(*excluded));
     for (uint32_t i = 0; i < round->actions.count; i++) {
         if (!admitted[i])
             excluded[count++] = round->eligible[i];

@@ -52,7 +52,8 @@ static void print_help(void)
          "  --json           the report as one JSON object\n"
          "\n"
          "Rows that are not taken are reported by their line and counted. Exit\n"
-         "status 1: nothing was taken, or --strict stopped.\n"
+         "status 1: nothing was taken (but of unlabelled events there is nothing\n"
+         "to take), or --strict stopped.\n"
          "\n"
          "Example:\n"
          "  rue import dsjson events.json --store /tmp/log && rue log /tmp/log");
@@ -61,6 +62,7 @@ static void print_help(void)
 /* What became of the lines. */
 struct tally {
     uint64_t unlabelled, passed, refused, unsupported;
+    uint64_t cut; /* values of features that no record holds */
 };
 
 struct import_command {
@@ -157,6 +159,7 @@ static int take_event(struct import_command *command,
 {
     if (command->surveying || command->empty)
         return survey_add(&command->survey, event, err);
+    command->tally.cut += event->cut;
     return import_add(command->import, event, err);
 }
 
@@ -359,6 +362,10 @@ static void print_text(const struct import_command *command)
     if (counts->renamed > 0)
         printf("renamed      %" PRIu64 "  their id was taken already\n",
                 counts->renamed);
+    if (tally->cut > 0)
+        printf("cut          %" PRIu64
+               "  values of features, to within +-%g (no number: 0)\n",
+                tally->cut, VALUE_MAX);
     if (tally->unlabelled > 0)
         printf("unlabelled   %" PRIu64 "  do not say which action was taken\n",
                 tally->unlabelled);
@@ -466,12 +473,13 @@ static void print_json(const struct import_command *command)
     const struct tally *tally = &command->tally;
 
     json_t *report = json_pack(
-            "{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "format",
+            "{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "format",
             command->format->name, "problem", command->problem, "decisions",
             (json_int_t)counts->decisions, "feedbacks",
             (json_int_t)counts->feedbacks, "chosen_only",
             (json_int_t)counts->chosen_only, "renamed",
-            (json_int_t)counts->renamed, "unlabelled",
+            (json_int_t)counts->renamed, "cut", (json_int_t)tally->cut,
+            "unlabelled",
             (json_int_t)tally->unlabelled, "passed", (json_int_t)tally->passed,
             "unsupported", (json_int_t)tally->unsupported, "refused",
             (json_int_t)tally->refused);
@@ -690,7 +698,12 @@ static int import_files(struct import_command *command)
         return cli_fail("import", &err);
     if (nothing)
         fprintf(stderr, "rue import: nothing was taken\n");
-    return nothing ? 1 : 0;
+    /* Events that say nothing of what was done are no fault of theirs. */
+    return nothing &&
+                    (command->tally.unlabelled == 0 ||
+                            command->tally.refused > 0)
+            ? 1
+            : 0;
 }
 
 int cmd_import(int argc, char **argv)

@@ -232,8 +232,8 @@ static void read_element(struct dsjson *ds, struct features_list *list,
         if (json_number(&ds->json, &value))
             took(ds,
                     features_add(list, space,
-                            name_of_number((*position)++, ds->arena), value,
-                            ds->arena, ds->err));
+                            name_of_number((*position)++, ds->arena),
+                            features_fit(list, value), ds->arena, ds->err));
         break;
     case JSON_TEXT:
         if (json_text(&ds->json, &text))
@@ -277,7 +277,9 @@ static void read_feature(struct dsjson *ds, struct features_list *list,
         break;
     case JSON_NUMBER:
         if (json_number(&ds->json, &value))
-            took(ds, features_add(list, space, key, value, ds->arena, ds->err));
+            took(ds,
+                    features_add(list, space, key, features_fit(list, value),
+                            ds->arena, ds->err));
         break;
     case JSON_TEXT:
         if (json_text(&ds->json, &text))
@@ -557,6 +559,9 @@ static enum parsed make_event(
     event->value = event->has_value ? ds->label_cost : 0.0;
     if (ds->id.size > 0)
         event->id = name_of_text(ds->id, arena);
+    event->cut = ds->shared.cut;
+    for (uint32_t i = 0; i < ds->action_count; i++)
+        event->cut += ds->actions[i].cut;
     event->has_time =
             ds->timestamp.size > 0 && time_read(ds->timestamp, &event->time);
     return arena->overflow ? parsed_refused(ds->err, "the event is too large")

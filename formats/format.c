@@ -108,6 +108,14 @@ bool features_add(struct features_list *list, struct bytes space,
     return true;
 }
 
+double features_fit(struct features_list *list, double value)
+{
+    if (fabs(value) <= VALUE_MAX)
+        return value;
+    list->cut++;
+    return isnan(value) ? 0.0 : copysign(VALUE_MAX, value);
+}
+
 bool features_add_text(struct features_list *list, struct bytes space,
         struct bytes name, struct bytes text, struct arena *arena,
         struct err *err)

@@ -35,6 +35,7 @@ struct logged {
     double value;
     bool is_cost; /* the value; otherwise it is a reward */
     double pdrop; /* such events were left out with this probability */
+    uint32_t cut; /* values of features that features_fit changed */
 };
 
 enum parsed {
@@ -92,6 +93,7 @@ const struct format *format_find(const char *name);
 struct features_list {
     struct named *items;
     uint32_t count, room;
+    uint32_t cut; /* values that features_fit changed */
     struct bytes said, space; /* the last namespace, and the name made of it */
 };
 
@@ -103,6 +105,11 @@ bool features_add(struct features_list *list, struct bytes space,
 bool features_add_text(struct features_list *list, struct bytes space,
         struct bytes name, struct bytes text, struct arena *arena,
         struct err *err);
+
+/* A value as a record may hold it: what is larger is cut to VALUE_MAX, what is
+ * no number is 0, and it is counted. For formats whose own tools take any
+ * number. */
+double features_fit(struct features_list *list, double value);
 
 /* The probability of a chosen action as logs give it: up to a rounding above
  * 1 it is 1. False, with err, if it is none. */

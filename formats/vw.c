@@ -9,8 +9,8 @@
  * namespace for a name; what stands before a tab is left out; the last word
  * before the bar is a tag if no blank follows it or it begins with '. A label
  * is action:cost:probability; it counts where it has all three and the
- * probability is above 0. What that tool warns of and goes on is refused here.
- */
+ * probability is above 0. What that tool warns of and goes on is refused here,
+ * and so, as unsupported, are its labels of other kinds (ccb, slates, ca). */
 #include "base/text.h"
 #include "formats/format.h"
 
@@ -112,6 +112,25 @@ static uint32_t split_words(struct bytes text, struct bytes *words)
     return count;
 }
 
+/* What else that tool's text may be: labels that begin with a word of their
+ * own. True, with err, if it is. */
+static bool is_other_kind(
+        const struct bytes *words, uint32_t count, struct err *err)
+{
+    static const struct {
+        const char *word, *what;
+    } kinds[] = {{"ccb", "a decision over several slots (ccb)"},
+            {"slates", "a decision over several slots (slates)"},
+            {"ca", "actions of a continuous range (ca)"}};
+
+    for (size_t i = 0; count > 1 && i < ARRAY_COUNT(kinds); i++)
+        if (bytes_equal(words[0], bytes_of_text(kinds[i].word))) {
+            (void)err_set(err, STATUS_UNSUPPORTED, "%s", kinds[i].what);
+            return true;
+        }
+    return false;
+}
+
 static bool parse_labels(struct bytes text, struct arena *arena,
         struct vw_line *line, struct err *err)
 {
@@ -128,6 +147,8 @@ static bool parse_labels(struct bytes text, struct arena *arena,
         (void)err_set(err, STATUS_INVALID, "more than %u labels", LABELS_MAX);
         return false;
     }
+    if (is_other_kind(words, count, err))
+        return false;
     labels = arena_array(arena, struct label, count);
     if (labels == NULL) {
         (void)err_set(err, STATUS_INVALID, "the event is too large");
@@ -229,7 +250,8 @@ static bool parse_feature(struct cursor *cursor, struct space *space,
                 name.size > 0 ? name : bytes_of_text("_"), text, arena, err);
     if (name.size == 0)
         name = name_of_number(space->nameless++, arena);
-    return features_add(list, space->name, name, value, arena, err);
+    return features_add(
+            list, space->name, name, features_fit(list, value), arena, err);
 }
 
 static bool parse_space(struct cursor *cursor, struct features_list *list,
@@ -245,7 +267,10 @@ static bool parse_space(struct cursor *cursor, struct features_list *list,
         }
         if (!at_end(cursor)) {
             cursor->at++;
-            if (!read_number(cursor, &space.weight) ||
+            /* Without a number it is 0, as that tool reads it. */
+            if (at_end(cursor))
+                space.weight = 0.0;
+            else if (!read_number(cursor, &space.weight) ||
                     !isfinite(space.weight) || !at_end(cursor)) {
                 (void)err_set(err, STATUS_INVALID,
                         "the weight of a namespace is not a number");
@@ -394,10 +419,13 @@ static enum parsed vw_finish(struct vw *vw, struct arena *arena,
     vw->open = false;
     if (vw->refused) {
         event->line = vw->fault;
-        return parsed_refused(err, "%s", vw->err.text);
+        (void)err_set(err, vw->err.status, "%s", vw->err.text);
+        return PARSED_REFUSED;
     }
-    if (vw->count == 0)
-        return parsed_refused(err, "an event without actions");
+    if (vw->count == 0) {
+        (void)err_set(err, STATUS_OK, "a shared line without actions");
+        return PARSED_PASSED;
+    }
     event->question.named = vw->shared_features.items;
     event->question.named_count = vw->shared_features.count;
     if (!actions_list(&event->question, vw->actions, vw->count, arena, err))
@@ -410,6 +438,9 @@ static enum parsed vw_finish(struct vw *vw, struct arena *arena,
     event->has_value = true;
     event->is_cost = true;
     event->value = vw->outcome.cost;
+    event->cut = vw->shared_features.cut;
+    for (uint32_t i = 0; i < vw->count; i++)
+        event->cut += vw->actions[i].cut;
     return PARSED_EVENT;
 }
 
@@ -464,11 +495,9 @@ static bool cb_labels(const struct vw_line *line, struct arena *arena,
         ids[i] = name_of_text(label->action, arena);
         if (!is_outcome(label))
             continue;
-        if (*labelled) {
-            (void)err_set(err, STATUS_INVALID,
-                    "the costs of two actions in one event");
-            return false;
-        }
+        /* Of several the first counts, as that tool has it. */
+        if (*labelled)
+            continue;
         *labelled = true;
         event->action = ids[i];
         event->has_value = true;
@@ -505,6 +534,7 @@ static enum parsed cb_take(void *self, struct bytes text, uint64_t number,
                 "a shared line: format vw has an event as a block of lines");
     event->question.named = line.features.items;
     event->question.named_count = line.features.count;
+    event->cut = line.features.cut;
     return labelled ? PARSED_EVENT : PARSED_UNLABELLED;
 }
 

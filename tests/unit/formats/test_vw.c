@@ -68,7 +68,11 @@ START_TEST(features_have_all_their_forms)
             "\n"
             "0:1:1 |n:0.5 a b:4 c:t|m z |  y\t x\n"
             "\n"
-            "0:1:1 || a | |b: a\n");
+            "0:1:1 || a | |b: a c:t\n"
+            "\n"
+            "0:1:1 |b:y z\n"
+            "\n"
+            "0:1:1 |:2 z\n");
     scene_event();
     /* What follows a colon may begin after blanks. */
     scene_action(0,
@@ -76,7 +80,11 @@ START_TEST(features_have_all_their_forms)
             "n/h:inside n/i=2 n/j=7");
     scene_event();
     scene_action(0, "n/a=0.5 n/b=2 n/c:t|m n/z=0.5 y=1 x=1");
-    scene_refused(5, "weight of a namespace");
+    /* A weight that is not there is 0: its numbers are, too. */
+    scene_event();
+    scene_action(0, "a=1 b/c:t");
+    scene_refused(7, "weight of a namespace");
+    scene_refused(9, "without a name");
     scene_close();
 }
 END_TEST
@@ -116,18 +124,42 @@ START_TEST(what_is_wrong_is_refused_by_line)
             "shared | b\n\n"
             "0:1:0.5:2 | a\n\n"
             "0:1:1.5 | a\n\n"
-            "0:1:1 | a:1e16\n\n"
+            "0:1:1 | a:1e16 b:nan c:-inf\n\n"
             "0:1:0.5 1:1:0.5 | a\n\n"
             "0:2:1 | fine\n");
     scene_refused(2, "cost 'x'");
     scene_refused(5, "second outcome");
     scene_refused(8, "not the first");
-    scene_refused(10, "without actions");
+    ck_assert_int_eq(scene_next(), PARSED_PASSED); /* shared alone */
     scene_refused(12, "action:cost:probability");
     scene_refused(14, "propensity");
-    scene_refused(16, "value of a feature");
+    scene_event(); /* a number that no record holds is cut */
+    ck_assert_uint_eq(scene.event.cut, 3);
+    scene_action(0, "a=1e+15 c=-1e+15");
     scene_refused(18, "more than one label");
     scene_event();
+    scene_close();
+}
+END_TEST
+
+/* What is that tool's text too, and no event of one action. */
+START_TEST(other_kinds_are_unsupported)
+{
+    static const char *const texts[] = {
+            "ccb shared |s a\nccb action |a b\nccb slot 0:0.8:0.5,1:0.5 |\n",
+            "slates shared 0.8 |s a\nslates action 0 |a b\n",
+            "ca 1.5:0.6:6e-05 |s a\n",
+    };
+
+    for (size_t i = 0; i < ARRAY_COUNT(texts); i++) {
+        scene_open(&format_vw, texts[i]);
+        scene_refused(1, "a");
+        ck_assert_int_eq(scene.err.status, STATUS_UNSUPPORTED);
+        scene_close();
+    }
+    scene_open(&format_vw_cb, texts[2]);
+    scene_refused(1, "continuous range");
+    ck_assert_int_eq(scene.err.status, STATUS_UNSUPPORTED);
     scene_close();
 }
 END_TEST
@@ -174,7 +206,9 @@ START_TEST(a_line_is_an_event_of_the_other_form)
     ck_assert_int_eq(scene_next(), PARSED_UNLABELLED); /* the tag 3:1:.3 */
     ck_assert_uint_eq(scene.event.line, 4);
     ck_assert_int_eq(scene_next(), PARSED_UNLABELLED);
-    scene_refused(6, "two actions");
+    scene_event(); /* of two costs the first */
+    scene_text(scene.event.action, "1");
+    ck_assert_uint_eq(scene.event.available_count, 2);
     scene_refused(7, "block of lines");
     scene_event();
     scene_text(scene.event.action, "4");
@@ -193,6 +227,7 @@ int main(void)
     tcase_add_test(cases, features_have_all_their_forms);
     tcase_add_test(cases, tags_and_tabs_are_no_labels);
     tcase_add_test(cases, what_is_wrong_is_refused_by_line);
+    tcase_add_test(cases, other_kinds_are_unsupported);
     tcase_add_test(cases, names_that_no_record_holds_are_made_ones);
     tcase_add_test(cases, a_line_is_an_event_of_the_other_form);
     suite_add_tcase(suite, cases);

@@ -2,6 +2,7 @@
 
 #include <getopt.h>
 #include <stdio.h>
+#include <string.h>
 
 static const char help[] =
         "usage: rue evaluate DIR [--problem NAME] [OPTION]...\n"
@@ -28,6 +29,10 @@ static const char help[] =
         "  --ess N           least effective sample size to rank (500)\n"
         "  --from N          first record\n"
         "  --to N            last record\n"
+        "  --metric M        progressive-ips: in place of the table the mean of\n"
+        "                    cost times pi/p of each policy of FILE, as it\n"
+        "                    learns along, which is what Vowpal Wabbit's\n"
+        "                    exploring reductions print as average loss\n"
         "  --json            one JSON object\n"
         "  --html FILE       beside it a page for people: values, gains, over\n"
         "                    time and by group, weights, overlap, refusals\n"
@@ -62,6 +67,7 @@ enum letter {
     TO,
     JSON,
     HTML,
+    METRIC,
 };
 
 static const struct option options[] = {
@@ -79,6 +85,7 @@ static const struct option options[] = {
         {"to", required_argument, NULL, TO},
         {"json", no_argument, NULL, JSON},
         {"html", required_argument, NULL, HTML},
+        {"metric", required_argument, NULL, METRIC},
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
 };
@@ -160,6 +167,12 @@ static bool take_option(struct evaluation *evaluation, int letter)
     case HTML:
         evaluation->html = optarg;
         return true;
+    case METRIC:
+        evaluation->progressive = strcmp(optarg, "progressive-ips") == 0;
+        if (evaluation->progressive)
+            return true;
+        (void)cli_usage("evaluate", "--metric: progressive-ips");
+        return false;
     case '?':
         return false;
     default:

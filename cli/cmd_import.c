@@ -438,7 +438,7 @@ static int run_metric(struct import_command *command, struct err *err)
         status = ledger_reader_open(command->ledger, &reader, err);
     if (status != 0)
         return status;
-    status = progressive_run(&reader, &spec, &command->progressive, err);
+    status = progressive_run(&reader, &spec, 0, 0, &command->progressive, err);
     ledger_reader_close(&reader);
     (void)snprintf(command->policy_name, sizeof(command->policy_name), "%s",
             spec.policy_name);
@@ -479,9 +479,9 @@ static void print_json(const struct import_command *command)
             (json_int_t)counts->feedbacks, "chosen_only",
             (json_int_t)counts->chosen_only, "renamed",
             (json_int_t)counts->renamed, "cut", (json_int_t)tally->cut,
-            "unlabelled",
-            (json_int_t)tally->unlabelled, "passed", (json_int_t)tally->passed,
-            "unsupported", (json_int_t)tally->unsupported, "refused",
+            "unlabelled", (json_int_t)tally->unlabelled, "passed",
+            (json_int_t)tally->passed, "unsupported",
+            (json_int_t)tally->unsupported, "refused",
             (json_int_t)tally->refused);
 
     if (command->metric && command->import != NULL)

@@ -2,6 +2,7 @@
 
 #include "base/units.h"
 #include "config/flat.h"
+#include "replay/progressive.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -368,6 +369,15 @@ static void print_head(const struct panel *panel)
         printf("left out   %" PRIu64
                " whose probabilities are no distribution\n",
                 out->impossible);
+    if (out->forced > 0)
+        printf("left out   %" PRIu64
+               " that the guard decided; values are of the other contexts\n",
+                out->forced);
+    if (panel->shared > 0)
+        printf("canary     %" PRIu64
+               " rows: the logged policy is there what champion and canary "
+               "did together\n",
+                panel->shared);
     if (panel->partial > 0)
         printf("partial    %" PRIu64
                " rows know the probability of the chosen action alone\n",
@@ -553,6 +563,75 @@ static int report(const struct panel *panel,
     return 0;
 }
 
+/* ---- the progressive loss ---- */
+
+/* Of the policies that learn, or, where none was named, of the problem's
+ * own. */
+static int progressive_of(const struct panel *panel, struct ledger *ledger,
+        const struct problem_spec *spec, struct progressive *out,
+        struct err *err)
+{
+    struct ledger_reader reader;
+    int status = ledger_reader_open(ledger, &reader, err);
+
+    if (status != 0)
+        return status;
+    status = progressive_run(&reader, spec, panel->settings.from,
+            panel->settings.last, out, err);
+    ledger_reader_close(&reader);
+    return status;
+}
+
+static void progressive_report(const struct evaluation *evaluation,
+        const char *name, const struct problem_spec *spec,
+        const struct progressive *of, json_t *list)
+{
+    if (!evaluation->json)
+        printf("progressive_ips %.6f  of %s (%s), over %" PRIu64
+               " outcomes of weight %.6g; the log's cost is %.6f, the mean "
+               "ratio %.6f\n",
+                of->loss, name, spec->policy_name, of->rows, of->weight,
+                of->cost, of->ratio);
+    else
+        (void)json_array_append_new(list,
+                json_pack("{s:o, s:s, s:f, s:I, s:f, s:f, s:f}", "name",
+                        cli_json_text(bytes_of_text(name)), "policy",
+                        spec->policy_name, "loss", of->loss, "rows",
+                        (json_int_t)of->rows, "weight", of->weight,
+                        "logged_cost", of->cost, "mean_ratio", of->ratio));
+}
+
+static int run_progressive(const struct panel *panel, struct ledger *ledger,
+        const struct evaluation *evaluation, struct err *err)
+{
+    json_t *list = json_array();
+    struct progressive of;
+    bool own = true;
+    int status = 0;
+
+    for (uint32_t i = 0; status == 0 && i < panel->policy_count; i++) {
+        const struct panel_policy *policy = &panel->policies[i];
+        if (policy->kind != PANEL_POLICY)
+            continue;
+        own = false;
+        status = progressive_of(panel, ledger, policy->spec, &of, err);
+        if (status == 0)
+            progressive_report(
+                    evaluation, policy->name, policy->spec, &of, list);
+    }
+    if (own) {
+        status = progressive_of(panel, ledger, panel->spec, &of, err);
+        if (status == 0)
+            progressive_report(
+                    evaluation, "as configured", panel->spec, &of, list);
+    }
+    if (status == 0 && evaluation->json)
+        cli_print_json(json_pack("{s:o, s:O}", "problem",
+                cli_json_text(panel->spec->name), "progressive_ips", list));
+    json_decref(list);
+    return status;
+}
+
 static int run_panel(struct panel *panel, struct ledger *ledger,
         const struct evaluation *evaluation, struct err *err)
 {
@@ -563,6 +642,8 @@ static int run_panel(struct panel *panel, struct ledger *ledger,
     status = panel_open(panel, ledger, &settings, err);
     if (status == 0 && evaluation->policies != NULL)
         status = evaluation_add_file(panel, evaluation->policies, err);
+    if (status == 0 && evaluation->progressive)
+        return run_progressive(panel, ledger, evaluation, err);
     if (status == 0)
         status = panel_run(panel, err);
     if (status == 0 && evaluation->html != NULL)

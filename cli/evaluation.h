@@ -15,6 +15,7 @@ struct evaluation {
     bool json;
     bool estimators; /* every estimator and interval, not the default alone */
     bool slices; /* per group, generation and time */
+    bool progressive; /* the progressive loss in place of all else */
     const char *html; /* file for a page beside it; NULL: none */
 };
 

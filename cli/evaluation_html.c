@@ -739,6 +739,12 @@ static void say_rows(const struct page *page)
     say_count(page, out->gone, "are of events that the store has forgotten.");
     say_count(page, out->impossible,
             "have probabilities that are no distribution.");
+    say_count(page, out->forced,
+            "were decided by the guard, so that nothing else could have been "
+            "chosen; the values are of the other contexts.");
+    say_count(page, panel->shared,
+            "rows had a canary: the logged policy is there what champion and "
+            "canary did together.");
     say_count(page, panel->partial,
             "rows know the probability of the chosen action alone.");
     say_count(page, panel->thinned,

@@ -155,11 +155,11 @@ static json_t *left_out_json(const struct panel *panel)
 {
     const struct panel_left_out *out = &panel->left_out;
 
-    return json_pack("{s:I, s:I, s:I, s:I, s:I}", "waiting",
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I}", "waiting",
             (json_int_t)out->waiting, "another_action",
             (json_int_t)out->another, "other_shape", (json_int_t)out->shape,
             "forgotten", (json_int_t)out->gone, "no_distribution",
-            (json_int_t)out->impossible);
+            (json_int_t)out->impossible, "guard", (json_int_t)out->forced);
 }
 
 json_t *evaluation_json(
@@ -178,11 +178,12 @@ json_t *evaluation_json(
                     one, "slices", slices_json(panel, evaluation, policy));
         (void)json_array_append_new(policies, one);
     }
-    return json_pack("{s:o, s:I, s:I, s:o, s:I, s:I, s:I, s:b, s:o}", "problem",
-            cli_json_text(panel->spec->name), "decisions",
+    return json_pack("{s:o, s:I, s:I, s:o, s:I, s:I, s:I, s:I, s:b, s:o}",
+            "problem", cli_json_text(panel->spec->name), "decisions",
             (json_int_t)panel->decisions, "rows", (json_int_t)panel->rows,
             "left_out", left_out_json(panel), "clipped",
             (json_int_t)panel->clipped, "partial", (json_int_t)panel->partial,
-            "thinned", (json_int_t)panel->thinned, "minimise",
+            "thinned", (json_int_t)panel->thinned, "canary",
+            (json_int_t)panel->shared, "minimise",
             panel->spec->policy.range.minimise, "policies", policies);
 }

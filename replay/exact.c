@@ -163,6 +163,24 @@ static bool same_trial(const struct trial *recorded, const struct trial *again,
                     &again->control, 1, out, size);
 }
 
+/* What the guard and the circuit breaker did, and what they expected. */
+static bool same_rules(const struct decision_record *recorded,
+        const struct decision_record *again, char *out, size_t size)
+{
+    return same_count("the guard's reason", recorded->guard, again->guard, out,
+                   size) &&
+            same_numbers("limit of the trial", &recorded->limit, &again->limit,
+                    1, out, size) &&
+            same_count("masked actions", recorded->masked, again->masked, out,
+                    size) &&
+            same_count("whether all circuits are open", recorded->all_open,
+                    again->all_open, out, size) &&
+            same_count("whether a failure was expected", recorded->has_expected,
+                    again->has_expected, out, size) &&
+            same_numbers("expected failure", &recorded->expected_failure,
+                    &again->expected_failure, 1, out, size);
+}
+
 bool exact_same_decision(const struct decision_record *recorded,
         const struct decision_record *again, char *out, size_t size)
 {
@@ -173,6 +191,7 @@ bool exact_same_decision(const struct decision_record *recorded,
             !same_groups(recorded, again, out, size) ||
             !same_points(&recorded->question, &again->question, out, size) ||
             !same_trial(&recorded->trial, &again->trial, out, size) ||
+            !same_rules(recorded, again, out, size) ||
             !same_count("eligible actions", recorded->count, again->count, out,
                     size) ||
             !same_places("eligible action", recorded->eligible, again->eligible,

@@ -120,6 +120,8 @@ struct panel_left_out {
     uint64_t shape; /* made with other columns, actions or groups */
     uint64_t gone; /* the store knows nothing of the event any more */
     uint64_t impossible; /* the logged probabilities are no distribution */
+    uint64_t forced; /* the guard took its default: nothing else could have
+                        been chosen, so such rows say nothing of others */
 };
 
 struct panel {
@@ -148,6 +150,8 @@ struct panel {
                          probability alone */
     uint64_t thinned; /* rows of imports that stand for others, which were left
                          out; they count as one */
+    uint64_t shared; /* rows that a canary had a share of: the logged policy is
+                        there what both did together */
     struct panel_left_out left_out;
     uint64_t clipped; /* rewards outside the declared range */
     struct panel_bin bins[PANEL_BINS];

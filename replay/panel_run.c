@@ -270,6 +270,10 @@ static int decision_row(
         panel->left_out.impossible++;
         return 0;
     }
+    if (decision->guard != GUARD_FREE) {
+        panel->left_out.forced++;
+        return 0;
+    }
     status = reward_of(
             panel, walked->sequence, decision, &row.event.reward, err);
     if (status != 0)
@@ -290,6 +294,7 @@ static int decision_row(
     row.event.partial = decision->chosen_only;
     panel->partial += decision->chosen_only;
     panel->thinned += decision->pdrop > 0.0;
+    panel->shared += decision->trial.given && decision->trial.share > 0.0;
     return add_row(panel, &row, err);
 }
 

@@ -1,42 +1,22 @@
 #include "replay/progressive.h"
 
 #include "base/hash.h"
-#include "service/engine/fold.h"
+#include "replay/walk.h"
 #include "service/engine/outcome.h"
 #include "service/engine/round.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
 
 #define ARENA_BYTES ((size_t)64 << 20)
 
 struct run {
-    struct ledger_reader *reader;
     struct problem *problem;
     struct arena arena; /* heap; of one record */
     struct progressive *result;
     double ratio, loss, cost; /* sums */
+    bool outside; /* records of other columns or actions */
     struct err *err;
 };
-
-/* The decision that an outcome is of. */
-static int find_decision(
-        struct run *run, const struct record *head, union any_record *decision)
-{
-    struct event_state state;
-    struct log_entry entry;
-    int status = event_get(
-            run->reader->txn, head->problem, head->event, &state, run->err);
-
-    if (status == 0)
-        status = log_get(run->reader->txn, state.decision, &entry, run->err);
-    if (status == STATUS_NOT_FOUND)
-        return err_set(run->err, STATUS_CORRUPT, "its decision is not there");
-    if (status != 0)
-        return status;
-    return record_decode(
-            entry.kind, entry.payload, &run->arena, decision, run->err);
-}
 
 /* What the policy would have given the action, before it learns. */
 static int probability_of(struct run *run,
@@ -82,126 +62,94 @@ static int count(struct run *run, const struct decision_record *decision,
     return 0;
 }
 
-static int take_feedback(struct run *run, const struct feedback_record *record)
+/* What a record teaches of its decision; false: nothing. Feedback that came
+ * before its decision is learned with it. */
+static bool taught(
+        const union any_record *record, struct subject *subject, double *value)
 {
-    union any_record decision;
-    int status;
-
-    if (record->effect != EFFECT_LEARN && record->effect != EFFECT_CORRECT)
-        return 0;
-    status = find_decision(run, &record->head, &decision);
-    if (status == 0 && record->effect == EFFECT_LEARN)
-        status =
-                count(run, &decision.decision, &record->subject, record->after);
-    arena_reset(&run->problem->scratch);
-    return status == 0
-            ? fold_feedback(run->problem, record, &decision.decision, run->err)
-            : status;
+    memset(subject, 0, sizeof(*subject));
+    switch (record->head.kind) {
+    case RECORD_DECISION:
+        *subject = record->decision.held_subject;
+        *value = record->decision.held;
+        return record->decision.has_held && !record->decision.question.deferred;
+    case RECORD_FEEDBACK:
+        *subject = record->feedback.subject;
+        *value = record->feedback.after;
+        return record->feedback.effect == EFFECT_LEARN;
+    case RECORD_EXPIRY:
+        *value = record->expiry.after;
+        return record->expiry.effect == EFFECT_LEARN;
+    case RECORD_ACTIVATION:
+        *subject = record->activation.held_subject;
+        *value = record->activation.held;
+        return record->activation.has_held;
+    case RECORD_PROMOTION:
+    case RECORD_CONFIG:
+    case RECORD_ALARM:
+        return false;
+    }
+    return false;
 }
 
-static int take_expiry(struct run *run, const struct expiry_record *record)
+static bool wants(void *self, uint32_t problem, const struct log_entry *entry)
 {
-    static const struct subject chosen;
-    union any_record decision;
-    int status;
+    const struct run *run = self;
 
-    if (record->effect != EFFECT_LEARN)
-        return 0;
-    status = find_decision(run, &record->head, &decision);
-    if (status == 0)
-        status = count(run, &decision.decision, &chosen, record->after);
-    arena_reset(&run->problem->scratch);
-    return status == 0
-            ? fold_expiry(run->problem, record, &decision.decision, run->err)
-            : status;
+    (void)entry;
+    return problem == run->problem->spec->number;
 }
 
-/* Feedback that came before its decision is learned with it. */
-static int take_decision(struct run *run, const struct decision_record *record)
+/* A policy has no generations here, and no alarms. */
+static int visit(void *self, const struct walk_record *walked, struct err *err)
 {
-    int status = record->has_held && !record->question.deferred
-            ? count(run, record, &record->held_subject, record->held)
-            : 0;
+    struct run *run = self;
+    const union any_record *record = walked->record;
+    const struct decision_record *decision = walked->decision;
+    struct subject subject;
+    double value;
+    int status = 0;
 
-    arena_reset(&run->problem->scratch);
-    return status == 0 ? fold_decision(run->problem, record, run->err) : status;
-}
-
-static int take_activation(
-        struct run *run, const struct activation_record *record)
-{
-    union any_record decision;
-    int status;
-
-    if (!record->has_held)
+    if (record->head.kind == RECORD_CONFIG) {
+        run->outside = record->config.shape != run->problem->spec->shape_digest;
+        if (run->outside)
+            problem_reset(run->problem);
         return 0;
-    status = find_decision(run, &record->head, &decision);
-    if (status == 0)
-        status = count(
-                run, &decision.decision, &record->held_subject, record->held);
+    }
+    if (run->outside || record->head.kind == RECORD_PROMOTION ||
+            record->head.kind == RECORD_ALARM ||
+            (decision == NULL && fold_wants_decision(record)))
+        return 0;
+    if (record->head.kind == RECORD_DECISION)
+        decision = &record->decision;
+    arena_reset(&run->arena);
+    run->err = err;
+    if (taught(record, &subject, &value))
+        status = count(run, decision, &subject, value);
     arena_reset(&run->problem->scratch);
-    return status == 0 ? fold_activation(run->problem, record,
-                                 &decision.decision, run->err)
+    return status == 0 ? fold_any(run->problem, record, walked->decision,
+                                 walked->source, err)
                        : status;
 }
 
-static int take_record(struct run *run, const union any_record *record)
+static int take_log(struct run *run, struct ledger_reader *reader,
+        uint64_t from, uint64_t last)
 {
-    switch (record->head.kind) {
-    case RECORD_DECISION:
-        return take_decision(run, &record->decision);
-    case RECORD_FEEDBACK:
-        return take_feedback(run, &record->feedback);
-    case RECORD_EXPIRY:
-        return take_expiry(run, &record->expiry);
-    case RECORD_ACTIVATION:
-        return take_activation(run, &record->activation);
-    default:
-        return 0; /* a policy has no generations here, and no alarms */
-    }
-}
+    struct walk walk = {.reader = reader,
+            .from = from,
+            .last = last,
+            .wants = wants,
+            .visit = visit,
+            .self = run};
 
-static int take_entry(struct run *run, const struct log_entry *entry)
-{
-    uint32_t number;
-    union any_record record;
-    int status;
-
-    arena_reset(&run->arena);
-    if (!record_peek_problem(entry->payload, &number))
-        return err_set(run->err, STATUS_CORRUPT, "names no problem");
-    if (number != run->problem->spec->number ||
-            entry->sequence < run->problem->spec->since)
-        return 0;
-    status = record_decode(
-            entry->kind, entry->payload, &run->arena, &record, run->err);
-    return status == 0 ? take_record(run, &record) : status;
-}
-
-static int take_log(struct run *run)
-{
-    struct log_cursor cursor;
-    struct log_entry entry;
-    int status = log_cursor_open(&cursor, run->reader->txn, 1, run->err);
-
-    if (status != 0)
-        return status;
-    while ((status = log_cursor_next(&cursor, &entry, run->err)) == 0) {
-        status = take_entry(run, &entry);
-        if (status != 0) {
-            (void)err_prefix(run->err, "record %" PRIu64, entry.sequence);
-            break;
-        }
-    }
-    log_cursor_close(&cursor);
-    return status == STATUS_NOT_FOUND ? 0 : status;
+    return walk_run(&walk, run->err);
 }
 
 int progressive_run(struct ledger_reader *reader,
-        const struct problem_spec *spec, struct progressive *result,
-        struct err *err)
+        const struct problem_spec *spec, uint64_t from, uint64_t last,
+        struct progressive *result, struct err *err)
 {
-    struct run run = {.reader = reader, .result = result, .err = err};
+    struct run run = {.result = result, .err = err};
     int status = 0;
 
     memset(result, 0, sizeof(*result));
@@ -213,7 +161,7 @@ int progressive_run(struct ledger_reader *reader,
         return STATUS_INTERNAL;
     run.arena = arena_over(malloc(ARENA_BYTES), ARENA_BYTES);
     status = run.arena.data == NULL ? err_set(err, STATUS_INTERNAL, "no memory")
-                                    : take_log(&run);
+                                    : take_log(&run, reader, from, last);
     if (status == 0 && result->weight > 0.0) {
         result->loss = run.loss / result->weight;
         result->cost = run.cost / result->weight;

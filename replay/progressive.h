@@ -7,8 +7,9 @@
  *     sum_i v_i c_i pi_i(a_i)/p_i  /  sum_i v_i,      v_i = 1/(1 - pdrop_i)
  *
  * c is the value of a problem that minimises, and minus it of one that
- * maximises. Decisions without an outcome count for nothing. Deterministic; one
- * pass, memory for one record. */
+ * maximises. Decisions without an outcome count for nothing, nor do those that
+ * retention has taken or that were made with other columns or actions.
+ * Deterministic; one pass, memory for one record. */
 #ifndef REPLAY_PROGRESSIVE_H
 #define REPLAY_PROGRESSIVE_H
 
@@ -25,9 +26,10 @@ struct progressive {
 };
 
 /* `spec` is the problem's (with its number), or one of the same shape with
- * another policy. CORRUPT names the record. */
+ * another policy. Records `from` to `last`; 0: the first and the last there
+ * are. INVALID: its form is another; CORRUPT names the record. */
 int progressive_run(struct ledger_reader *reader,
-        const struct problem_spec *spec, struct progressive *result,
-        struct err *err) MUST_USE;
+        const struct problem_spec *spec, uint64_t from, uint64_t last,
+        struct progressive *result, struct err *err) MUST_USE;
 
 #endif

@@ -158,6 +158,7 @@ usage evaluate a --alpha 2
 usage evaluate a --folds 1
 usage evaluate a --times 1000
 usage evaluate a --from x
+usage evaluate a --metric x
 usage importance
 usage importance a b
 usage importance a --sample 0
@@ -438,6 +439,11 @@ failure evaluate "$dir/data" --problem number
 said err "UNSUPPORTED"
 failure evaluate "$dir/data"
 said err "problems: name one"
+call 0 evaluate "$dir/data" --problem one --metric progressive-ips
+said out "progressive_ips "
+call 0 evaluate "$dir/data" --problem one --metric progressive-ips --json
+json 'lines[0]["progressive_ips"][0]["name"] == "as configured" and
+      lines[0]["progressive_ips"][0]["rows"] > 0'
 call 0 importance "$dir/data" --groups --sample 3
 silent err
 said out "problem    one: "

@@ -462,6 +462,103 @@ START_TEST(a_difference_is_named)
 }
 END_TEST
 
+static const char guarded[] = "context: x\n"
+                              "actions: plain\n"
+                              "actions: better\n"
+                              "actions: worse\n"
+                              "reward.min: 1\n"
+                              "reward.max: 1000\n"
+                              "reward.objective: minimise\n"
+                              "reward.wait: 0\n"
+                              "reward.default: 1\n"
+                              "guard.action: plain\n"
+                              "policy.oracle: ridge\n"
+                              "policy.explorer: squarecb\n";
+
+static void write_guarded(void)
+{
+    static const double cost[] = {100.0, 60.0, 300.0};
+    struct rng rng = rng_keyed(1, 77, RNG_TEST);
+    struct ledger *ledger;
+    struct err err;
+
+    ck_assert_int_eq(store_mem_open(0, &store, &err), 0);
+    ck_assert_int_eq(ledger_over(store, false, &ledger, &err), 0);
+    scribe_open(&scribe, ledger, guarded);
+    for (uint32_t i = 0; i < 2000; i++) {
+        nanos now = (nanos)(i + 1) * NANOS_PER_SECOND;
+        double x = rng_unit(&rng), paid;
+        struct question question = {.shared = {1, 1, NULL, &x}};
+        const struct decision *decision;
+        char event[32];
+        event_name(i, event, sizeof(event));
+        question.event = bytes_of_text(event);
+        decision = scribe_decide(&scribe, &question, now);
+        paid = cost[decision->ranking[0]];
+        if (decision->limit > 0.0 && paid > decision->limit)
+            paid = decision->limit + cost[0];
+        scribe_feedback(&scribe, bytes_of_text(event), paid, now);
+    }
+    scribe_commit(&scribe);
+}
+
+/* What a guard decided is no evidence of others, and is counted; the rest is
+ * an ordinary log. */
+START_TEST(rows_of_the_guard_do_not_count)
+{
+    struct panel_settings wanted = PANEL_SETTINGS_DEFAULT;
+    const struct problem_counters *counters;
+    struct panel panel;
+
+    write_guarded();
+    counters = &scribe.problem->counters;
+    panel = open_panel(&wanted);
+    run(&panel);
+    ck_assert_uint_gt(panel.left_out.forced, 0);
+    ck_assert_uint_eq(panel.left_out.forced,
+            counters->guarded_budget + counters->guarded_settled);
+    ck_assert_uint_gt(panel.rows, 0);
+    ck_assert_uint_eq(panel.rows + panel.left_out.forced, panel.decisions);
+    panel_close(&panel);
+    scribe_close(&scribe);
+}
+END_TEST
+
+/* Another reason, or another limit, is a difference of an exact replay. */
+START_TEST(what_the_guard_did_is_compared)
+{
+    struct exact_report report;
+    struct decision_record recorded, again;
+    static const uint32_t eligible[1] = {0};
+    static const double certain[1] = {1.0};
+    char text[EXACT_TEXT_SIZE];
+
+    write_guarded();
+    report = replayed();
+    ck_assert_msg(
+            !report.problems[0].differs, "%s", report.problems[0].difference);
+    ck_assert_uint_eq(report.problems[0].decisions, 2000);
+    exact_free(&report);
+    scribe_close(&scribe);
+    memset(&recorded, 0, sizeof(recorded));
+    recorded.count = 1;
+    recorded.eligible = eligible;
+    recorded.probability = certain;
+    again = recorded;
+    ck_assert(exact_same_decision(&recorded, &again, text, sizeof(text)));
+    again.guard = GUARD_BUDGET;
+    ck_assert(!exact_same_decision(&recorded, &again, text, sizeof(text)));
+    ck_assert_ptr_nonnull(strstr(text, "guard's reason"));
+    again.guard = GUARD_FREE;
+    again.limit = 150.0;
+    ck_assert(!exact_same_decision(&recorded, &again, text, sizeof(text)));
+    ck_assert_ptr_nonnull(strstr(text, "limit"));
+    again.limit = 0.0;
+    again.masked = 1;
+    ck_assert(!exact_same_decision(&recorded, &again, text, sizeof(text)));
+}
+END_TEST
+
 /* Time begins with the first decision, however long before it the settings were
  * made: each part of it has its share of the rows. */
 START_TEST(time_begins_with_decisions)
@@ -503,10 +600,12 @@ int main(void)
     tcase_add_test(panels, models_agree);
     tcase_add_test(panels, the_past_teaches_only);
     tcase_add_test(panels, time_begins_with_decisions);
+    tcase_add_test(panels, rows_of_the_guard_do_not_count);
     tcase_add_test(panels, mistakes_are_named);
     tcase_add_loop_test(exact, the_log_replays_exactly, 0, 3);
     tcase_add_loop_test(exact, new_settings_are_followed, 0, 2);
     tcase_add_test(exact, a_difference_is_named);
+    tcase_add_test(exact, what_the_guard_did_is_compared);
     suite_add_tcase(suite, panels);
     suite_add_tcase(suite, exact);
     return run_suite(suite);

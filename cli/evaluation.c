@@ -182,8 +182,12 @@ static void estimate_all(const struct panel *panel,
         at->value = panel_value(panel, at->value);
         at->error = fabs(panel_difference(panel, at->error));
     }
-    out->cressie_read = in_units(panel,
-            widened(interval_cressie_read(sums, sums->bound, alpha), missing));
+    /* Where rows stand for others the likelihood's weights are no means. */
+    out->cressie_read = sums->extra > 0.0
+            ? out->normal
+            : in_units(panel,
+                      widened(interval_cressie_read(sums, sums->bound, alpha),
+                              missing));
     out->bernstein = in_units(panel,
             widened(interval_bernstein(&sums->ips, sums->bound, alpha),
                     missing));
@@ -198,7 +202,7 @@ static void evaluate_whole(const struct panel *panel,
     const struct bootstrap *bootstrap = policy->bootstrap;
     double alpha = panel->settings.alpha;
 
-    if (panel->partial == 0)
+    if (panel->partial == 0 && panel->thinned == 0)
         out->guaranteed = in_units(panel,
                 widened(value_sequence_limits(&policy->guaranteed),
                         out->support.missing));
@@ -220,6 +224,7 @@ void evaluate_policy(const struct panel *panel,
 {
     const struct panel_slice *at = &policy->slices[slice];
     struct interval none = {NAN, NAN};
+    double v = ope_mean_weight(&at->sums);
 
     *out = (struct evaluated){.policy = policy,
             .support = support_of(&at->sums),
@@ -235,9 +240,12 @@ void evaluate_policy(const struct panel *panel,
     estimate_all(panel, at, out);
     if (slice == 0)
         evaluate_whole(panel, policy, out);
-    out->gain_estimate = panel_difference(panel, at->gain.terms.mean);
-    out->has_value = asymptotic_sequence_limits(&at->value, &out->value);
+    out->gain_estimate = panel_difference(panel, at->gain.terms.mean / v);
+    out->has_value = at->sums.extra == 0.0 &&
+            asymptotic_sequence_limits(&at->value, &out->value);
     out->has_gain = asymptotic_sequence_limits(&at->gain, &out->gain);
+    out->gain.lower /= v;
+    out->gain.upper /= v;
     if (out->has_value)
         out->value = in_units(panel, widened(out->value, out->support.missing));
     if (out->has_gain)
@@ -384,8 +392,8 @@ static void print_head(const struct panel *panel)
                 panel->partial);
     if (panel->thinned > 0)
         printf("thinned    %" PRIu64
-               " rows stand for others that were left out; each counts "
-               "once\n",
+               " rows stand for others that were left out, and count for "
+               "them; intervals are normal ones\n",
                 panel->thinned);
     if (panel->clipped > 0)
         printf("clipped    %" PRIu64 " rewards outside the declared range\n",
@@ -487,7 +495,8 @@ static void print_estimators(const struct evaluated *evaluated)
            "weight %.4f (z %.1f), missing %.4f\n",
             evaluated->support.ess, evaluated->support.design_ess,
             evaluated->support.largest_share,
-            evaluated->policy->slices[0].sums.w / evaluated->support.count,
+            evaluated->policy->slices[0].sums.w / evaluated->support.count /
+                    ope_mean_weight(&evaluated->policy->slices[0].sums),
             evaluated->support.z, evaluated->support.missing);
     printf("        weights");
     for (uint32_t i = 0; i < OPE_BINS; i++)

@@ -479,7 +479,8 @@ static void chart_weights(
     (void)snprintf(caption, sizeof(caption),
             "%s: mean weight %.4g (1 is right), largest %.4g; %.0f rows are "
             "worth %.0f.",
-            at->policy->name, sums->w / sums->count, sums->most, sums->count,
+            at->policy->name, sums->w / sums->count / ope_mean_weight(sums),
+            sums->most / ope_mean_weight(sums), sums->count,
             at->support.design_ess);
     html_figure_begin(page->out, caption);
     svg_bars(page->out,
@@ -748,7 +749,7 @@ static void say_rows(const struct page *page)
     say_count(page, panel->partial,
             "rows know the probability of the chosen action alone.");
     say_count(page, panel->thinned,
-            "rows stand for others that were left out; each counts once.");
+            "rows stand for others that were left out, and count for them.");
     say_count(page, panel->clipped,
             "rewards outside the declared range were cut to it.");
 }

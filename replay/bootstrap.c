@@ -42,6 +42,7 @@ void bootstrap_add(
 
     draw_counts(bootstrap->seed, row, counts);
     for (uint32_t i = 0; i < BOOTSTRAP_REPLICATES; i++) {
+        counts[i] *= terms->stands_for;
         bootstrap->sums[BOOTSTRAP_COUNT][i] += counts[i];
         bootstrap->sums[BOOTSTRAP_WEIGHT][i] += counts[i] * terms->weight;
         bootstrap->sums[BOOTSTRAP_IPS][i] += counts[i] * ips;

@@ -32,7 +32,7 @@ struct interval interval_bernstein(
 {
     double n = terms->count, spread = log(4.0 / alpha), half;
 
-    if (n < 2.0)
+    if (n < 2.0 || terms->extra > 0.0)
         return (struct interval){-INFINITY, INFINITY};
     half = sqrt(2.0 * moments_variance(terms) * spread / n) +
             7.0 * range * spread / (3.0 * (n - 1.0));
@@ -131,7 +131,7 @@ struct interval interval_cressie_read(
     };
     struct interval out;
 
-    if (sums->count < 1.0)
+    if (sums->count < 1.0 || sums->extra > 0.0)
         return (struct interval){0.0, 1.0};
     rows.phi = budget(sums, most, alpha);
     out.lower = least(&rows, most, 0.0, 1.0);
@@ -209,7 +209,7 @@ struct interval interval_clopper_pearson(
     double n = sums->count, s = sums->wr / most;
     struct interval out = {0.0, most};
 
-    if (!(n >= 1.0) || isinf(most))
+    if (!(n >= 1.0) || isinf(most) || sums->extra > 0.0)
         return out;
     if (s > 0.0)
         out.lower = most * beta_quantile(s, n - s + 1.0, alpha / 2.0);

@@ -16,7 +16,8 @@ struct interval interval_normal(
 
 /* Empirical Bernstein (Maurer & Pontil 2009, theorem 4, for both sides): for
  * terms within a range of width `range`, whatever their distribution. The whole
- * line for fewer than 2 rows. */
+ * line for fewer than 2 rows, and where rows stand for others (so the two
+ * below: they say all that is possible). */
 struct interval interval_bernstein(
         const struct moments *terms, double range, double alpha);
 

@@ -21,6 +21,7 @@ struct ope_row ope_row(const struct ope_event *event)
                     event->target[event->chosen] / event->logged[event->chosen],
             .reward = event->reward,
             .predicted = model_of(event, event->chosen),
+            .stands_for = event->stands_for > 1.0 ? event->stands_for : 1.0,
     };
 
     for (uint32_t a = 0; a < event->count; a++) {
@@ -171,15 +172,51 @@ void moments_add(struct moments *moments, double value)
     moments->squares += gap * (value - moments->mean);
 }
 
+/* As Welford does where no weight has come: the same bits. */
+void moments_add_weighted(struct moments *moments, double value, double weight)
+{
+    double whole, step, gap;
+
+    if (weight == 1.0 && moments->extra == 0.0) {
+        moments_add(moments, value);
+        return;
+    }
+    if (moments->extra == 0.0)
+        moments->curve = moments->count;
+    whole = moments->count + moments->extra + weight;
+    step = weight * (value - moments->mean) / whole;
+    /* The sums as they are about the new mean. */
+    moments->squares += step * (step * moments->curve - 2.0 * moments->slope);
+    moments->slope -= step * moments->curve;
+    moments->mean += step;
+    gap = value - moments->mean;
+    moments->squares += weight * weight * gap * gap;
+    moments->slope += weight * weight * gap;
+    moments->curve += weight * weight;
+    moments->count += 1.0;
+    moments->extra += weight - 1.0;
+}
+
+/* What makes a sum of v^2 (x - mean)^2 one of the scale of n. */
+static double scale_of(const struct moments *moments)
+{
+    double share = moments->count / (moments->count + moments->extra);
+
+    return moments->extra > 0.0 ? share * share : 1.0;
+}
+
 double moments_variance(const struct moments *moments)
 {
-    return moments->count > 1.0 ? moments->squares / (moments->count - 1.0)
-                                : 0.0;
+    return moments->count > 1.0
+            ? moments->squares * scale_of(moments) / (moments->count - 1.0)
+            : 0.0;
 }
 
 double moments_variance_biased(const struct moments *moments)
 {
-    return moments->count > 0.0 ? moments->squares / moments->count : 0.0;
+    return moments->count > 0.0
+            ? moments->squares * scale_of(moments) / moments->count
+            : 0.0;
 }
 
 /* 1, 2, 5, 10, ... 1000. */
@@ -189,8 +226,9 @@ static const double grid[OPE_GRID] = {
 static void try_one(
         struct ope_tried *tried, const struct ope_row *row, double weight)
 {
-    moments_add(&tried->terms, weighted(row, weight));
-    tried->shift += (weight - row->weight) * (row->reward - row->predicted);
+    moments_add_weighted(&tried->terms, weighted(row, weight), row->stands_for);
+    tried->shift += row->stands_for * (weight - row->weight) *
+            (row->reward - row->predicted);
 }
 
 double ope_bin_end(uint32_t bin)
@@ -221,38 +259,76 @@ static double mrdr_term(const struct ope_event *event)
 
 static void add_plain(struct ope_sums *sums, const struct ope_row *row)
 {
-    double w = row->weight, wr = w * row->reward;
+    double v = row->stands_for, w = v * row->weight, wr = w * row->reward;
 
     sums->count += 1.0;
+    sums->extra += v - 1.0;
+    sums->extra2 += v * v - 1.0;
+    sums->vvw += v * w;
     sums->w += w;
     sums->ww += w * w;
     sums->wr += wr;
     sums->wwr += w * wr;
     sums->wwrr += wr * wr;
     sums->most = fmax(sums->most, w);
-    sums->bound = fmax(sums->bound, row->bound);
-    sums->square += row->square;
-    sums->missing += row->missing;
-    sums->reward += row->reward;
+    sums->bound = fmax(sums->bound, v * row->bound);
+    sums->square += v * v * row->square;
+    sums->missing += v * row->missing;
+    sums->reward += v * row->reward;
     sums->zeros += row->reward == 0.0;
     sums->ones += row->reward == 1.0;
-    sums->histogram[bin_of(w)]++;
+    sums->histogram[bin_of(row->weight)]++;
+}
+
+double ope_mean_weight(const struct ope_sums *sums)
+{
+    return sums->extra > 0.0 ? (sums->count + sums->extra) / sums->count : 1.0;
+}
+
+struct ope_sums ope_normalised(const struct ope_sums *sums)
+{
+    struct ope_sums out = *sums;
+    double v = ope_mean_weight(sums), vv = v * v;
+
+    if (sums->extra == 0.0)
+        return out;
+    out.w /= v;
+    out.ww /= vv;
+    out.wr /= v;
+    out.wwr /= vv;
+    out.wwrr /= vv;
+    out.most /= v;
+    out.bound /= v;
+    out.square /= vv;
+    out.missing /= v;
+    out.reward /= v;
+    out.vvw /= vv;
+    out.extra2 = (sums->extra2 + sums->count) / vv - sums->count;
+    out.extra = 0.0;
+    for (uint32_t i = 0; i < OPE_GRID; i++) {
+        out.dros[i].shift /= v;
+        out.switched[i].shift /= v;
+    }
+    return out;
 }
 
 void ope_add(struct ope_sums *sums, const struct ope_settings *settings,
         const struct ope_event *event)
 {
     struct ope_row row = ope_row(event);
+    double v = row.stands_for;
 
     add_plain(sums, &row);
     sums->partial += event->partial ? 1.0 : 0.0;
-    moments_add(&sums->ips, ope_term_ips(&row));
-    moments_add(&sums->clipped, ope_term_clipped(&row, settings->clip));
-    moments_add(&sums->dm, row.direct);
-    moments_add(&sums->dr, ope_term_dr(&row));
-    moments_add(&sums->cab, ope_term_cab(event, settings->cab));
-    moments_add(&sums->mrdr,
-            event->mrdr_model == NULL ? ope_term_dr(&row) : mrdr_term(event));
+    moments_add_weighted(&sums->ips, ope_term_ips(&row), v);
+    moments_add_weighted(
+            &sums->clipped, ope_term_clipped(&row, settings->clip), v);
+    moments_add_weighted(&sums->dm, row.direct, v);
+    moments_add_weighted(&sums->dr, ope_term_dr(&row), v);
+    moments_add_weighted(&sums->cab, ope_term_cab(event, settings->cab), v);
+    moments_add_weighted(&sums->mrdr,
+            event->mrdr_model == NULL ? ope_term_dr(&row) : mrdr_term(event),
+            v);
     for (uint32_t i = 0; i < OPE_GRID; i++) {
         try_one(&sums->dros[i], &row,
                 dros_weight(row.weight, grid[i] * grid[i]));
@@ -317,6 +393,14 @@ static struct ope_estimate snips(const struct ope_sums *sums)
     return out;
 }
 
+static uint32_t best_normalised(
+        const struct ope_sums *sums, enum ope_estimator estimator)
+{
+    struct ope_sums even = ope_normalised(sums);
+
+    return best_of(&even, estimator == OPE_DROS ? even.dros : even.switched);
+}
+
 struct ope_estimate ope_estimate(const struct ope_sums *sums,
         const struct ope_settings *settings, enum ope_estimator estimator)
 {
@@ -334,10 +418,10 @@ struct ope_estimate ope_estimate(const struct ope_sums *sums,
     case OPE_DR:
         return of_moments(&sums->dr, NAN);
     case OPE_DROS:
-        best = best_of(sums, sums->dros);
+        best = best_normalised(sums, estimator);
         return of_moments(&sums->dros[best].terms, grid[best] * grid[best]);
     case OPE_SWITCH:
-        best = best_of(sums, sums->switched);
+        best = best_normalised(sums, estimator);
         return of_moments(&sums->switched[best].terms, grid[best]);
     case OPE_CAB:
         return of_moments(&sums->cab, settings->cab);

@@ -38,6 +38,10 @@ struct ope_event {
     uint32_t chosen;
     double reward; /* on [0,1] */
     bool partial;
+    /* How many rows like it there were for each that the log has, 1 or more;
+     * 0 counts as 1. Estimates are then means by these weights (Hajek's ratio),
+     * their errors linearised, and so are the sums that intervals read. */
+    double stands_for;
 };
 
 /* What one event says, action by action summed up. */
@@ -50,6 +54,7 @@ struct ope_row {
     double missing; /* sum of pi(a) where p(a) = 0 */
     double bound; /* the largest w that the row could have had; INFINITY if it
                      is partial */
+    double stands_for; /* v, at least 1 */
 };
 
 struct ope_row ope_row(const struct ope_event *event);
@@ -91,14 +96,19 @@ enum ope_estimator {
 /* "ips", "clipped", ... */
 const char *ope_estimator_name(enum ope_estimator estimator);
 
-/* Running mean and sum of squared deviations (Welford 1962). */
+/* Running mean and sum of squared deviations (Welford 1962). Of weighted values
+ * the mean is by the weights v, `squares` the sum of v^2 (x - mean)^2, and the
+ * variance below such that variance / count is that of the mean. */
 struct moments {
     double count;
     double mean;
     double squares;
+    double extra; /* sum of v - 1; 0: no weights so far, and the rest is 0 */
+    double slope, curve; /* sums of v^2 (x - mean) and of v^2 */
 };
 
 void moments_add(struct moments *moments, double value);
+void moments_add_weighted(struct moments *moments, double value, double weight);
 /* With n - 1 and with n; 0 where there are too few. */
 double moments_variance(const struct moments *moments);
 double moments_variance_biased(const struct moments *moments);
@@ -130,6 +140,10 @@ struct ope_tried {
 struct ope_sums {
     double count; /* n */
     double partial; /* rows that were */
+    /* Sums of v - 1 and v^2 - 1, 0 where each row stands for itself, and of
+     * v^2 w. In what follows w is v w, and so are the largest, what is missing
+     * and the reward; ope_normalised() divides them by the mean of v. */
+    double extra, extra2, vvw;
     double w, ww, wr, wwr, wwrr;
     double most; /* max w */
     double bound; /* max of row.bound: no weight of these rows is above it */
@@ -144,6 +158,11 @@ struct ope_sums {
 
 void ope_add(struct ope_sums *sums, const struct ope_settings *settings,
         const struct ope_event *event);
+/* With weights whose mean is 1; the same sums where each row stands for itself.
+ * What reads sums (replay/support.h, replay/interval.h) does it. */
+struct ope_sums ope_normalised(const struct ope_sums *sums);
+/* Mean of v. */
+double ope_mean_weight(const struct ope_sums *sums);
 /* Upper end of a bin of the histogram; infinite for the last. */
 double ope_bin_end(uint32_t bin);
 

@@ -48,8 +48,12 @@ enum panel_schedule {
 /* All that one slice says of one policy. */
 struct panel_slice {
     struct ope_sums sums;
-    struct asymptotic_sequence value; /* doubly robust */
-    struct asymptotic_sequence gain; /* over the logged policy */
+    struct asymptotic_sequence value; /* doubly robust; says nothing where rows
+                                         stand for others */
+    struct asymptotic_sequence gain; /* over the logged policy, each row's term
+                                        times what it stands for: so much as the
+                                        mean of that (ope_mean_weight) too
+                                        large */
 };
 
 struct panel_policy {
@@ -149,7 +153,7 @@ struct panel {
     uint64_t partial; /* rows of imports that know the chosen action's
                          probability alone */
     uint64_t thinned; /* rows of imports that stand for others, which were left
-                         out; they count as one */
+                         out (pdrop); each counts for all of them */
     uint64_t shared; /* rows that a canary had a share of: the logged policy is
                         there what both did together */
     struct panel_left_out left_out;

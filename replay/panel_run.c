@@ -186,20 +186,21 @@ static void find_slices(struct panel *panel, struct row *row)
             slice_of_generation(panel, decision->generation);
 }
 
-/* The gain over the logged policy. Where its vector is not known its value is
- * the reward that it got. */
+/* The gain over the logged policy, times how many rows the row stands for.
+ * Where the log's vector is not known its value is the reward that it got. */
 static void add_gain(struct panel_slice *slice, const struct ope_event *event,
         const struct ope_row *terms)
 {
-    double excess = terms->weight - 1.0;
+    double v = terms->stands_for, excess = terms->weight - 1.0;
 
     if (event->partial)
         asymptotic_sequence_add(&slice->gain,
-                ope_term_dr(terms) - event->reward, excess * excess);
+                v * (ope_term_dr(terms) - event->reward),
+                v * v * (excess * excess));
     else
         asymptotic_sequence_add(&slice->gain,
-                ope_term_difference(event, event->logged),
-                ope_difference_square(event, event->logged));
+                v * ope_term_difference(event, event->logged),
+                v * v * ope_difference_square(event, event->logged));
 }
 
 static void add_to(struct panel *panel, struct panel_policy *policy,
@@ -214,7 +215,7 @@ static void add_to(struct panel *panel, struct panel_policy *policy,
                 &slice->value, ope_term_dr(&terms), terms.square);
         add_gain(slice, event, &terms);
     }
-    if (!event->partial)
+    if (!event->partial && terms.stands_for == 1.0)
         value_sequence_add(&policy->guaranteed, event);
     overlap_add(policy->overlap, row->decision->eligible, event);
     if (policy->bootstrap != NULL)
@@ -292,6 +293,7 @@ static int decision_row(
     row.event.logged = decision->probability;
     row.event.chosen = decision->chosen;
     row.event.partial = decision->chosen_only;
+    row.event.stands_for = record_weight(decision);
     panel->partial += decision->chosen_only;
     panel->thinned += decision->pdrop > 0.0;
     panel->shared += decision->trial.given && decision->trial.share > 0.0;
@@ -341,7 +343,8 @@ static int learn_weighted(struct panel *panel, struct panel_policy *policy,
             .chosen = decision->chosen,
             .pmf = decision->probability,
             .loss = loss_of_value(&panel->spec->policy.range, value),
-            .weight = ope_mrdr_weight(panel->target[decision->chosen] / p, p),
+            .weight = record_weight(decision) *
+                    ope_mrdr_weight(panel->target[decision->chosen] / p, p),
             .time = walked->record->head.time,
             .propensity = p,
     };

@@ -14,8 +14,10 @@ static double rarer_of(const struct ope_sums *sums)
     return (double)(sums->zeros < sums->ones ? sums->zeros : sums->ones);
 }
 
-struct support support_of(const struct ope_sums *sums)
+struct support support_of(const struct ope_sums *raw)
 {
+    struct ope_sums even = ope_normalised(raw);
+    const struct ope_sums *sums = &even;
     double n = sums->count, excess;
     struct support out = {.count = n, .rarer = rarer_of(sums)};
 
@@ -32,8 +34,8 @@ struct support support_of(const struct ope_sums *sums)
         out.design_ess = n * n / sums->square;
     /* Of whole vectors the variance of w is known; otherwise it is that of the
      * sample. E[w] is 1 less what is missing. */
-    excess = sums->partial > 0.0 ? sums->ww - 2.0 * sums->w + n
-                                 : sums->square - n;
+    excess = sums->partial > 0.0 ? sums->ww - 2.0 * sums->vvw + n + sums->extra2
+                                 : sums->square - n - sums->extra2;
     if (excess > 1e-9 * n)
         out.z = (sums->w - (n - sums->missing)) / sqrt(excess);
     return out;

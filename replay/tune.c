@@ -40,8 +40,8 @@ static struct tune_gain gain_of(const struct panel *panel,
     struct support support = support_of(&slice->sums);
     struct verdict verdict =
             support_judge(&support, limits, policy->overlap, panel->places);
-    double n = gain->terms.count;
-    struct tune_gain out = {gain->terms.mean, (double)NAN,
+    double n = gain->terms.count, v = ope_mean_weight(&slice->sums);
+    struct tune_gain out = {gain->terms.mean / v, (double)NAN,
             {-INFINITY, INFINITY}, verdict.ranked};
     double half;
 
@@ -50,7 +50,7 @@ static struct tune_gain gain_of(const struct panel *panel,
         out.ranked = false;
         return out;
     }
-    out.error = sqrt(moments_variance(&gain->terms) / n);
+    out.error = sqrt(moments_variance(&gain->terms) / n) / v;
     half = -normal_quantile(alpha / 2.0) * out.error;
     out.limits = (struct interval){out.mean - half, out.mean + half};
     return out;

@@ -319,7 +319,8 @@ static inline void coverage_row(struct coverage_state *state, uint32_t i)
     double bets[2] = {state->gain.lower.bets, state->gain.upper.bets};
     uint32_t x = rng_below(&world->rng, COVERAGE_CONTEXTS), a = 0;
     uint32_t set = COVERAGE_SETS - 1;
-    struct ope_event event = {COVERAGE_ACTIONS, pi, p, q, NULL, 0, 0.0, false};
+    struct ope_event event = {
+            COVERAGE_ACTIONS, pi, p, q, NULL, 0, 0.0, false, 1.0};
     struct ope_row row;
 
     for (uint32_t k = 1; world->kind->sets && k < COVERAGE_ACTIONS; k++)

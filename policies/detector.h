@@ -28,6 +28,9 @@ struct detector {
     /* One value, clipped to [0, 1]; NaN is not allowed. True: change, and
      * `found` is filled; the detector has restarted. */
     bool (*feed)(void *self, double value, struct detection *found);
+    /* Where it stands, for those who look on: statistic and threshold as an
+     * alarm would give them now; threshold 0: it has seen too little. */
+    void (*level)(const void *self, struct detection *now);
     void (*save)(const void *self, struct writer *writer);
     /* Into a state after init() with the same options. The caller looks at the
      * reader afterwards; false: the fields are none that save() writes. */

@@ -118,38 +118,81 @@ static void drop_oldest(struct adwin *adwin)
         adwin->row_count--;
 }
 
+static double log_delta_of(const struct adwin *adwin)
+{
+    return portable_log(
+            2.0 * portable_log((double)adwin->width) / adwin->delta);
+}
+
+/* How far the parts before and after a boundary lie apart, and how far they
+ * may. */
+static struct detection boundary(const struct adwin *adwin, double old_size,
+        double old_sum, double log_delta)
+{
+    double width = (double)adwin->width;
+    double spread = adwin->squares / width;
+    double new_size = width - old_size;
+    double harmonic = 1.0 / (old_size - PART_MIN + 1.0) +
+            1.0 / (new_size - PART_MIN + 1.0);
+    double gap = old_sum / old_size - (adwin->sum - old_sum) / new_size;
+
+    return (struct detection){fabs(gap),
+            sqrt(2.0 * harmonic * spread * log_delta) +
+                    2.0 / 3.0 * log_delta * harmonic,
+            old_sum / old_size, (adwin->sum - old_sum) / new_size,
+            (uint64_t)new_size};
+}
+
 /* Is there a boundary at which the two parts differ? */
 static bool differs(const struct adwin *adwin, struct detection *found)
 {
     double width = (double)adwin->width;
-    double spread = adwin->squares / width;
-    double log_delta = portable_log(2.0 * portable_log(width) / adwin->delta);
+    double log_delta = log_delta_of(adwin);
     double old_size = 0.0, old_sum = 0.0;
 
     for (uint32_t i = adwin->row_count; i-- > 0;) {
         for (uint32_t j = 0; j < adwin->rows[i].count; j++) {
-            double new_size, harmonic, gap, limit;
+            struct detection at;
             old_size += size_of(i);
             old_sum += adwin->rows[i].buckets[j].sum;
-            new_size = width - old_size;
-            if (new_size < PART_MIN)
+            if (width - old_size < PART_MIN)
                 return false;
             if (old_size < PART_MIN)
                 continue;
-            harmonic = 1.0 / (old_size - PART_MIN + 1.0) +
-                    1.0 / (new_size - PART_MIN + 1.0);
-            gap = old_sum / old_size - (adwin->sum - old_sum) / new_size;
-            limit = sqrt(2.0 * harmonic * spread * log_delta) +
-                    2.0 / 3.0 * log_delta * harmonic;
-            if (fabs(gap) > limit) {
-                *found = (struct detection){fabs(gap), limit,
-                        old_sum / old_size, (adwin->sum - old_sum) / new_size,
-                        (uint64_t)new_size};
+            at = boundary(adwin, old_size, old_sum, log_delta);
+            if (at.statistic > at.threshold) {
+                *found = at;
                 return true;
             }
         }
     }
     return false;
+}
+
+/* Where the two parts of the window come closest to differing. */
+static void level(const void *self, struct detection *now)
+{
+    const struct adwin *adwin = self;
+    double width = (double)adwin->width, old_size = 0.0, old_sum = 0.0;
+    double log_delta;
+
+    *now = (struct detection){.threshold = 0.0};
+    if (adwin->width <= WINDOW_MIN)
+        return;
+    log_delta = log_delta_of(adwin);
+    for (uint32_t i = adwin->row_count; i-- > 0;)
+        for (uint32_t j = 0; j < adwin->rows[i].count; j++) {
+            struct detection at;
+            old_size += size_of(i);
+            old_sum += adwin->rows[i].buckets[j].sum;
+            if (old_size < PART_MIN || width - old_size < PART_MIN)
+                continue;
+            at = boundary(adwin, old_size, old_sum, log_delta);
+            if (now->threshold == 0.0 ||
+                    at.statistic * now->threshold >
+                            now->statistic * at.threshold)
+                *now = at;
+        }
 }
 
 static bool feed(void *self, double value, struct detection *found)
@@ -251,6 +294,7 @@ const struct detector detector_adwin = {
         .size = sizeof(struct adwin),
         .init = init,
         .feed = feed,
+        .level = level,
         .save = save,
         .load = load,
 };

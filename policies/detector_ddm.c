@@ -65,6 +65,19 @@ static bool feed(void *self, double value, struct detection *found)
     return true;
 }
 
+static void level(const void *self, struct detection *now)
+{
+    const struct ddm *ddm = self;
+    double n = (double)ddm->count;
+
+    *now = (struct detection){.threshold = 0.0};
+    if (ddm->best_count == 0)
+        return;
+    now->statistic = ddm->mean + sqrt(ddm->mean * (1.0 - ddm->mean) / n);
+    now->threshold = ddm->best_mean + ddm->level * ddm->best_spread;
+    now->rows = ddm->count - ddm->best_count;
+}
+
 static void save(const void *self, struct writer *writer)
 {
     const struct ddm *ddm = self;
@@ -97,6 +110,7 @@ const struct detector detector_ddm = {
         .size = sizeof(struct ddm),
         .init = init,
         .feed = feed,
+        .level = level,
         .save = save,
         .load = load,
 };

@@ -61,6 +61,20 @@ static bool averages_feed(void *self, double value, struct detection *found)
     return true;
 }
 
+static void averages_level(const void *self, struct detection *now)
+{
+    const struct averages *test = self;
+    double n = (double)test->count, m = (double)test->cut;
+
+    *now = (struct detection){.threshold = 0.0};
+    if (test->count == test->cut)
+        return;
+    now->statistic = test->sum / n - test->cut_sum / m;
+    now->threshold = sqrt(
+            (n - m) / (m * n) * (test->log_delta + portable_log(2.0)) / 2.0);
+    now->rows = test->count - test->cut;
+}
+
 static void averages_save(const void *self, struct writer *writer)
 {
     const struct averages *test = self;
@@ -91,6 +105,7 @@ const struct detector detector_hddm_a = {
         .size = sizeof(struct averages),
         .init = averages_init,
         .feed = averages_feed,
+        .level = averages_level,
         .save = averages_save,
         .load = averages_load,
 };
@@ -186,6 +201,19 @@ static bool weighted_feed(void *self, double value, struct detection *found)
     return true;
 }
 
+static void weighted_level(const void *self, struct detection *now)
+{
+    const struct weighted *test = self;
+
+    *now = (struct detection){.threshold = 0.0};
+    if (test->since == 0)
+        return;
+    now->statistic = test->after.mean - test->cut.mean;
+    now->threshold = sqrt(
+            (test->cut.weight + test->after.weight) * test->log_delta / 2.0);
+    now->rows = test->since;
+}
+
 static void save_average(const struct average *average, struct writer *writer)
 {
     write_f64(writer, average->mean);
@@ -229,6 +257,7 @@ const struct detector detector_hddm_w = {
         .size = sizeof(struct weighted),
         .init = weighted_init,
         .feed = weighted_feed,
+        .level = weighted_level,
         .save = weighted_save,
         .load = weighted_load,
 };

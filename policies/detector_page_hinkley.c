@@ -158,6 +158,15 @@ static bool feed(void *self, double value, struct detection *found)
     return true;
 }
 
+static void level(const void *self, struct detection *now)
+{
+    const struct page_hinkley *test = self;
+
+    *now = (struct detection){.statistic = test->excess,
+            .threshold = test->threshold,
+            .rows = test->since};
+}
+
 static void save(const void *self, struct writer *writer)
 {
     const struct page_hinkley *test = self;
@@ -196,6 +205,7 @@ const struct detector detector_page_hinkley = {
         .size = sizeof(struct page_hinkley),
         .init = init,
         .feed = feed,
+        .level = level,
         .save = save,
         .load = load,
 };

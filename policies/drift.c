@@ -60,6 +60,11 @@ struct watch {
     uint64_t alarms;
 };
 
+/* What a window that was closed had to say. */
+struct closed {
+    double statistic, threshold; /* threshold 0: there was none yet */
+};
+
 struct drift {
     const struct drift_spec *spec;
     uint64_t decided, learned;
@@ -79,6 +84,7 @@ struct drift {
     uint32_t optimism_silent;
     struct shift_column *columns; /* then the delay's */
     uint32_t column_count;
+    struct closed *closed; /* of each column, the delay, then the actions */
     uint32_t delays_seen;
     double *shares, *last_shares; /* [slots] */
     uint32_t share_rows;
@@ -121,6 +127,7 @@ size_t drift_footprint(const struct drift_spec *spec)
             states_size(spec) +
             (1 + BANDS + (size_t)spec->slots) * sizeof(struct evidence) +
             (watched_columns(spec) + 1) * sizeof(struct shift_column) +
+            (watched_columns(spec) + 2) * sizeof(struct closed) +
             2 * (size_t)spec->slots * sizeof(double);
 }
 
@@ -180,6 +187,8 @@ struct drift *drift_init(void *block, const struct drift_spec *spec)
     drift->columns = (struct shift_column *)(void *)at;
     drift->column_count = watched_columns(spec);
     at += (drift->column_count + 1) * sizeof(struct shift_column);
+    drift->closed = (struct closed *)(void *)at;
+    at += (drift->column_count + 2) * sizeof(struct closed);
     drift->shares = (double *)(void *)at;
     drift->last_shares = drift->shares + spec->slots;
     drift_restart(drift);
@@ -204,6 +213,7 @@ void drift_restart(struct drift *drift)
     drift->optimism_silent = 0;
     for (uint32_t i = 0; i <= drift->column_count; i++)
         shift_column_init(&drift->columns[i]);
+    memset(drift->closed, 0, (drift->column_count + 2) * sizeof(struct closed));
     if (spec->slots > 0)
         memset(drift->shares, 0, 2 * spec->slots * sizeof(double));
     drift->share_rows = 0;
@@ -311,26 +321,32 @@ static void look_at_draws(struct drift *drift)
     drift->draws_silent = drift->spec->options.silence;
 }
 
+/* The one of the two measures that is further on its way to an alarm. */
+static struct closed closed_of(const struct shift_found *found)
+{
+    struct closed psi = {found->psi, fmax(PSI_ALARM, found->psi_chance)};
+    struct closed ks = {found->ks, fmax(KS_ALARM, found->ks_chance)};
+
+    return psi.statistic > psi.threshold ||
+                    psi.statistic * ks.threshold >= ks.statistic * psi.threshold
+            ? psi
+            : ks;
+}
+
 static void close_column(
         struct drift *drift, uint32_t column, uint32_t stream, uint32_t part)
 {
     struct shift_found found = shift_column_close(&drift->columns[column]);
+    struct closed closed = closed_of(&found);
 
-    if (found.psi > PSI_ALARM && found.psi > found.psi_chance)
+    drift->closed[column] = closed;
+    if (closed.statistic > closed.threshold)
         raise_alarm(drift,
                 (struct alarm){.stream = stream,
                         .part = part,
                         .index = part == DRIFT_COLUMN ? column : 0,
-                        .statistic = found.psi,
-                        .threshold = fmax(PSI_ALARM, found.psi_chance),
-                        .rows = found.rows});
-    else if (found.ks > KS_ALARM && found.ks > found.ks_chance)
-        raise_alarm(drift,
-                (struct alarm){.stream = stream,
-                        .part = part,
-                        .index = part == DRIFT_COLUMN ? column : 0,
-                        .statistic = found.ks,
-                        .threshold = fmax(KS_ALARM, found.ks_chance),
+                        .statistic = closed.statistic,
+                        .threshold = closed.threshold,
                         .rows = found.rows});
 }
 
@@ -360,6 +376,9 @@ static void feed_shares(struct drift *drift, const struct action_set *actions,
     for (uint32_t i = 0; i < slots; i++)
         drift->shares[i] /= drift->share_rows;
     distance = sqrt(shift_js(drift->last_shares, drift->shares, slots));
+    if (drift->has_last)
+        drift->closed[drift->column_count + 1] =
+                (struct closed){distance, JS_ALARM};
     if (drift->has_last && distance > JS_ALARM)
         raise_alarm(drift,
                 (struct alarm){.stream = DRIFT_ACTIONS,
@@ -622,4 +641,52 @@ void drift_visit(
         if (drift->watches[i].alarms > 0)
             visit(self, "alarms_reward", drift->watches[i].part,
                     drift->watches[i].index, (double)drift->watches[i].alarms);
+}
+
+uint32_t drift_levels_max(const struct drift_spec *spec)
+{
+    return watches_of(spec) + watched_columns(spec) + 4;
+}
+
+static void visit_closed(
+        const struct drift *drift, drift_level_function *visit, void *self)
+{
+    for (uint32_t i = 0; i < drift->column_count + 2; i++) {
+        const struct closed *closed = &drift->closed[i];
+        struct alarm level = {.stream = i < drift->column_count ? DRIFT_CONTEXT
+                        : i == drift->column_count              ? DRIFT_DELAY
+                                                                : DRIFT_ACTIONS,
+                .part = i < drift->column_count ? DRIFT_COLUMN : DRIFT_ALL,
+                .index = i < drift->column_count ? i : 0,
+                .statistic = closed->statistic,
+                .threshold = closed->threshold};
+        if (closed->threshold > 0.0)
+            visit(self, &level);
+    }
+}
+
+void drift_levels(
+        const struct drift *drift, drift_level_function *visit, void *self)
+{
+    struct alarm level;
+
+    for (uint32_t i = 0; i < drift->watch_count; i++) {
+        const struct watch *watch = &drift->watches[i];
+        struct detection now;
+        watch->detector->level(watch->state, &now);
+        level = (struct alarm){watch->stream, watch->part, watch->index,
+                now.statistic, now.threshold, now.before, now.after, now.rows};
+        if (now.threshold > 0.0)
+            visit(self, &level);
+    }
+    level = (struct alarm){.stream = DRIFT_PROPENSITY,
+            .statistic = evidence_log(drift->draws, drift->draw_count),
+            .threshold = LOG_ALARM};
+    visit(self, &level);
+    level = (struct alarm){.stream = DRIFT_OPTIMISM,
+            .statistic = fmax(evidence_log_side(&drift->optimism, true),
+                    evidence_log_side(&drift->optimism, false)),
+            .threshold = LOG_ALARM};
+    visit(self, &level);
+    visit_closed(drift, visit, self);
 }

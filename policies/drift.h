@@ -126,6 +126,16 @@ void drift_save(const struct drift *drift, struct writer *writer);
 int drift_load(
         struct drift *drift, struct reader *reader, struct err *err) MUST_USE;
 
+/* Where each detector stands against its threshold: statistic and threshold as
+ * an alarm of that stream would give them now. Left out are those that have
+ * seen too little. Of windows (context, actions, delay) it is the last one,
+ * which is not part of the state: after a load there is none yet. At most
+ * drift_levels_max() calls. */
+typedef void drift_level_function(void *self, const struct alarm *level);
+void drift_levels(
+        const struct drift *drift, drift_level_function *visit, void *self);
+uint32_t drift_levels_max(const struct drift_spec *spec);
+
 /* Numbers for status: name, part, index, value. */
 typedef void drift_visit_function(void *self, const char *name, uint32_t part,
         uint32_t index, double value);

@@ -268,6 +268,71 @@ START_TEST(hostile_states)
 }
 END_TEST
 
+/* ---- levels ---- */
+
+struct seen {
+    double furthest[DRIFT_STREAMS]; /* statistic over threshold */
+    bool told[DRIFT_STREAMS];
+    uint32_t count;
+};
+
+static void note_level(void *self, const struct alarm *level)
+{
+    struct seen *seen = self;
+    double share = level->statistic / level->threshold;
+
+    ck_assert_uint_lt(level->stream, DRIFT_STREAMS);
+    ck_assert_double_gt(level->threshold, 0.0);
+    if (share > seen->furthest[level->stream])
+        seen->furthest[level->stream] = share;
+    seen->told[level->stream] = true;
+    seen->count++;
+}
+
+static struct seen look(const struct drift *drift)
+{
+    struct seen seen = {.count = 0};
+
+    drift_levels(drift, note_level, &seen);
+    ck_assert_uint_le(seen.count, drift_levels_max(&spec));
+    return seen;
+}
+
+/* Levels stay below 1 while all is well, and pass a half, row by row, before
+ * Page-Hinkley raises its alarm; every stream is told of. */
+START_TEST(levels)
+{
+    static const struct defects none, all = {.all = true};
+    struct rng rng = rng_keyed(5, 16, RNG_TEST);
+    void *block;
+    struct drift *drift = open_drift(&block);
+    double last = 0.0;
+
+    ck_assert_uint_eq(look(drift).count, 2); /* the two martingales */
+    for (uint32_t row = 0; row < 40000; row++) {
+        one_row(drift, &rng, &none);
+        if (row % 100 == 0)
+            ck_assert_double_lt(look(drift).furthest[DRIFT_REWARD], 1.0);
+    }
+    for (uint32_t i = 0; i < DRIFT_STREAMS; i++)
+        ck_assert_msg(
+                look(drift).told[i], "%s: no level", drift_stream_name(i));
+    while (drift_pending(drift) != NULL)
+        drift_take(drift);
+    for (uint32_t row = 0; drift_pending(drift) == NULL ||
+            drift_pending(drift)->stream != DRIFT_REWARD;
+            row++) {
+        ck_assert_uint_lt(row, 10000);
+        drift_take(drift);
+        last = look(drift).furthest[DRIFT_REWARD];
+        one_row(drift, &rng, &all);
+    }
+    ck_assert_double_gt(last, 0.5);
+    ck_assert_double_lt(last, 1.0);
+    free(block);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("drift");
@@ -279,6 +344,7 @@ int main(void)
     tcase_add_test(cases, outage);
     tcase_add_test(cases, saved_and_loaded);
     tcase_add_test(cases, hostile_states);
+    tcase_add_test(cases, levels);
     suite_add_tcase(suite, cases);
     return run_suite(suite);
 }

@@ -335,6 +335,36 @@ static void count_outcome(struct problem *problem,
                 decision->group_count, &counted);
 }
 
+/* Tells those who look on of an outcome; of a correction with the value
+ * before it, otherwise that is NaN. */
+static void tell_pulse(struct problem *problem,
+        const struct decision_record *decision, const struct outcome *outcome,
+        double before)
+{
+    struct pulse_outcome seen = {.value = outcome->value,
+            .before = before,
+            .slot = -1,
+            .groups = decision->groups,
+            .group_count = decision->group_count,
+            .delay = -1,
+            .unjoined = outcome->unjoined};
+
+    if (problem->pulse == NULL)
+        return;
+    pulse_note(problem->pulse, decision->head.event);
+    if (isnan(before) && !outcome->unjoined)
+        seen.delay = outcome->time - decision->head.time;
+    if (problem->spec->settings.form == FORM_DECIDE &&
+            decision->question.action_count == 0) {
+        uint32_t index = outcome_index(decision, outcome->subject);
+        if (index < decision->count) {
+            seen.slot = decision->eligible[index];
+            seen.propensity = outcome_propensity(decision, outcome->subject);
+        }
+    }
+    pulse_learned(problem->pulse, &seen);
+}
+
 static int learn(struct problem *problem,
         const struct decision_record *decision, const struct outcome *outcome,
         struct err *err)
@@ -359,6 +389,7 @@ static int learn(struct problem *problem,
         return status;
     if (problem->breaker != NULL)
         count_outcome(problem, decision, outcome);
+    tell_pulse(problem, decision, outcome, NAN);
     problem->counters.learned++;
     problem->counters.value_sum += outcome->value;
     return 0;
@@ -411,6 +442,7 @@ static int correct(struct problem *problem,
         problem->counters.corrected++;
     else
         problem->counters.corrections_deferred++;
+    tell_pulse(problem, decision, outcome, before);
     problem->counters.value_sum += outcome->value - before;
     return 0;
 }
@@ -522,6 +554,8 @@ void fold_alarm(struct problem *problem, const struct alarm_record *record)
     problem->alarming = problem->alarming || drift_of_outcomes(record->stream);
     if (problem->spec->guard.on && may_move_costs(record->stream))
         guard_reopen(&problem->guard);
+    if (problem->pulse != NULL)
+        pulse_alarmed(problem->pulse, record->head.time, &alarm);
     if (pending != NULL && alarm_equal(pending, &alarm))
         drift_take(problem->drift);
 }
@@ -565,6 +599,11 @@ int fold_decision(struct problem *problem, const struct decision_record *record,
     }
     if (problem->drift != NULL)
         watch_decision(problem, record);
+    if (problem->pulse != NULL) {
+        pulse_note(problem->pulse, record->head.event);
+        pulse_decided(
+                problem->pulse, record, record->question.action_count == 0);
+    }
     problem->counters.held_misfits += record->held_misfit;
     problem->counters.decisions++;
     return 0;
@@ -664,6 +703,8 @@ static int fold_serve(struct problem *problem,
     if (problem->spec->guard.on)
         guard_reopen(&problem->guard);
     problem->generation = record->generation;
+    if (problem->pulse != NULL)
+        problem->pulse->promoted = record->head.time;
     problem->has_back = record->has_back;
     problem->back = record->back;
     problem->refused = 0;

@@ -112,9 +112,20 @@ void problem_close(struct problem *problem)
     free(problem->grid);
     free(problem->challenger.policy);
     free(problem->breaker);
+    free(problem->pulse);
     free(problem->scratch.data);
     problem->magic = 0;
     free(problem);
+}
+
+void problem_watch(struct problem *problem)
+{
+    const struct problem_spec *spec = problem->spec;
+    const struct value_range *range = &spec->policy.range;
+
+    free(problem->pulse);
+    problem->pulse = pulse_new(spec->slots, spec->group_count,
+            0.5 * range->min + 0.5 * range->max);
 }
 
 void problem_reset(struct problem *problem)

@@ -13,6 +13,7 @@
 #include "policies/policy.h"
 #include "service/engine/expression.h"
 #include "service/engine/problem_settings.h"
+#include "service/engine/pulse.h"
 
 struct group {
     struct bytes name;
@@ -133,12 +134,17 @@ struct problem {
     struct challenger challenger;
     uint64_t refused; /* generations in a row, by the gate */
     bool alarming; /* outcomes drifted since what serves was promoted */
+    struct pulse *pulse; /* for those who look on; no part of the state. NULL:
+                            nobody does. Freed with the problem */
 };
 
 /* A problem with fresh state. Heap memory; NULL with err when there is none.
  * The spec must outlive it. */
 struct problem *problem_open(const struct problem_spec *spec, struct err *err);
 void problem_close(struct problem *problem);
+/* From now on somebody looks on, with sums that begin here. Without memory
+ * nobody does. */
+void problem_watch(struct problem *problem);
 /* Back to fresh state. */
 void problem_reset(struct problem *problem);
 

@@ -80,10 +80,9 @@ static const struct option_row rows[] = {
                 .text = HTTP_LISTEN_DEFAULT,
                 .max = 1,
                 .sentence = "HOST:PORT of /metrics, /healthz, /readyz and "
-                            "/api/v1/status, with a numeric host; empty: "
-                            "none. Without authentication: keep it on "
-                            "loopback. If the default is taken the service "
-                            "goes without"},
+                            "/api/v1, with a numeric host; empty: none. "
+                            "Without authentication: keep it on loopback. If "
+                            "the default is taken the service goes without"},
         {.name = "http.label_sets",
                 .type = OPTION_COUNT,
                 .offset = AT(http_label_sets),
@@ -139,6 +138,22 @@ static const struct option_row rows[] = {
                 .fallback = 1e9,
                 .sentence = "time until a failed post is tried again; it "
                             "doubles with every failure, up to a minute"},
+        {.name = "http.history",
+                .type = OPTION_SIZE,
+                .offset = AT(http_history),
+                .max = 1099511627776.0,
+                .fallback = 67108864,
+                .sentence = "memory for the past that the dashboard shows, of "
+                            "problems in the configuration's order as long as "
+                            "it lasts; 0: of none"},
+        {.name = "http.sample",
+                .type = OPTION_DURATION,
+                .offset = AT(http_sample),
+                .min = 1e8,
+                .max = 3600e9,
+                .fallback = 5e9,
+                .sentence = "how often a sample of that is taken; 720 of them "
+                            "are kept, and 720 of every 24th"},
 };
 
 const struct option_table settings_table = {
@@ -148,8 +163,9 @@ bool settings_reloadable(const char *name)
 {
     static const char *const fixed[] = {"data", "engine_threads", "batch_items",
             "storage.map_size", "http.listen", "http.label_sets",
-            "events.listen", "events.decisions", "webhook.url",
-            "webhook.timeout", "webhook.tries", "webhook.backoff"};
+            "http.history", "http.sample", "events.listen", "events.decisions",
+            "webhook.url", "webhook.timeout", "webhook.tries",
+            "webhook.backoff"};
 
     for (size_t i = 0; i < ARRAY_COUNT(fixed); i++)
         if (strcmp(name, fixed[i]) == 0)

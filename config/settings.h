@@ -25,6 +25,8 @@ struct settings {
     struct bytes webhook_url; /* empty: none */
     nanos webhook_timeout, webhook_backoff;
     uint32_t webhook_tries;
+    uint64_t http_history; /* bytes */
+    nanos http_sample;
 };
 
 /* Where HTTP is served if nothing else is said. */

@@ -10,10 +10,13 @@
 
 #include "service/engine/problem.h"
 
-/* Names of groups and numbers that one row takes; what is beyond is left out
- * and counted. */
+/* Names of groups, columns and actions, numbers and levels of detectors that
+ * one row takes; what is beyond is left out and counted. */
 #define BOARD_NUMBERS 512u
-#define BOARD_GROUPS  64u
+#define BOARD_GROUPS  PULSE_GROUPS
+#define BOARD_ACTIONS PULSE_ACTIONS
+#define BOARD_COLUMNS DRIFT_COLUMNS
+#define BOARD_LEVELS  256u
 /* Rows written at one tick of an engine thread. */
 #define BOARD_A_TICK 16u
 
@@ -23,17 +26,39 @@ struct board_number {
     double value;
 };
 
+typedef char board_name[ID_BYTES_MAX + 1];
+
+/* What a row is told beside what the problem itself knows. */
+struct board_news {
+    nanos now;
+    nanos snapshot_at; /* its newest snapshot; 0: not known */
+    uint64_t unsaved; /* its records since then: what a restart folds again */
+    nanos generation_created; /* of the one that serves; 0: not known */
+};
+
 struct board_row {
-    char name[ID_BYTES_MAX + 1];
+    board_name name;
+    uint32_t number; /* in the store */
     char policy[POLICY_NAME_SIZE];
     uint64_t generation;
     uint64_t policy_version;
-    nanos written; /* 0: not yet */
+    struct board_news news; /* now 0: nothing has been told yet */
     struct problem_counters counters;
-    uint32_t group_count;
-    char (*groups)[ID_BYTES_MAX + 1]; /* [group_count] */
-    uint32_t number_count, left_out;
-    struct board_number *numbers; /* [BOARD_NUMBERS] */
+    double reward_min, reward_max; /* as declared */
+    bool minimise; /* values are costs */
+    bool watched; /* there are detectors of drift */
+    uint64_t trial_generation; /* 0: none is on trial */
+    double trial_share;
+    uint64_t trial_rows;
+    struct pulse pulse; /* its arrays are those below */
+    uint32_t group_count, action_count, column_count;
+    board_name *groups, *actions, *columns;
+    struct pulse_action *of_action; /* [action_count] */
+    struct pulse_sums *of_group; /* [group_count] */
+    uint32_t number_count, level_count, left_out;
+    struct board_number *numbers; /* [BOARD_NUMBERS]; a copy: [number_count] */
+    struct alarm *levels; /* [BOARD_LEVELS]; a copy: [level_count] */
+    void *block; /* that the arrays of a copy lie in */
 };
 
 struct board;
@@ -44,11 +69,20 @@ struct board *board_new(
 void board_free(struct board *board);
 
 /* The problem as it is now, from the thread that owns it. */
-void board_write(struct board *board, const struct problem *problem, nanos now);
+void board_write(struct board *board, const struct problem *problem,
+        const struct board_news *news);
 
 uint32_t board_count(const struct board *board);
-/* A copy of row `index`, with room of its own that board_copy_free() frees. */
+/* Index of the row of that name; false: there is none. */
+bool board_find(const struct board *board, const char *name, uint32_t *index);
+/* A copy of row `index`, with room of its own that board_copy_free() frees.
+ * False: no memory. */
 bool board_copy(struct board *board, uint32_t index, struct board_row *out);
 void board_copy_free(struct board_row *row);
+
+/* The name of what an alarm or level is about: "" where that is all of the
+ * problem. */
+const char *board_part_name(
+        const struct board_row *row, const struct alarm *alarm);
 
 #endif

@@ -35,6 +35,7 @@ struct committer {
     char why[ERR_TEXT_SIZE]; /* there is or was no room; under the lock */
     _Atomic uint64_t retired; /* Decisions up to here may be gone */
     _Atomic uint64_t sequence;
+    _Atomic uint32_t waiting; /* batches submitted that are not on disk */
     struct {
         _Atomic uint64_t used, file, map, disk, quota;
     } usage; /* at the last look */
@@ -414,6 +415,7 @@ static void hand_back(struct committer *committer, struct batch *list)
     atomic_store(&committer->sequence, ledger_last_appended(committer->ledger));
     while (list != NULL) {
         struct batch *next = list->next;
+        atomic_fetch_sub(&committer->waiting, 1);
         note_promotions(committer, list);
         free_snapshots(list);
         pin_decisions(list);
@@ -690,6 +692,7 @@ bool commit_retired(const struct committer *committer, uint64_t sequence)
 
 void commit_submit(struct committer *committer, struct batch *batch)
 {
+    atomic_fetch_add(&committer->waiting, 1);
     CHECK_ZERO(pthread_mutex_lock(&committer->lock));
     batch->next = NULL;
     if (committer->last == NULL)
@@ -782,4 +785,9 @@ uint64_t commit_quota(const struct committer *committer)
 uint64_t commit_last_sequence(const struct committer *committer)
 {
     return atomic_load(&committer->sequence);
+}
+
+uint32_t commit_waiting(const struct committer *committer)
+{
+    return atomic_load_explicit(&committer->waiting, memory_order_relaxed);
 }

@@ -85,5 +85,7 @@ void commit_usage(const struct committer *committer, struct store_usage *usage);
 uint64_t commit_quota(const struct committer *committer);
 /* Sequence of the last record on disk. */
 uint64_t commit_last_sequence(const struct committer *committer);
+/* Batches that were submitted and are not on disk yet. */
+uint32_t commit_waiting(const struct committer *committer);
 
 #endif

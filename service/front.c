@@ -47,6 +47,7 @@ struct front {
     struct http *http;
     struct publisher *publisher; /* NULL: nothing is published */
     struct webhook *webhook; /* NULL: there is none */
+    char store[4096]; /* the data directory, for people to read */
     bool stopping;
     struct parcel *held; /* received, but its engine thread has no room */
     struct worker *held_for;
@@ -520,24 +521,39 @@ static int open_board(struct front *front, struct err *err)
     if (front->board == NULL)
         return err_set(err, STATUS_INTERNAL, "no memory");
     for (uint32_t i = 0; i < front->worker_count; i++)
-        front->workers[i].shard.board = front->board;
+        shard_watch(&front->workers[i].shard, front->board);
     return 0;
+}
+
+static struct metrics_source http_source(struct front *front)
+{
+    return (struct metrics_source){.board = front->board,
+            .committer = front->committer,
+            .trainer = front->trainer,
+            .workers = front->workers,
+            .worker_count = front->threads ? front->worker_count : 0,
+            .ledger = front->ledger,
+            .store = front->store,
+            .started = worker_clock(),
+            .label_sets = front->config->settings.http_label_sets};
 }
 
 /* HTTP. Its default port may belong to another service of this machine; one
  * that was asked for must be had. */
 static int open_http(struct front *front, struct err *err)
 {
-    struct bytes address = front->config->settings.http_listen;
-    struct metrics_source source = {.committer = front->committer,
-            .started = worker_clock(),
-            .label_sets = front->config->settings.http_label_sets};
+    const struct settings *settings = &front->config->settings;
+    struct bytes address = settings->http_listen;
+    struct history_settings past = {
+            settings->http_history, settings->http_sample};
+    struct metrics_source source;
     int status;
 
     if (address.size == 0)
         return 0;
-    source.board = front->board;
-    status = http_start(&front->http, address, &source, err);
+    (void)bytes_text(settings->data, front->store, sizeof(front->store));
+    source = http_source(front);
+    status = http_start(&front->http, address, &source, &past, err);
     if (status == STATUS_IO &&
             bytes_equal(address, bytes_of_text(HTTP_LISTEN_DEFAULT))) {
         diag(DIAG_WARNING, "http.none", "why=\"%s\"", err->text);

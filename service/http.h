@@ -1,9 +1,15 @@
 /* The HTTP side of rued, to look at and never to change anything:
  *
- *   /metrics        Prometheus's text format
- *   /api/v1/status  the same as JSON
- *   /healthz        200 while the process lives
- *   /readyz         200 while it takes new work, 503 with the reason if not
+ *   /metrics             Prometheus's text format
+ *   /api/v1/status       the same as JSON; ?problem=NAME: of that one
+ *   /api/v1/problems     a line each
+ *   /api/v1/history      the past hour or day; ?problem= &resolution= &since=
+ *   /api/v1/generations  those of ?problem=NAME, from the store
+ *   /healthz             200 while the process lives
+ *   /readyz              200 while it takes new work, 503 with the reason if
+ *                        not
+ *
+ * docs/http.md is their reference.
  *
  * A thread of its own (libmicrohttpd) reads what others tell (board.h, atomic
  * counters) and waits for nobody. Connections are bounded in number and time,
@@ -13,7 +19,7 @@
 #ifndef SERVICE_HTTP_H
 #define SERVICE_HTTP_H
 
-#include "service/metrics.h"
+#include "service/history.h"
 
 #define HTTP_CONNECTIONS 128u
 #define HTTP_TIMEOUT_S   10u
@@ -23,7 +29,8 @@ struct http;
 /* Listens on `address`, "HOST:PORT" with a numeric host, [::1]:80 too. The
  * source must outlive it. INVALID: no address; IO: it is taken. */
 int http_start(struct http **out, struct bytes address,
-        const struct metrics_source *source, struct err *err) MUST_USE;
+        const struct metrics_source *source,
+        const struct history_settings *past, struct err *err) MUST_USE;
 /* NULL is allowed. */
 void http_stop(struct http *http);
 /* The port that it listens on. */

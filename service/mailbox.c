@@ -63,6 +63,16 @@ void *mailbox_take(struct mailbox *mailbox)
     return item;
 }
 
+uint32_t mailbox_count(struct mailbox *mailbox)
+{
+    uint32_t count;
+
+    CHECK_ZERO(pthread_mutex_lock(&mailbox->lock));
+    count = mailbox->count;
+    CHECK_ZERO(pthread_mutex_unlock(&mailbox->lock));
+    return count;
+}
+
 bool mailbox_has_room(struct mailbox *mailbox)
 {
     bool room;

@@ -26,6 +26,8 @@ void mailbox_close(struct mailbox *mailbox);
 bool mailbox_put(struct mailbox *mailbox, void *item) MUST_USE;
 /* The oldest item, or NULL. */
 void *mailbox_take(struct mailbox *mailbox);
+/* Items that wait in it now; from any thread. */
+uint32_t mailbox_count(struct mailbox *mailbox);
 /* Is there room for one more? Only the single producer may rely on it. */
 bool mailbox_has_room(struct mailbox *mailbox);
 /* Makes the eventfd readable without an item: "look again". */

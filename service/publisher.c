@@ -330,7 +330,7 @@ static void publish_row(struct publisher *publisher, struct subject_of *of,
     struct notice notice = {
             .service = publisher->service,
             .number = ++of->counts[TOPIC_STATUS],
-            .time = row->written,
+            .time = row->news.now,
             .problem = bytes_of_text(of->name),
             .status = &answer,
     };
@@ -355,8 +355,8 @@ static void publish_rows(struct publisher *publisher)
         struct subject_of *of = &publisher->subjects[i];
         if (!board_copy(publisher->board, of->row, &row))
             return;
-        if (row.written > of->told) {
-            of->told = row.written;
+        if (row.news.now > of->told) {
+            of->told = row.news.now;
             publish_row(publisher, of, &row);
         }
         board_copy_free(&row);

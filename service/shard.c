@@ -332,6 +332,20 @@ void shard_reload_cancel(struct shard *shard)
     }
 }
 
+/* Those who look on go on looking, with sums that go on where the shape did not
+ * change. */
+static void hand_over_pulse(struct problem *old, struct problem *new)
+{
+    if (old->pulse == NULL)
+        return;
+    if (old->spec->shape_digest != new->spec->shape_digest) {
+        problem_watch(new);
+        return;
+    }
+    new->pulse = old->pulse;
+    old->pulse = NULL;
+}
+
 void shard_reload(struct shard *shard, const struct config *config)
 {
     for (uint32_t i = 0; i < shard->hosted_count; i++) {
@@ -342,10 +356,12 @@ void shard_reload(struct shard *shard, const struct config *config)
             shard->unnoted += !hosted->unnoted;
             hosted->unnoted = true;
         }
+        hand_over_pulse(hosted->problem, hosted->next);
         problem_close(hosted->problem);
         hosted->problem = hosted->next;
         hosted->next = NULL;
         hosted->changes++;
+        hosted->untold = true;
     }
     shard->config = config;
 }

@@ -31,6 +31,8 @@ struct hosted {
     bool unnoted; /* its settings must still be logged */
     bool untold; /* has changed since it was told of on the board */
     nanos told_at;
+    uint64_t generation_told; /* whose `created` this is */
+    nanos generation_created; /* 0: not known */
 };
 
 struct due_list;
@@ -110,6 +112,10 @@ int shard_reload_prepare(struct shard *shard, const struct config *config,
         struct err *err) MUST_USE;
 void shard_reload_cancel(struct shard *shard);
 void shard_reload(struct shard *shard, const struct config *config);
+
+/* The problems are told of on the board from now on, which must outlive the
+ * shard. Before the shard's thread runs. */
+void shard_watch(struct shard *shard, struct board *board);
 
 /* The hosted problem of that name, or NULL. */
 struct hosted *shard_find(struct shard *shard, struct bytes name);

@@ -163,6 +163,36 @@ static bool is_untold(const struct hosted *hosted, nanos now)
             (hosted->untold && now - hosted->told_at >= NANOS_PER_SECOND);
 }
 
+/* When the generation that serves was made; looked up when it changes. */
+static nanos created(struct shard *shard, struct hosted *hosted)
+{
+    const struct problem *problem = hosted->problem;
+    struct generation generation;
+    struct err err;
+
+    if (hosted->generation_told == problem->generation)
+        return hosted->generation_created;
+    hosted->generation_told = problem->generation;
+    hosted->generation_created = 0;
+    if (shard_reader_fresh(shard, &err) == 0 &&
+            generation_get(shard->reader.txn, problem->spec->number,
+                    problem->generation, &generation, &err) == 0)
+        hosted->generation_created = generation.created;
+    return hosted->generation_created;
+}
+
+static void tell_one(struct shard *shard, struct hosted *hosted, nanos now)
+{
+    struct board_news news = {.now = now,
+            .snapshot_at = hosted->snapshot_at,
+            .unsaved = hosted->changes,
+            .generation_created = created(shard, hosted)};
+
+    board_write(shard->board, hosted->problem, &news);
+    hosted->told_at = now;
+    hosted->untold = false;
+}
+
 /* A few problems that have changed, onto the board, each in its turn. */
 static void tell(struct shard *shard, nanos now)
 {
@@ -175,11 +205,16 @@ static void tell(struct shard *shard, nanos now)
         shard->tell_next = (shard->tell_next + 1) % shard->hosted_count;
         if (!is_untold(hosted, now))
             continue;
-        board_write(shard->board, hosted->problem, now);
-        hosted->told_at = now;
-        hosted->untold = false;
+        tell_one(shard, hosted, now);
         told++;
     }
+}
+
+void shard_watch(struct shard *shard, struct board *board)
+{
+    shard->board = board;
+    for (uint32_t i = 0; i < shard->hosted_count; i++)
+        problem_watch(shard->hosted[i].problem);
 }
 
 void shard_tick(struct shard *shard, nanos now)

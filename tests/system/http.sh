@@ -14,7 +14,7 @@ broken() {
 }
 
 cat >"$dir/rued.yaml" <<'CONFIG'
-http: {listen: "127.0.0.1:0", label_sets: 40}
+http: {listen: "127.0.0.1:0", label_sets: 40, sample: 200ms}
 problems:
   - name: shop
     context: [x]
@@ -50,7 +50,7 @@ for event in 1 2 3 4 5; do
 done
 
 /usr/bin/python3 - "$port" "$B/rue" "ipc://$dir/socket" <<'PYTHON' || broken "see above"
-import json, re, socket, subprocess, sys, threading, time, urllib.request, urllib.error
+import json, re, socket, subprocess, sys, threading, time, urllib.error, urllib.parse, urllib.request
 port, rue, endpoint = int(sys.argv[1]), sys.argv[2], sys.argv[3]
 base = f"http://127.0.0.1:{port}"
 
@@ -103,6 +103,13 @@ shown = [k for k in values if k[0] == "rue_problem_decisions_total"]
 need(len(shown) == 41, f"label sets: {len(shown)}")
 need(values["rue_request_seconds_bucket", '{le="+Inf"}'] == values["rue_request_seconds_count", None] >= 10, "histogram")
 need(any('group="low"' in (k[1] or "") for k in values), "numbers of groups")
+for name in ("reward_mean", "exploration_share", "propensity_least", "effective_share", "fold_lag_records",
+             "training_running", "generation_newest", "snapshot_seconds"):
+    need((f"rue_problem_{name}", '{problem="shop"}') in values, f"no {name}")
+need(values["rue_group_reward_outcomes", '{problem="shop",group="low"}'] == 5, "outcomes of a group")
+need(sum(v for k, v in values.items() if k[0] == "rue_action_chosen_total" and "shop" in k[1]) == 5, "actions chosen")
+need(values["rue_feedback_delay_seconds_count", None] == 5, "delays")
+need(values["rue_queue_commit_batches", None] >= 0 and values["rue_parts_left_out", None] > 0, "queues, parts")
 need(values["rue_policy_numbers_left_out", None] > 0, "numbers left out")
 
 status = json.loads(get("/api/v1/status")[2])
@@ -112,6 +119,33 @@ shop = next(p for p in status["problems"] if p["name"] == "shop")
 need(shop["counters"]["learned"] == asked["numbers"]["learned"] == 5, "status")
 need(shop["policy"] == asked["policy"] and "low" in shop["groups"], "status of a problem")
 need(status["problems_left_out"] == 12, "problems left out")
+need(shop["reward"]["outcomes"] == 5 and shop["reward"]["mean"] == 1, "reward")
+need(sum(a["chosen"] for a in shop["actions"]) == 5 and sum(shop["delays"]["counts"]) == 5, "actions, delays")
+need({d["stream"] for d in shop["detectors"]} >= {"propensity", "optimism"}, "detectors")
+need(shop["groups"]["low"]["reward_outcomes"] == 5, "reward of a group")
+
+# One problem alone; all of them in short; the past; generations; what is none of these.
+one = json.loads(get("/api/v1/status?problem=shop")[2])
+need([p["name"] for p in one["problems"]] == ["shop"] and one["problems"][0].keys() == shop.keys(), "status of one")
+quoted = urllib.parse.quote('a "quoted\\name"')
+need(json.loads(get(f"/api/v1/status?problem={quoted}")[2])["problems"][0]["name"] == 'a "quoted\\name"', "a name")
+need(len(json.loads(get("/api/v1/problems")[2])["problems"]) == 52, "problems")
+for _ in range(100):
+    past = json.loads(get("/api/v1/history?problem=shop")[2])
+    if past["series"]["learned"] and past["series"]["learned"][-1] == 5:
+        break
+    time.sleep(0.1)
+need(past["kept"] and len(past["t"]) == len(past["series"]["reward_sum"]) and past["t"][-1] > 1e9, "history")
+need(past["groups"]["low"]["outcomes"][-1] == 5, "history of a group")
+later = json.loads(get(f"/api/v1/history?problem=shop&since={past['t'][-1]}")[2])
+need(all(t > past["t"][-1] for t in later["t"]), "history since")
+need(json.loads(get("/api/v1/history?resolution=coarse")[2])["every"] == 4.8, "coarse history")
+need("request_p99" in json.loads(get("/api/v1/history")[2])["series"], "history of the service")
+need(json.loads(get("/api/v1/generations?problem=shop")[2])["generations"] == [], "generations")
+for path, status in (("history?since=x", 400), ("history?resolution=x", 400), ("history?problem=x", 404),
+                     ("status?problem=x", 404), ("generations", 400), ("generations?problem=x", 404)):
+    need(get("/api/v1/" + path)[0] == status, f"{path} is not {status}")
+need("default-src 'none'" in get("/healthz")[1]["Content-Security-Policy"], "CSP")
 
 need(get("/healthz")[0] == 200 and get("/readyz")[0] == 200, "health")
 need(get("/nothing")[0] == 404, "unknown page")

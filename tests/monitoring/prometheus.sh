@@ -32,6 +32,20 @@ promtool check config deploy/prometheus.yml
 promtool check rules deploy/alerts.yml
 (cd deploy && promtool test rules alerts_test.yml)
 
+echo "== deploy/grafana.json: what its panels ask, as rules"
+/usr/bin/python3 - deploy/grafana.json >"$dir/panels.yml" <<'PYTHON'
+import json, re, sys
+print("groups: [{name: panels, rules: [")
+board = json.load(open(sys.argv[1]))
+asked = [t["expr"] for p in board["panels"] for t in p.get("targets", [])]
+asked += [a["expr"] for a in board["annotations"]["list"]]
+for i, expr in enumerate(asked):
+    expr = expr.replace("$__rate_interval", "1m").replace("$instance", ".*").replace("$problem", ".*")
+    print(f"{{record: 'panel:{i}', expr: {json.dumps(expr)}}},")
+print("]}]")
+PYTHON
+promtool check rules "$dir/panels.yml"
+
 echo "== rued"
 {
     echo 'http: {listen: "127.0.0.1:0"}'

@@ -112,6 +112,16 @@ need(values["rue_feedback_delay_seconds_count", None] == 5, "delays")
 need(values["rue_queue_commit_batches", None] >= 0 and values["rue_parts_left_out", None] > 0, "queues, parts")
 need(values["rue_policy_numbers_left_out", None] > 0, "numbers left out")
 
+# What deploy/ asks Prometheus for is there: its Grafana dashboard and its alerts.
+families = {name for name in re.findall(r"# TYPE (\w+)", get("/metrics")[2])}
+def named(path):
+    return {re.sub(r"_(bucket|sum|count)$", "", name) if re.sub(r"_(bucket|sum|count)$", "", name) in families else name
+            for name in re.findall(r"\brue_\w+", open(path).read())}
+for path in ("deploy/grafana.json", "deploy/alerts.yml"):
+    need(len(named(path)) > 5 and named(path) <= families, f"{path} names {named(path) - families}")
+panels = json.load(open("deploy/grafana.json"))["panels"]
+need(len({p["id"] for p in panels}) == len(panels) and all(p["type"] == "row" or p["targets"] for p in panels), "panels")
+
 status = json.loads(get("/api/v1/status")[2])
 asked = json.loads(subprocess.run([rue, "status", "shop", "--json", "--connect", endpoint],
                                   capture_output=True, check=True).stdout)

@@ -20,7 +20,8 @@ help:
 	@sed -n 's/^## /  make /p' Makefile
 
 ## deps     install the Debian packages that building and testing need
-.PHONY: deps deps-build deps-test deps-tools deps-docker deps-monitoring
+.PHONY: deps deps-build deps-test deps-tools deps-docker deps-monitoring \
+	deps-dashboard
 deps: deps-build deps-test
 deps-build:
 	$(call need,build)
@@ -32,6 +33,8 @@ deps-docker:
 	$(call need,docker)
 deps-monitoring: deps-build
 	$(call need,monitoring)
+deps-dashboard: deps-build
+	$(call need,dashboard)
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -59,6 +62,9 @@ FILES_tools := /usr/bin/clang-14 /usr/bin/clang-format /usr/bin/clang-tidy \
 	/usr/bin/cppcheck /usr/bin/shellcheck /usr/bin/valgrind
 PACKAGES_monitoring := prometheus python3
 FILES_monitoring := /usr/bin/prometheus /usr/bin/promtool /usr/bin/python3
+PACKAGES_dashboard := chromium fonts-dejavu-core nodejs npm
+FILES_dashboard := /usr/bin/chromium \
+	/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf /usr/bin/node /usr/bin/npm
 PACKAGES_docker := buildah debootstrap ca-certificates iproute2
 FILES_docker := /usr/bin/buildah /usr/sbin/debootstrap /usr/bin/ip
 PACKAGES_petsc := libpetsc-real-dev
@@ -170,6 +176,10 @@ $(B)/%.o: %.c | $(PB_H) $(PUBLIC)
 	@$(if $(Q),echo "  CC    $<")
 	$(Q)$(CC) $(CFLAGS_ALL) $(CFLAGS_$(firstword $(subst /, ,$<))) \
 		-MMD -MP -c $< -o $@
+
+# The assembler takes these files in.
+$(B)/service/assets.o: $(wildcard service/dashboard/*.*) \
+	$(wildcard service/dashboard/vendor/*)
 
 define folder_rule
 OBJECTS_$(1) := $$(patsubst %.c,$(B)/%.o,$$(call sources,$(1))) \
@@ -451,6 +461,19 @@ cov: deps-test
 monitoring: deps-monitoring
 	@$(MAKE) --no-print-directory $(RUED) $(RUE)
 	@B=$(B) sh tests/monitoring/prometheus.sh
+
+## dashboard-test  the dashboard in Debian's chromium, driven through an outage of a
+##          live service; screenshots in build/dashboard. Installs chromium and
+##          npm (600 MB), so it is no part of `make test`
+.PHONY: dashboard-test vendor
+dashboard-test: deps-dashboard
+	@$(MAKE) --no-print-directory $(RUED) $(RUE) $(TRAIN)
+	@B=$(B) OUT=$(BUILD)/dashboard sh tests/dashboard/dashboard.sh
+
+## vendor   fetch the dashboard's charts (uPlot) from npm again, check that they
+##          are what is pinned, and that the files here are those
+vendor: deps-dashboard
+	@sh service/dashboard/vendor/fetch.sh
 
 # ---- measuring ---------------------------------------------------------------
 BENCHES := $(patsubst %.c,$(B)/%,$(wildcard bench/bench_*.c))

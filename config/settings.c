@@ -79,10 +79,11 @@ static const struct option_row rows[] = {
                 .offset = AT(http_listen),
                 .text = HTTP_LISTEN_DEFAULT,
                 .max = 1,
-                .sentence = "HOST:PORT of /metrics, /healthz, /readyz and "
-                            "/api/v1, with a numeric host; empty: none. "
-                            "Without authentication: keep it on loopback. If "
-                            "the default is taken the service goes without"},
+                .sentence = "HOST:PORT of the dashboard, /metrics, /healthz, "
+                            "/readyz and /api/v1, with a numeric host; "
+                            "empty: none. Without authentication: keep it on "
+                            "loopback. If the default is taken the service "
+                            "goes without"},
         {.name = "http.label_sets",
                 .type = OPTION_COUNT,
                 .offset = AT(http_label_sets),

@@ -215,6 +215,8 @@ void history_sample(struct history *history, nanos now)
             continue;
         sample_problem(&row, now, history->sample);
         board_copy_free(&row);
+        if (row.news.now == 0)
+            continue; /* nothing has been told yet: it is not all zero */
         push_both(history, &history->problems[i], coarse);
     }
 }

@@ -1,6 +1,7 @@
 #include "service/http.h"
 
 #include "service/api.h"
+#include "service/assets.h"
 #include "service/counters.h"
 #include "service/diag.h"
 
@@ -167,6 +168,18 @@ static const struct {
         {"/readyz", ready_page},
 };
 
+static struct page asset_page(const char *path)
+{
+    struct asset asset;
+
+    if (!asset_find(path, &asset))
+        return no_page();
+    return (struct page){.status = MHD_HTTP_OK,
+            .type = asset.type,
+            .size = asset.size,
+            .lasting = asset.data};
+}
+
 static struct page find_page(
         const struct call *call, const char *path, const char *method)
 {
@@ -176,7 +189,7 @@ static struct page find_page(
     for (size_t i = 0; i < ARRAY_COUNT(pages); i++)
         if (strcmp(path, pages[i].path) == 0)
             return pages[i].make(call);
-    return no_page();
+    return asset_page(path);
 }
 
 /* ---- requests ---- */

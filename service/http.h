@@ -1,5 +1,6 @@
 /* The HTTP side of rued, to look at and never to change anything:
  *
+ *   /                    the dashboard (service/dashboard)
  *   /metrics             Prometheus's text format
  *   /api/v1/status       the same as JSON; ?problem=NAME: of that one
  *   /api/v1/problems     a line each

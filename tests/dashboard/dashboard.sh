@@ -1,0 +1,31 @@
+#!/bin/sh
+# The dashboard of a live rued, driven in Debian's chromium while it plays card
+# payments with an outage and a generation is trained: charts draw, the alarm
+# appears and its command works, the keyboard works, nothing is asked of another
+# machine, and a service that is gone is said. drive.mjs is the driver;
+# screenshots are left in $OUT.
+set -eu
+B=${B:-build/release}
+OUT=${OUT:-build/dashboard}
+here=$(cd "$(dirname "$0")" && pwd)
+dir=$(mktemp -d)
+trap 'rm -rf "$dir"' EXIT
+mkdir -p "$OUT"
+
+# What package-lock.json pins, nothing else, and without its scripts.
+cp "$here/package.json" "$here/package-lock.json" "$OUT"
+(cd "$OUT" && npm ci --ignore-scripts --no-audit --no-fund --silent)
+
+{
+    echo "listen: ipc://$dir/socket"
+    echo "data: $dir/data"
+    echo "problems:"
+    "$B/rue" sim payments --config --problem payments
+    echo "    groups:"
+    echo "      - {name: debit, when: debit > 0.5}"
+    echo "      - {name: risky, when: risk > 0.4}"
+    echo "      - {name: token-ready, when: provisioned > 0.5}"
+    "$B/rue" sim groupwise --config --problem claims
+} >"$dir/problems.yaml"
+
+B=$B DIR=$dir OUT=$OUT node "$here/drive.mjs"

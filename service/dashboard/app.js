@@ -79,7 +79,7 @@ function num(x) {
   const size = Math.abs(x);
   if (Number.isInteger(x) && size < 1e6) return x.toLocaleString("en");
   if (size >= 1e6) return new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 2 }).format(x);
-  if (size >= 100) return x.toFixed(0);
+  if (size >= 100) return Math.round(x).toLocaleString("en");
   if (size >= 1) return x.toFixed(size >= 10 ? 1 : 2);
   if (size === 0) return "0";
   if (size < 1e-4) return x.toExponential(1);
@@ -507,7 +507,7 @@ function rewards(past) {
   const mean = [], low = [], high = [];
   outcomes.forEach((count, i) => {
     let j = Math.max(0, i - back);
-    while (j > 0 && count - outcomes[j] < FEW) j--;
+    while (j > 0 && count > outcomes[Math.max(0, i - back)] && count - outcomes[j] < FEW) j--;
     const n = count - outcomes[j];
     const good = i > 0 && n >= 5;
     const m = good ? (sum[i] - sum[j]) / n : null;
@@ -566,6 +566,7 @@ let marks = { promoted: [], alarms: [] };
 
 function drawReward(problem, past) {
   const { mean, low, high } = rewards(past);
+  $("h-reward").textContent = problem.reward.minimise ? "Cost" : "Reward";
   marks = { promoted: promotions(past), alarms: problem.alarms.map((alarm) => alarm.time) };
   drawChart("chart-reward", "reward", [past.t, mean, low, high], () => ({
     scales: { y: { range: (u, min, max) => (min === null ? [0, 1] : uPlot.rangeNum(min, max, 0.1, false)) } },
@@ -677,6 +678,8 @@ function drawCharts(problem) {
   const past = pastOf(view.problem), service = pastOf(null);
   if (past) {
     drawReward(problem, past);
+    for (const id of ["chart-floor", "chart-explore"]) /* a number that is predicted has no probabilities */
+      $(id).closest(".card").hidden = problem.actions.length === 0 && !(last(past.columns.decided) > 0);
     drawShares(past);
     drawRates(past);
     drawFloor(problem, past);

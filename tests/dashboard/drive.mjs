@@ -31,7 +31,7 @@ let rued = null, port = 0;
 async function start() {
   const config = `${DIR}/rued.yaml`, log = `${DIR}/rued.log`;
   const problems = readFileSync(`${DIR}/problems.yaml`, "utf8");
-  writeFileSync(config, `http: {listen: "127.0.0.1:${port}", sample: 250ms}\n${problems}`);
+  writeFileSync(config, `http: {listen: "127.0.0.1:${port}", sample: 600ms}\n${problems}`);
   rued = spawn(`${B}/rued`, ["--config", config], { stdio: ["ignore", "ignore", openSync(log, "w")] });
   await until("rued", 20, () => existsSync(log) && readFileSync(log, "utf8").includes("id=service.ready"));
   port = Number(/id=http.listening port=(\d+)/.exec(readFileSync(log, "utf8"))[1]);
@@ -74,7 +74,12 @@ async function open(browser, options, faults) {
 const painted = (page, chart) => page.evaluate((id) => {
   const canvas = document.querySelector(`#chart-${id} canvas`);
   if (!canvas) return 0;
-  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  const copy = document.createElement("canvas");
+  copy.width = canvas.width;
+  copy.height = canvas.height;
+  const context = copy.getContext("2d", { willReadFrequently: true });
+  context.drawImage(canvas, 0, 0);
+  const { data } = context.getImageData(0, 0, copy.width, copy.height);
   let count = 0;
   for (let i = 0; i < data.length; i += 4) {
     const [r, g, b, a] = data.slice(i, i + 4);

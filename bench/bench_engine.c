@@ -6,7 +6,8 @@
  *
  * `engine_decides` is decisions a second of the step alone, `engine_rounds` of
  * a decide step and its feedback step. Medians of the turns; TURNS=N in the
- * environment. */
+ * environment. WATCHED=1: with somebody looking on (service/engine/pulse.h), as
+ * in a service with HTTP. */
 #include "proto/rue.pb-c.h"
 #include "proto/wire.h"
 #include "sim/desk.h"
@@ -179,6 +180,8 @@ static void open_shape(struct bench_shape *shape)
     shape->desk = desk_open(bytes_of_text("bench"), values, count, &err);
     if (shape->desk == NULL)
         give_up(err.text);
+    if (getenv("WATCHED") != NULL)
+        desk_watch(shape->desk);
     for (uint32_t row = 0; row < ROWS; row++)
         make_decide(shape, row, &shape->decide[row]);
     make_feedback(&shape->feedback);

@@ -192,6 +192,11 @@ int desk_feedback(struct desk *desk, double value, struct err *err)
     return err_set(err, answer.receipt.status, "%s", answer.receipt.message);
 }
 
+void desk_watch(struct desk *desk)
+{
+    problem_watch(desk->problem);
+}
+
 const struct problem *desk_problem(const struct desk *desk)
 {
     return desk->problem;

@@ -26,5 +26,7 @@ int desk_decide(struct desk *desk, uint64_t number,
 int desk_feedback(struct desk *desk, double value, struct err *err) MUST_USE;
 
 const struct problem *desk_problem(const struct desk *desk);
+/* Somebody looks on from now: problem_watch(). */
+void desk_watch(struct desk *desk);
 
 #endif

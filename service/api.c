@@ -253,14 +253,15 @@ static void put_delays(struct text *out, const struct board_row *row)
 }
 
 /* What an alarm and the level of a detector have in common. */
-static void put_alarm(struct text *out, const struct board_row *row,
-        const struct alarm *alarm)
+static void put_alarm(
+        struct text *out, const struct alarm *alarm, const char *name)
 {
-    static const char *const parts[] = {"all", "action", "group", "column"};
+    static const char *const parts[] = {
+            "all", "action", "group", "column", "circuit"};
 
     put_string(out, "stream", drift_stream_name(alarm->stream));
     put_string(out, "part", parts[alarm->part]);
-    put_string(out, "name", board_part_name(row, alarm));
+    put_string(out, "name", name);
     put_number(out, "statistic", alarm->statistic);
     put_number(out, "threshold", alarm->threshold);
 }
@@ -273,7 +274,7 @@ static void put_drift(struct text *out, const struct board_row *row)
     begin_array(out, "detectors");
     for (uint32_t i = 0; i < row->level_count; i++) {
         begin_item(out);
-        put_alarm(out, row, &row->levels[i]);
+        put_alarm(out, &row->levels[i], board_part_name(row, &row->levels[i]));
         end_object(out);
     }
     end_array(out);
@@ -281,10 +282,12 @@ static void put_drift(struct text *out, const struct board_row *row)
     for (uint64_t i = 0; i < kept; i++) {
         const struct pulse_alarm *alarm =
                 &row->pulse.alarms[(count - 1 - i) % PULSE_ALARMS];
-        char event[ID_BYTES_MAX + 1];
+        char event[ID_BYTES_MAX + 1], name[ID_BYTES_MAX + 1];
         begin_item(out);
         put_time(out, "time", alarm->time);
-        put_alarm(out, row, &alarm->alarm);
+        put_alarm(out, &alarm->alarm,
+                bytes_text(bytes_of(alarm->name.id, alarm->name.size), name,
+                        sizeof(name)));
         put_number(out, "before", alarm->alarm.before);
         put_number(out, "after", alarm->alarm.after);
         put_count(out, "rows", alarm->alarm.rows);

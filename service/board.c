@@ -288,20 +288,22 @@ void board_copy_free(struct board_row *row)
 }
 
 const char *board_part_name(
-        const struct board_row *row, const struct alarm *alarm)
+        const struct board_row *row, const struct alarm *level)
 {
-    switch ((enum drift_part)alarm->part) {
+    switch ((enum drift_part)level->part) {
     case DRIFT_ALL:
         return "";
     case DRIFT_ACTION:
-        return alarm->index < row->action_count ? row->actions[alarm->index]
+        return level->index < row->action_count ? row->actions[level->index]
                                                 : "?";
     case DRIFT_GROUP:
-        return alarm->index < row->group_count ? row->groups[alarm->index]
+        return level->index < row->group_count ? row->groups[level->index]
                                                : "?";
     case DRIFT_COLUMN:
-        return alarm->index < row->column_count ? row->columns[alarm->index]
+        return level->index < row->column_count ? row->columns[level->index]
                                                 : "?";
+    case DRIFT_CIRCUIT:
+        break; /* no level speaks of one */
     }
     return "?";
 }

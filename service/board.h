@@ -80,9 +80,8 @@ bool board_find(const struct board *board, const char *name, uint32_t *index);
 bool board_copy(struct board *board, uint32_t index, struct board_row *out);
 void board_copy_free(struct board_row *row);
 
-/* The name of what an alarm or level is about: "" where that is all of the
- * problem. */
+/* The name of what a level is about: "" where that is all of the problem. */
 const char *board_part_name(
-        const struct board_row *row, const struct alarm *alarm);
+        const struct board_row *row, const struct alarm *level);
 
 #endif

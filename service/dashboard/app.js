@@ -30,6 +30,7 @@ const NEEDS = {
   service: ["requests", "request_p50", "request_p99", "commit_p99"],
 };
 
+/* What an alarm of each stream of detectors means. */
 const STREAMS = {
   reward: "Outcomes have become worse; of one action: an outage.",
   residual: "The model is wrong now.",
@@ -41,6 +42,8 @@ const STREAMS = {
   join: "Labels are lost.",
   delay: "Labels are late.",
 };
+
+const CIRCUIT = "The circuit breaker takes out what fails, and lets it back when probes succeed.";
 
 /* What the means before and after a change are of. */
 const CHANGES = {
@@ -566,9 +569,10 @@ let marks = { promoted: [], alarms: [] };
 
 function drawReward(problem, past) {
   const { mean, low, high } = rewards(past);
+  const within = (column) => column.map((v) => (v === null ? v : Math.min(problem.reward.max, Math.max(problem.reward.min, v))));
   $("h-reward").textContent = problem.reward.minimise ? "Cost" : "Reward";
   marks = { promoted: promotions(past), alarms: problem.alarms.map((alarm) => alarm.time) };
-  drawChart("chart-reward", "reward", [past.t, mean, low, high], () => ({
+  drawChart("chart-reward", "reward", [past.t, mean, within(low), within(high)], () => ({
     scales: { y: { range: (u, min, max) => (min === null ? [0, 1] : uPlot.rangeNum(min, max, 0.1, false)) } },
     axes: [valueAxis(num)],
     series: [
@@ -847,14 +851,16 @@ function alarmRow(alarm) {
   const command = commandOf(alarm);
   const button = el("button", { type: "button", text: "copy", "aria-label": `copy: ${command}` });
   button.onclick = () => copy(button, command);
-  const about = alarm.part === "all" ? "" : ` of ${alarm.part} ${alarm.name}`;
+  const about = alarm.stream === "circuit" ? ` ${alarm.name} ${alarm.after < 1 ? "opened" : "closed"}`
+    : alarm.part === "all" ? "" : ` of ${alarm.part} ${alarm.name}`;
+  const meaning = STREAMS[alarm.stream] || CIRCUIT;
   const since = alarm.rows > 0 ? `, ${num(alarm.rows)} values since the change` : "";
   const means = alarm.stream in CHANGES && (alarm.before !== 0 || alarm.after !== 0)
     ? ` ${CHANGES[alarm.stream]} ${num(alarm.before)} → ${num(alarm.after)}${since}.` : "";
   return el("article", { class: "alarm" },
     el("div", {}, el("b", { text: alarm.stream }), about),
     el("div", { class: "when" }, ago(alarm.time)),
-    el("p", { class: "text", text: `${STREAMS[alarm.stream]} Statistic ${num(alarm.statistic)}, threshold ${num(alarm.threshold)}.${means}` }),
+    el("p", { class: "text", text: `${meaning} Statistic ${num(alarm.statistic)}, threshold ${num(alarm.threshold)}.${means}` }),
     el("div", { class: "copy" }, el("code", { text: command }), button));
 }
 

@@ -546,6 +546,8 @@ void fold_alarm(struct problem *problem, const struct alarm_record *record)
             record->statistic, record->threshold, record->before, record->after,
             record->rows};
 
+    if (problem->pulse != NULL)
+        pulse_alarmed(problem->pulse, record->head.time, &alarm, record->name);
     if (record->stream == DRIFT_BREAKER) {
         fold_circuit(problem, record);
         return;
@@ -554,8 +556,6 @@ void fold_alarm(struct problem *problem, const struct alarm_record *record)
     problem->alarming = problem->alarming || drift_of_outcomes(record->stream);
     if (problem->spec->guard.on && may_move_costs(record->stream))
         guard_reopen(&problem->guard);
-    if (problem->pulse != NULL)
-        pulse_alarmed(problem->pulse, record->head.time, &alarm);
     if (pending != NULL && alarm_equal(pending, &alarm))
         drift_take(problem->drift);
 }

@@ -56,7 +56,8 @@ struct pulse_window {
     double weights, squares;
 };
 
-struct pulse_event {
+/* An id, or a name. */
+struct pulse_id {
     uint8_t size;
     uint8_t id[ID_BYTES_MAX];
 };
@@ -64,7 +65,8 @@ struct pulse_event {
 struct pulse_alarm {
     nanos time;
     struct alarm alarm;
-    struct pulse_event event; /* of the record before the alarm's own */
+    struct pulse_id name; /* of the part that it is about; may be empty */
+    struct pulse_id event; /* of the record before the alarm's own */
 };
 
 struct pulse {
@@ -76,7 +78,7 @@ struct pulse {
     uint64_t unjoined; /* outcomes of them that are the default */
     uint64_t delays[PULSE_DELAYS + 1];
     double delay_sum; /* seconds */
-    struct pulse_event last; /* of the record that was folded last */
+    struct pulse_id last; /* of the record that was folded last */
     nanos promoted; /* time of the newest promotion that it saw; 0: none */
     uint64_t alarm_count; /* in all; the newest PULSE_ALARMS are kept, number n
                              in place n % PULSE_ALARMS */
@@ -110,7 +112,9 @@ void pulse_learned(struct pulse *pulse, const struct pulse_outcome *outcome);
 
 /* The record that is being folded is of this event. */
 void pulse_note(struct pulse *pulse, struct bytes event);
-void pulse_alarmed(struct pulse *pulse, nanos time, const struct alarm *alarm);
+/* An alarm, a circuit that opened or closed too. */
+void pulse_alarmed(struct pulse *pulse, nanos time, const struct alarm *alarm,
+        struct bytes name);
 
 /* ---- reading ---- */
 

@@ -174,11 +174,12 @@ START_TEST(alarms)
         char event[8] = {'e', (char)('a' + i), '\0'};
         alarm.rows = i;
         pulse_note(pulse, bytes_of_text(event));
-        pulse_alarmed(pulse, i + 1, &alarm);
+        pulse_alarmed(pulse, i + 1, &alarm, bytes_of_text("part"));
     }
     ck_assert_uint_eq(pulse->alarm_count, PULSE_ALARMS + 3);
     ck_assert_uint_eq(pulse->alarms[2].alarm.rows, PULSE_ALARMS + 2);
     ck_assert_uint_eq(pulse->alarms[2].event.size, 2);
+    ck_assert_uint_eq(pulse->alarms[2].name.size, 4);
     ck_assert_uint_eq(pulse->alarms[2].event.id[1], 'a' + PULSE_ALARMS + 2);
     ck_assert_uint_eq(pulse->alarms[3].alarm.rows, 3);
 }

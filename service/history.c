@@ -90,7 +90,9 @@ static const char *const service_series[] = {
 /* To the millisecond, as it is told, so that `since` can be what was told. */
 static double time_of(nanos now)
 {
-    return (double)(now / NANOS_PER_MS) / 1e3;
+    nanos milliseconds = now / NANOS_PER_MS;
+
+    return (double)milliseconds / 1e3;
 }
 
 static uint32_t width_of(const struct board_row *row)
@@ -185,7 +187,7 @@ static bool copy_ring(const struct ring *ring, struct ring *out)
             calloc((size_t)ring->count * ring->width + 1, sizeof(double));
     if (out->samples == NULL)
         return false;
-    for (uint32_t i = 0; i < ring->count; i++)
+    for (uint32_t i = 0; ring->samples != NULL && i < ring->count; i++)
         memcpy(out->samples + (size_t)i * ring->width,
                 ring->samples +
                         (size_t)((first + i) % HISTORY_SAMPLES) * ring->width,
@@ -340,7 +342,8 @@ void history_free(struct history *history)
         CHECK_ZERO(pthread_mutex_unlock(&history->lock));
         CHECK_ZERO(pthread_join(history->thread, NULL));
     }
-    for (uint32_t i = 0; i < history->problem_count; i++)
+    for (uint32_t i = 0;
+            history->problems != NULL && i < history->problem_count; i++)
         close_track(&history->problems[i]);
     close_track(&history->service);
     free(history->problems);

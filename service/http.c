@@ -337,10 +337,12 @@ int http_start(struct http **out, struct bytes address,
 {
     struct http *http = calloc(1, sizeof(*http));
     union address at;
-    int status = http == NULL ? err_set(err, STATUS_INTERNAL, "no memory")
-                              : parse_address(address, &at, err);
+    int status;
 
     *out = NULL;
+    if (http == NULL)
+        return err_set(err, STATUS_INTERNAL, "no memory");
+    status = parse_address(address, &at, err);
     if (status != 0) {
         free(http);
         return status;

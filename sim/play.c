@@ -14,6 +14,7 @@ struct round {
     uint32_t index;
     char event[RUE_ID_SIZE];
     double outcome;
+    rue_cause cause;
     uint32_t due; /* round at which the feedback is reported */
     struct round *next; /* in a list of those due then, or of free ones */
 };
@@ -66,7 +67,9 @@ static void feedback_done(void *self, const rue_reply *reply)
 
 static void send_feedback(struct play *play, struct round *round)
 {
-    rue_report report = {.event = round->event, .value = round->outcome};
+    rue_report report = {.event = round->event,
+            .value = round->outcome,
+            .cause = round->cause};
     rue_request request = {.problem = play->settings->problem,
             .reports = &report,
             .report_count = 1};
@@ -129,6 +132,8 @@ static void take_answer(
     play->report->repeated += answer->repeated != 0;
     (void)snprintf(round->event, sizeof(round->event), "%s", answer->event);
     round->outcome = functions->outcome(world, round->index, answer);
+    if (functions->cause != NULL)
+        round->cause = functions->cause(world, round->index, answer);
     schedule(play, round);
 }
 

@@ -62,6 +62,9 @@ struct world_functions {
     /* What is reported for the action that was taken. */
     double (*outcome)(
             struct world *world, uint32_t i, const rue_answer *answer);
+    /* Whose doing that is; NULL: the world does not say. */
+    rue_cause (*cause)(
+            struct world *world, uint32_t i, const rue_answer *answer);
     /* Rounds until it is reported; -1: never. */
     int32_t (*delay)(struct world *world, uint32_t i);
     /* Baselines and the best possible, after the last round. */

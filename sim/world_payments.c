@@ -1,14 +1,18 @@
 /* Payment routing (payments.md, section 6.1): a route is an acquirer, a mode
  * (plain, 3DS, exemption) and a credential (PAN, token); the reward is that
  * the payment is approved. Which routes are possible differs from payment to
- * payment. Answers come late, some never do, and one acquirer fails for a
- * while and comes back.
+ * payment. Answers come late, some never do, they say whose doing a failure is
+ * (sim/payments_life.h), and one acquirer fails for a while and comes back.
  *
- * What a client sends: numbers of the payment, and for each route its parts
- * and their products with what the payment is. Issuers are not sent: a linear
- * model of 60 issuers x 6 acquirers belongs to oracles of many features. */
+ * What a client sends, by the policy that is to learn:
+ * ridge     numbers of the payment, and for each route its parts and their
+ *           products with what the payment is; no issuers
+ * pairwise  numbers of the payment; issuer, merchant kind, scheme and country
+ *           by name; the parts of each route. It is trained by the service
+ *           every few seconds, and circuits stand below it */
 #include "base/rng.h"
-#include "sim/payments.h"
+#include "sim/payments_life.h"
+#include "sim/routers.h"
 #include "sim/world.h"
 
 #include <math.h>
@@ -25,12 +29,23 @@
 #define ROUTE_COLUMNS                                                          \
     (PARTS * 3u + ACQUIRERS * PAYMENTS_SCHEMES + ACQUIRERS * PAYMENTS_KINDS +  \
             4u)
-#define CONTEXT_COLUMNS 5u
+#define CONTEXT_COLUMNS 7u
+#define RIDGE_CONTEXT   5u
+#define NAMES           4u
+#define NAME_SIZE       4u
+/* Payments that lists by true means are made from. */
+#define LIST_PAYMENTS 2000u
 
 struct world {
     struct payments_market market;
+    struct payments_tariff tariff;
+    struct payments_outages *outages; /* one, or none */
+    struct router *list; /* of the strongest list */
+    bool pairwise;
     uint32_t count;
     uint32_t fail_from, fail_until, fail_acquirer;
+    char names[NAMES][NAME_SIZE];
+    rue_named named[NAMES];
     struct payment payment; /* of round `at` */
     uint32_t at;
     bool loaded;
@@ -52,10 +67,8 @@ static bool outage(const struct world *world, uint32_t i)
 
 static double approval(const struct world *world, uint32_t i, uint32_t route)
 {
-    if (outage(world, i) &&
-            payments_route(route).acquirer == world->fail_acquirer)
-        return 0.0;
-    return payments_approval(&world->market, &world->payment, route);
+    return payments_approval_at(
+            &world->market, world->outages, &world->payment, route, i, NULL);
 }
 
 static void load_payment(struct world *world, uint32_t i)
@@ -100,6 +113,45 @@ static void route_features(
             world->market.issuer_country[payment->issuer];
 }
 
+static void name_feature(
+        struct world *world, uint32_t at, const char *space, uint32_t value)
+{
+    (void)snprintf(world->names[at], NAME_SIZE, "%02u", value);
+    world->named[at] =
+            (rue_named){.space = space, .name = world->names[at], .value = 1.0};
+}
+
+/* The parts of a route alone: their products are the oracle's work. */
+static void route_parts(uint32_t route, double *out)
+{
+    struct payments_route is = payments_route(route);
+
+    memset(out, 0, PARTS * sizeof(*out));
+    out[is.acquirer] = 1.0;
+    if (is.mode != PAYMENTS_PLAIN)
+        out[ACQUIRERS + is.mode - 1] = 1.0;
+    out[PARTS - 1] = is.token;
+}
+
+static void ask_by_name(struct world *world, rue_question *question)
+{
+    const struct payment *payment = &world->payment;
+    uint32_t country = world->market.issuer_country[payment->issuer];
+
+    world->context[5] = payment->hour;
+    world->context[6] = payment->merchant_country == country;
+    name_feature(world, 0, "issuer", payment->issuer);
+    name_feature(world, 1, "mcc", payment->kind);
+    name_feature(world, 2, "scheme", payment->scheme);
+    name_feature(world, 3, "country", country);
+    for (uint32_t route = 0; route < ROUTES; route++)
+        route_parts(route, world->features + route * PARTS);
+    question->context_count = CONTEXT_COLUMNS;
+    question->named = world->named;
+    question->named_count = NAMES;
+    question->action_columns = PARTS;
+}
+
 static void payments_question(
         struct world *world, uint32_t i, rue_question *question)
 {
@@ -118,10 +170,12 @@ static void payments_question(
             world->excluded[world->excluded_count++] = route;
     }
     question->context = world->context;
-    question->context_count = CONTEXT_COLUMNS;
+    question->context_count = RIDGE_CONTEXT;
     question->action_features = world->features;
     question->action_rows = ROUTES;
     question->action_columns = ROUTE_COLUMNS;
+    if (world->pairwise)
+        ask_by_name(world, question);
     question->excluded = world->excluded;
     question->excluded_count = world->excluded_count;
 }
@@ -130,8 +184,9 @@ static void payments_question(
 
 static void book(struct world *world, uint32_t i, double learned)
 {
-    double best = 0.0, sum = 0.0, first = 0.0;
-    uint32_t count = 0;
+    double best = 0.0, sum = 0.0, list = 0.0;
+    double pmf[ROUTES];
+    uint32_t routes[ROUTES], count = 0;
     bool last = i >= world->count - world->count / 4;
 
     for (uint32_t route = 0; route < ROUTES; route++) {
@@ -141,18 +196,18 @@ static void book(struct world *world, uint32_t i, double learned)
         p = approval(world, i, route);
         best = fmax(best, p);
         sum += p;
-        /* The static rule: the first acquirer offered, plain, PAN. */
-        if (count == 0)
-            first = p;
-        count++;
+        routes[count++] = route;
     }
+    router_distribute(world->list, &world->payment, routes, count, i, pmf);
+    for (uint32_t k = 0; k < count; k++)
+        list += pmf[k] * approval(world, i, routes[k]);
     world->sum_uniform += sum / count;
     world->sum_best += best;
-    world->sum_static += first;
+    world->sum_static += list;
     if (last) {
         world->last_uniform += sum / count;
         world->last_best += best;
-        world->last_static += first;
+        world->last_static += list;
     }
     if (outage(world, i)) {
         world->outage_learned += learned;
@@ -177,16 +232,39 @@ static int payments_score(struct world *world, uint32_t i,
     return 0;
 }
 
-/* Row i approves when its own uniform number is below p, whatever is played:
- * policies can be compared pair by pair. */
+/* Row i has its own luck, whatever is played: policies can be compared pair by
+ * pair. */
+static struct payments_answer answer_of(
+        struct world *world, uint32_t i, const rue_answer *answer)
+{
+    struct payments_try try = {
+            .row = i, .route = answer->chosen, .time = i, .pay_day = 1.0};
+    struct payments_answer got;
+
+    load_payment(world, i);
+    payments_answer_draw(&world->market, &world->tariff, world->outages,
+            &world->payment, &try, &got);
+    return got;
+}
+
 static double payments_outcome(
         struct world *world, uint32_t i, const rue_answer *answer)
 {
-    load_payment(world, i);
-    return payments_luck(&world->market, 0, i) <
-                    approval(world, i, answer->chosen)
-            ? 1.0
-            : 0.0;
+    return answer_of(world, i, answer).approved ? 1.0 : 0.0;
+}
+
+static rue_cause payments_cause(
+        struct world *world, uint32_t i, const rue_answer *answer)
+{
+    static const rue_cause causes[] = {
+            [PAYMENTS_NOBODY] = RUE_CAUSE_UNKNOWN,
+            [PAYMENTS_ACTION] = RUE_CAUSE_ACTION,
+            [PAYMENTS_OTHER] = RUE_CAUSE_OTHER,
+            [PAYMENTS_CUSTOMER] = RUE_CAUSE_CUSTOMER,
+            [PAYMENTS_SILENCE] = RUE_CAUSE_TIMEOUT,
+    };
+
+    return causes[payments_cause_of(answer_of(world, i, answer).reason)];
 }
 
 /* Most answers come within some 40 payments, 1 in 50 never does. */
@@ -201,28 +279,87 @@ static int32_t payments_delay(struct world *world, uint32_t i)
 
 /* ---- life ---- */
 
+static void payments_close(struct world *world)
+{
+    if (world == NULL)
+        return;
+    router_close(world->list);
+    free(world->outages);
+    free(world);
+}
+
+static int make_list(struct world *world, uint32_t seed, struct err *err)
+{
+    struct payments_panel panel;
+
+    world->list = router_open("static-list", seed);
+    if (world->list == NULL)
+        return err_set(err, STATUS_INTERNAL, "no memory");
+    if (payments_panel_open(&panel, &world->market, LIST_PAYMENTS, err) != 0)
+        return err->status;
+    router_know(world->list, &world->market, &panel);
+    payments_panel_close(&panel);
+    return 0;
+}
+
+static int choose(struct world *world, const struct world_settings *settings,
+        struct err *err)
+{
+    const char *policy = settings->policy == NULL ? "ridge" : settings->policy;
+    const char *variant =
+            settings->variant == NULL ? "outage" : settings->variant;
+
+    world->pairwise = strcmp(policy, "pairwise") == 0;
+    if (!world->pairwise && strcmp(policy, "ridge") != 0)
+        return err_set(err, STATUS_INVALID,
+                "policy: ridge or pairwise, not '%s'", policy);
+    if (strcmp(variant, "outage") != 0 && strcmp(variant, "calm") != 0)
+        return err_set(err, STATUS_INVALID, "variant: outage or calm, not '%s'",
+                variant);
+    world->fail_until = strcmp(variant, "calm") == 0 ? world->fail_from
+                                                     : world->count * 70 / 100;
+    return 0;
+}
+
+static int open_world(struct world *world,
+        const struct world_settings *settings, struct err *err)
+{
+    struct rng rng = rng_keyed(settings->seed, 0, RNG_PATH);
+
+    world->count = settings->rounds > 0 ? settings->rounds : 20000;
+    payments_market_draw(&world->market, settings->seed, 0.0, 0);
+    payments_tariff_draw(&world->tariff, settings->seed);
+    world->fail_from = world->count * 60 / 100;
+    world->fail_acquirer = rng_below(&rng, ACQUIRERS);
+    if (choose(world, settings, err) != 0)
+        return err->status;
+    world->outages = calloc(1, sizeof(*world->outages));
+    if (world->outages == NULL)
+        return err_set(err, STATUS_INTERNAL, "no memory");
+    world->outages->count = 1;
+    world->outages->list[0] =
+            (struct payments_outage){.acquirer = world->fail_acquirer,
+                    .issuer = PAYMENTS_ALL_ISSUERS,
+                    .from = world->fail_from,
+                    .until = world->fail_until,
+                    .down = true};
+    return make_list(world, settings->seed, err);
+}
+
 static int payments_open(struct world **out,
         const struct world_settings *settings, struct err *err)
 {
     struct world *world = calloc(1, sizeof(*world));
-    struct rng rng = rng_keyed(settings->seed, 0, RNG_PATH);
 
+    *out = NULL;
     if (world == NULL)
         return err_set(err, STATUS_INTERNAL, "no memory");
-    world->count = settings->rounds > 0 ? settings->rounds : 20000;
-    payments_market_draw(&world->market, settings->seed, 0.0, 0);
-    world->fail_from = world->count * 60 / 100;
-    world->fail_until = world->count * 70 / 100;
-    world->fail_acquirer = rng_below(&rng, ACQUIRERS);
-    if (settings->variant != NULL && strcmp(settings->variant, "calm") == 0)
-        world->fail_until = world->fail_from;
+    if (open_world(world, settings, err) != 0) {
+        payments_close(world);
+        return err->status;
+    }
     *out = world;
     return 0;
-}
-
-static void payments_close(struct world *world)
-{
-    free(world);
 }
 
 static uint32_t payments_rounds(const struct world *world)
@@ -235,19 +372,24 @@ static void payments_config(
 {
     char name[PAYMENTS_ROUTE_NAME];
 
-    (void)world;
     fprintf(out,
             "  - name: %s\n    context: [amount, risk, debit, present, "
-            "provisioned]\n    action_features: %u\n    actions: [",
-            problem, ROUTE_COLUMNS);
+            "provisioned%s]\n    action_features: %u\n    actions: [",
+            problem, world->pairwise ? ", hour, domestic" : "",
+            world->pairwise ? PARTS : ROUTE_COLUMNS);
     for (uint32_t route = 0; route < ROUTES; route++)
         fprintf(out, "%s%s", route > 0 ? ", " : "",
                 payments_route_name(route, name));
-    fprintf(out,
-            "]\n    reward: {min: 0, max: 1, default: 0, wait: 3s}\n"
-            "    policy: {oracle: ridge, explorer: squarecb, model: "
-            "shared, scale: false, forgetting: 0.9998, gamma_scale: 30, "
-            "floor: 0.01}\n");
+    fprintf(out, "]\n    reward: {min: 0, max: 1, default: 0, wait: 3s}\n%s",
+            world->pairwise
+                    ? "    breaker: {on: true, share: \"-\"}\n"
+                      "    retrain: {every: 5s, min_events: 2000, priority: "
+                      "low}\n"
+                      "    policy: {oracle: pairwise, explorer: fastcb, floor: "
+                      "0.02}\n"
+                    : "    policy: {oracle: ridge, explorer: squarecb, model: "
+                      "shared, scale: false, forgetting: 0.9998, gamma_scale: "
+                      "30, floor: 0.01}\n");
 }
 
 static struct world_row row(
@@ -268,7 +410,7 @@ static uint32_t payments_baselines(struct world *world, struct world_row *rows)
 
     rows[count++] = row("uniform over possible routes", world->sum_uniform,
             world->last_uniform, world->count);
-    rows[count++] = row("first acquirer, plain", world->sum_static,
+    rows[count++] = row("best list of routes by true means", world->sum_static,
             world->last_static, world->count);
     rows[count++] = row("best possible (clairvoyant)", world->sum_best,
             world->last_best, world->count);
@@ -287,7 +429,7 @@ const struct world_functions world_payments = {
         .name = "payments",
         .sentence = "route payments so that they are approved",
         .variants = "outage calm",
-        .policies = "ridge",
+        .policies = "ridge pairwise",
         .value = "share approved",
         .minimise = false,
         .window = 32,
@@ -298,6 +440,7 @@ const struct world_functions world_payments = {
         .question = payments_question,
         .score = payments_score,
         .outcome = payments_outcome,
+        .cause = payments_cause,
         .delay = payments_delay,
         .baselines = payments_baselines,
 };

@@ -342,6 +342,10 @@ on="--connect $endpoint --timeout 20000"
 
     call 0 sim payments --config --rounds 100
     said out "name: payments"
+    call 0 sim payments --config --policy pairwise
+    said out "oracle: pairwise"
+    failure sim payments --config --policy nobody
+    failure sim payments --config --variant stormy
     call 0 sim sor --config --seeds 2 --seed 5 --policy shared --policy chebcb
     said out "name: sor-shared-5"
     said out "name: sor-chebcb-6"

@@ -8,6 +8,11 @@
  * (docs/auto.md). */
 #define FEW_ACTIONS 8u
 
+/* Up to so many actions one of them may be the best nearly everywhere, and
+ * enough rows tell of each that a model of nearly no columns is not in the way
+ * for long. */
+#define VERY_FEW_ACTIONS 4u
+
 struct choice {
     struct auto_setting *out;
     uint32_t count;
@@ -62,7 +67,10 @@ static void choose_ridge(
     choose(choice, "inner", "ridge");
     choose(choice, "lambda", "0.2");
     if (!own && shape->slots <= FEW_ACTIONS)
-        choose(choice, "optimism", shape->slots <= FEW_ACTIONS / 2 ? "3" : "2");
+        choose(choice, "optimism",
+                shape->slots <= VERY_FEW_ACTIONS ? "3" : "2");
+    if (!own && shape->slots <= VERY_FEW_ACTIONS)
+        choose(choice, "near_constant", "true");
     if (products_fit(shape, own))
         choose(choice, "products", own ? "action" : "context");
 }

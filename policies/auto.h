@@ -9,9 +9,9 @@
  * | predicts a number | ridge; with groups groupwise of it | - |
  * | groups | groupwise of ridge | squarecb, gamma_scale 30 |
  * | dense columns, up to 512 in phi | blend of ridge, with products of columns
- *   where they are not too many; optimism 3 or 2 for up to 4 or 8 actions of a
- *   catalogue | regcb, c0 0.005; with a floor squarecb,
- *   gamma_scale 30
+ *   where they are not too many; of a catalogue optimism 3 and near_constant
+ *   for up to 4 actions, optimism 2 for up to 8 | regcb, c0 0.005; with a floor
+ *   squarecb, gamma_scale 30 |
  * | | otherwise (named features, many columns) | linear | squarecb |
  *
  * regcb plays one action with certainty, so its log supports no evaluation of
@@ -31,7 +31,7 @@ struct auto_setting {
     bool explorer; /* belongs to the explorer, else to the oracle */
 };
 
-#define AUTO_SETTINGS_MAX 8u
+#define AUTO_SETTINGS_MAX 10u
 
 /* Writes the settings of the choice; returns how many. `floor`: every action
  * is to keep a probability. */

@@ -63,6 +63,9 @@ struct oracle {
      * simpler, into a block of options.size; false where it is as simple as
      * can be. */
     bool (*simpler)(const void *options, void *out);
+    /* Optional: the variant that is nearly a constant for each action; false
+     * where it is that itself. */
+    bool (*near_constant)(const void *options, void *out);
 
     /* Bytes of state for this shape; 0 = not supported, with the reason in
      * err (which may be NULL). */

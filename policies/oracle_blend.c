@@ -1,10 +1,10 @@
 /* A rich model and simpler ones side by side: the inner oracle as it is set,
- * and the variants that it calls simpler (ridge: without products of columns;
- * with a stronger prior). Their predictions are mixed by exponential weights
- * (Freund et al. 1997; groupwise.md section 8): in squared loss the mixture is
- * at most 2 ln 3 worse than the best of them, whatever comes. So a rich model
- * costs next to nothing where it only fits noise, and the user need not know.
- */
+ * the variants that it calls simpler (ridge: without products of columns; with
+ * a stronger prior), and on demand one that is nearly a constant for each
+ * action. Their predictions are mixed by exponential weights (Freund et al.
+ * 1997; groupwise.md section 8): in squared loss the mixture of M is at most
+ * 2 ln M worse than the best of them, whatever comes. So a rich model costs
+ * next to nothing where it only fits noise, and the user need not know. */
 #include "policies/linalg.h"
 #include "policies/oracle.h"
 #include "policies/portable.h"
@@ -12,8 +12,21 @@
 
 #include <math.h>
 
-#define MEMBERS_MAX 3u
+#define SIMPLER_MAX 2u /* of the inner oracle */
+#define MEMBERS_MAX (SIMPLER_MAX + 2)
 #define ALIGNMENT   ((size_t)64)
+
+struct blend_options {
+    bool near_constant;
+};
+
+static const struct option_row blend_rows[] = {
+        {.name = "near_constant",
+                .type = OPTION_FLAG,
+                .offset = offsetof(struct blend_options, near_constant),
+                .sentence = "mix in a model of nearly no columns, for few "
+                            "actions and much noise"},
+};
 
 struct blend {
     const struct oracle_spec *spec;
@@ -39,13 +52,20 @@ static size_t rounded(size_t size)
 static uint32_t find_members(const struct oracle_spec *spec,
         unsigned char (*options)[OPTIONS_BYTES], struct oracle_spec *out)
 {
+    const struct blend_options *blend = spec->options;
     const struct oracle *inner = spec->inner->oracle;
     uint32_t count = 1;
 
     CHECK(inner->options.size <= OPTIONS_BYTES);
     out[0] = *spec->inner;
-    while (count < MEMBERS_MAX && inner->simpler != NULL &&
+    while (count <= SIMPLER_MAX && inner->simpler != NULL &&
             inner->simpler(out[count - 1].options, options[count - 1])) {
+        out[count] = *spec->inner;
+        out[count].options = options[count - 1];
+        count++;
+    }
+    if (blend->near_constant && inner->near_constant != NULL &&
+            inner->near_constant(out[count - 1].options, options[count - 1])) {
         out[count] = *spec->inner;
         out[count].options = options[count - 1];
         count++;
@@ -275,10 +295,10 @@ static bool blend_check(const void *block)
 static void blend_visit(const void *block, const struct visitor *visitor)
 {
     const struct blend *self = block;
-    static const char *const weights[] = {
-            "blend_weight_0", "blend_weight_1", "blend_weight_2"};
+    static const char *const weights[] = {"blend_weight_0", "blend_weight_1",
+            "blend_weight_2", "blend_weight_3"};
     static const char *const losses[] = {
-            "blend_loss_0", "blend_loss_1", "blend_loss_2"};
+            "blend_loss_0", "blend_loss_1", "blend_loss_2", "blend_loss_3"};
     double weight[MEMBERS_MAX] = {0};
 
     CHECK(self->members <= MEMBERS_MAX);
@@ -292,6 +312,8 @@ static void blend_visit(const void *block, const struct visitor *visitor)
 const struct oracle oracle_blend = {
         .name = "blend",
         .state_version = 1,
+        .options = {blend_rows, ARRAY_COUNT(blend_rows),
+                sizeof(struct blend_options)},
         .has_inner = true,
         .footprint = blend_footprint,
         .scratch = blend_scratch,

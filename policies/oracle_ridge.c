@@ -21,6 +21,8 @@
 /* See ridge_simpler. */
 #define LAMBDA_STRONG 1.0
 #define LAMBDA_STEP   50.0
+/* See ridge_near_constant. */
+#define LAMBDA_NEAR_CONSTANT 100.0
 
 enum { MODEL_AUTO, MODEL_SHARED, MODEL_PER_ACTION };
 
@@ -132,6 +134,20 @@ static bool ridge_simpler(const void *options, void *out)
     if (!products)
         simple->lambda *= LAMBDA_STEP;
     simple->products = PRODUCTS_NONE;
+    return true;
+}
+
+/* So strong a prior that columns count for little until some hundred rows have
+ * told of them. The intercept has its own where `optimism` is set. */
+static bool ridge_near_constant(const void *options, void *out)
+{
+    struct ridge_options *variant = out;
+
+    memcpy(variant, options, sizeof(*variant));
+    if (variant->lambda >= LAMBDA_NEAR_CONSTANT)
+        return false;
+    variant->lambda = LAMBDA_NEAR_CONSTANT;
+    variant->products = PRODUCTS_NONE;
     return true;
 }
 
@@ -476,6 +492,7 @@ const struct oracle oracle_ridge = {
         .options = {ridge_rows, ARRAY_COUNT(ridge_rows),
                 sizeof(struct ridge_options)},
         .simpler = ridge_simpler,
+        .near_constant = ridge_near_constant,
         .footprint = ridge_footprint,
         .scratch = ridge_scratch,
         .learn_scratch = ridge_learn_scratch,

@@ -186,6 +186,7 @@ int bakeoff_run(const struct multiclass *data,
         result->loss_mean += (loss - before) / (k + 1);
         squares += (loss - before) * (loss - result->loss_mean);
         result->loss_max = fmax(result->loss_max, loss);
+        result->above += pass.misses > data->rows - data->majority ? 1 : 0;
         result->expected_mean += pass.expected / data->rows / settings->orders;
     }
     if (settings->orders > 1)

@@ -25,6 +25,7 @@ struct bakeoff_result {
                                             sample of orders */
     double expected_mean; /* mean of 1 - p(class): less noise, same mean */
     double majority; /* loss of always playing the largest class */
+    uint32_t above; /* orders that lost more than that */
 };
 
 int bakeoff_run(const struct multiclass *data,

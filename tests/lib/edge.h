@@ -98,7 +98,7 @@ static const struct edge_case edge_cases[] = {
                         {"weights", "exponential"}}},
         {.name = "blend",
                 .settings = {{"oracle", "blend"}, {"explorer", "regcb"},
-                        {"products", "all"}},
+                        {"products", "all"}, {"near_constant", "true"}},
                 .columns = true},
         {.name = "blend_far",
                 .settings = {{"oracle", "blend"}, {"lambda", "0.01"}},

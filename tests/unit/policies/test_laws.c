@@ -57,6 +57,7 @@ static const struct law_option law_options[] = {
         {"trees", "values", "16"},
         /* Only with products is there something to blend. */
         {"blend", "products", "all"},
+        {"blend", "near_constant", "true"},
 };
 
 static struct shape shape_of(enum kind kind)

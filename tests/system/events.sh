@@ -4,8 +4,8 @@
 set -eu
 B=${B:-build/release}
 dir=$(mktemp -d)
-pid=
-trap '[ -z "$pid" ] || kill -9 "$pid" 2>/dev/null; rm -rf "$dir"' EXIT
+# What the script below started, it has written down.
+trap 'kill -9 $(cat "$dir"/pid "$dir"/watch*.pid 2>/dev/null) 2>/dev/null || :; rm -rf "$dir"' EXIT
 export B dir
 
 /usr/bin/python3 - <<'PYTHON'
@@ -42,7 +42,7 @@ def start():
     log = open(f"{dir}/rued.log", "a")
     process = subprocess.Popen([f"{B}/rued", "--config", f"{dir}/rued.yaml", "--data", f"{dir}/data",
                                 "--listen", endpoint], stderr=log)
-    open(f"{dir}/pid", "w").write(str(process.pid))
+    open(f"{dir}/pid", "w").write(f"{process.pid}\n")
     ask(pb.Request(id=1, status=pb.StatusQuestion()), 20000)
     return process
 
@@ -77,6 +77,7 @@ def watch(*arguments):
     out = open(f"{dir}/watch{len(watchers)}", "w+")
     process = subprocess.Popen([f"{B}/rue", "watch", "--connect", feed, *arguments], stdout=out,
                                stderr=open(f"{dir}/watch.err", "a"))
+    open(f"{dir}/watch{len(watchers)}.pid", "w").write(f"{process.pid}\n")
     watchers.append(process)
     return process, out.name
 

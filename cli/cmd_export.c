@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 #include "formats/write.h"
 #include "proto/record_json.h"
+#include "replay/model_line.h"
 #include "service/engine/problem.h"
 #include "storage/ledger.h"
 
@@ -129,6 +130,31 @@ static int flush_line(
     return 0;
 }
 
+static int write_model_line(void *self, struct bytes line, struct err *err)
+{
+    (void)self;
+    if (fwrite(line.data, 1, line.size, stdout) != line.size)
+        return err_set(err, STATUS_IO, "standard output: cannot be written");
+    return 0;
+}
+
+/* What a promotion needs, before it. A model that is gone is not written, and
+ * the import refuses the record. */
+static int write_model(struct export_command *command,
+        const struct log_entry *entry, uint32_t number, struct bytes problem,
+        struct err *err)
+{
+    union any_record record;
+    int status = record_decode(
+            entry->kind, entry->payload, &command->arena, &record, err);
+
+    if (status != 0 || !stage_has_model(record.promotion.stage))
+        return status;
+    status = model_lines_write(command->reader.txn, number, problem,
+            record.promotion.generation, write_model_line, NULL, err);
+    return status == STATUS_NOT_FOUND ? 0 : status;
+}
+
 static int write_record(struct export_command *command,
         const struct log_entry *entry, uint32_t number, struct err *err)
 {
@@ -139,6 +165,8 @@ static int write_record(struct export_command *command,
 
     if (status == STATUS_NOT_FOUND)
         return err_set(err, STATUS_CORRUPT, "its problem is not known");
+    if (status == 0 && entry->kind == RECORD_PROMOTION)
+        status = write_model(command, entry, number, problem, err);
     if (status == 0)
         status = record_to_json(entry->kind, entry->payload, problem,
                 &command->arena, &writer, err);

@@ -1,5 +1,6 @@
 #include "replay/restore.h"
 
+#include "replay/model_line.h"
 #include "service/engine/engine.h"
 #include "service/engine/problem.h"
 
@@ -26,6 +27,7 @@ struct restore {
     uint64_t counts[RECORD_KIND_MAX + 1];
     struct known known[RESTORE_PROBLEMS_MAX];
     uint32_t known_count;
+    struct model_parts parts; /* of the model that is coming in */
 };
 
 /* A record on its way in. */
@@ -243,6 +245,29 @@ static int take_activation(struct entry *entry)
     return 0;
 }
 
+/* Its model must be there, and be the one that was promoted. */
+static int take_promotion(struct entry *entry)
+{
+    const struct promotion_record *record = &entry->record->promotion;
+    struct generation generation;
+    int status;
+
+    if (entry->known == NULL)
+        return invalid(entry, "no config record of its problem comes before");
+    if (!stage_has_model(record->stage))
+        return 0;
+    status = generation_get(ledger_txn(entry->restore->ledger),
+            record->head.problem, record->generation, &generation, entry->err);
+    if (status == 0 && generation.digest == record->digest)
+        return 0;
+    if (status != 0 && status != STATUS_NOT_FOUND)
+        return status;
+    return err_set(entry->err, STATUS_UNSUPPORTED,
+            "promotion record: the model of generation %llu did not come "
+            "before it",
+            (unsigned long long)record->generation);
+}
+
 static int take(struct entry *entry)
 {
     switch (entry->record->head.kind) {
@@ -263,10 +288,7 @@ static int take(struct entry *entry)
                           "no config record of its problem comes "
                           "before");
     case RECORD_PROMOTION:
-        return err_set(entry->err, STATUS_UNSUPPORTED,
-                "promotion record: the model of generation %llu is not in a "
-                "log",
-                (unsigned long long)entry->record->promotion.generation);
+        return take_promotion(entry);
     }
     CHECK_UNREACHABLE();
 }
@@ -328,6 +350,12 @@ static int write_event(struct entry *entry)
 
     if (head->kind == RECORD_ALARM)
         return 0;
+    if (head->kind == RECORD_PROMOTION)
+        return stage_has_model(entry->record->promotion.stage)
+                ? generation_promoted(txn, head->problem,
+                          entry->record->promotion.generation, entry->sequence,
+                          entry->err)
+                : 0;
     if (head->event.size == 0)
         return ledger_problem_set_config(entry->restore->ledger, head->problem,
                 entry->sequence,
@@ -373,15 +401,30 @@ int restore_commit(struct restore *restore, struct err *err)
 }
 
 /* The number of its problem, given at first sight. */
-static int number_of(struct restore *restore, const struct record_draft *draft,
+static int number_of(struct restore *restore, struct bytes problem,
         uint32_t *number, struct err *err)
 {
     uint64_t config;
 
-    if (draft->problem.size == 0 || draft->problem.size > ID_BYTES_MAX)
+    if (problem.size == 0 || problem.size > ID_BYTES_MAX)
         return err_set(err, STATUS_INVALID, "problem: is not a name");
-    return ledger_problem(
-            restore->ledger, draft->problem, number, &config, err);
+    return ledger_problem(restore->ledger, problem, number, &config, err);
+}
+
+static int add_model(
+        struct restore *restore, const struct model_part *part, struct err *err)
+{
+    uint32_t number = 0;
+    int status = begin(restore, err);
+
+    if (status == 0)
+        status = number_of(restore, part->problem, &number, err);
+    if (status == 0 && known_of(restore, number) == NULL)
+        status = err_set(err, STATUS_INVALID,
+                "model: no config record of its problem comes before");
+    return status == 0 ? model_parts_take(&restore->parts,
+                                 ledger_txn(restore->ledger), number, part, err)
+                       : status;
 }
 
 int restore_add(struct restore *restore, struct bytes line, struct err *err)
@@ -390,15 +433,20 @@ int restore_add(struct restore *restore, struct bytes line, struct err *err)
     struct record_draft draft;
     union any_record record;
     struct bytes payload;
+    struct model_part part;
     uint32_t number = 0;
     int status;
 
+    arena_reset(&restore->arena);
+    status = model_part_read(line, &restore->arena, &part, err);
+    if (status != STATUS_NOT_FOUND)
+        return status == 0 ? add_model(restore, &part, err) : status;
     arena_reset(&restore->arena);
     status = record_from_json(line, &restore->arena, &draft, err);
     if (status == 0)
         status = begin(restore, err);
     if (status == 0)
-        status = number_of(restore, &draft, &number, err);
+        status = number_of(restore, draft.problem, &number, err);
     if (status != 0)
         return status;
     payload = record_of_draft(&draft, number, &restore->arena);
@@ -449,6 +497,7 @@ void restore_close(struct restore *restore)
         return;
     if (restore->writing)
         ledger_abort(restore->ledger);
+    model_parts_free(&restore->parts);
     free(restore->arena.data);
     free(restore->specs.data);
     free(restore);

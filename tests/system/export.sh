@@ -105,6 +105,17 @@ tell price p1 42
 ask taste --actions x,y,z --event t1
 ask taste --actions x,y,z --event t2 --named a=1
 tell taste t2 0.5
+# A generation is trained, serves, makes place for what was there before, and
+# serves again: what the log says of it needs its model and the other one.
+rue retrain shop --wait --connect "$endpoint"
+rue promote shop 1 --connect "$endpoint"
+ask shop --context 30,0.5 --event new1 --groups asked
+tell shop new1 1
+rue rollback shop --connect "$endpoint"
+ask shop --context 31,0.5 --event new2 --groups asked
+rue promote shop 1 --connect "$endpoint"
+ask shop --context 32,0.5 --event new3 --groups asked
+tell shop new3 0
 # The default of quick falls due.
 tries=0
 until "$B/rue" log "$dir/data" | grep -q ' expiry '; do
@@ -149,6 +160,29 @@ grep -q '"repeated": *true' "$dir/out" || {
 kill "$pid"
 wait "$pid" || true
 pid=
+
+# Without its model a promotion is refused, and so is what is damaged or does
+# not follow.
+[ "$(grep -c '"kind":"model"' "$dir/first.jsonl")" -eq 3 ] ||
+    broken "models of 1, 0 and 1 are not there"
+grep -v '"kind":"model"' "$dir/first.jsonl" >"$dir/bare.jsonl"
+"$B/rue" import rue "$dir/bare.jsonl" --store "$dir/bare" >"$dir/out" \
+    2>"$dir/err"
+grep -q 'unsupported: .*the model of generation 1 did not come' "$dir/err" ||
+    broken "a promotion without its model is taken"
+sed '/"kind":"model"/s/"hex":"\(................\)../"hex":"\100/' \
+    "$dir/first.jsonl" >"$dir/damaged.jsonl"
+"$B/rue" import rue "$dir/damaged.jsonl" --store "$dir/damaged" >"$dir/out" \
+    2>"$dir/err"
+grep -q 'refused: model: its bytes are damaged' "$dir/err" ||
+    broken "a damaged model is taken"
+sed '/"kind":"model"/s/"part":0,"of":1/"part":1,"of":2/' \
+    "$dir/first.jsonl" >"$dir/damaged.jsonl"
+rm -rf "$dir/damaged"
+"$B/rue" import rue "$dir/damaged.jsonl" --store "$dir/damaged" >"$dir/out" \
+    2>"$dir/err"
+grep -q 'refused: model: a part that does not follow' "$dir/err" ||
+    broken "the second half of a model is taken"
 
 # ---- every decision is made again, bit for bit, and explained ---------------
 explained() { # PROBLEM EVENT CONDITION over `said`

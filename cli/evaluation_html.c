@@ -52,7 +52,8 @@ static void label_of(const char *name, bool refused, char out[LABEL_SIZE])
         while (size > 0 && ((unsigned char)name[size] & 0xC0u) == 0x80u)
             size--;
     }
-    memcpy(out, name, size);
+    for (size_t i = 0; i < size; i++)
+        out[i] = name[i];
     (void)snprintf(out + size, LABEL_SIZE - size, "%s%s", cut,
             refused ? " (refused)" : "");
 }

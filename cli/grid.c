@@ -91,6 +91,7 @@ static int add_candidate(struct grid *grid, const struct entry *entry,
         size_t before, of = count_alike(entry, i - 1, &before);
         if (before > 0)
             continue;
+        CHECK(of > 0);
         policy[count++] = *alike(entry, i - 1, number % of);
         number /= of;
     }

@@ -9,7 +9,9 @@
 
 /* What a line has beside its bytes, at most. */
 #define HEAD_BYTES 512u
-#define PARTS_MAX  (GENERATION_BYTES_MAX / MODEL_PART_BYTES + 2u)
+#define PARTS_MAX  258u
+_Static_assert(PARTS_MAX == GENERATION_BYTES_MAX / MODEL_PART_BYTES + 2,
+        "a part more than the largest model, and its head");
 
 static const char digits[] = "0123456789abcdef";
 

@@ -96,7 +96,7 @@ static int permute_actions(const struct question *own,
     int status = all == NULL ? too_large(err) : 0;
 
     for (uint32_t i = 0; status == 0 && i < places; i++) {
-        struct list list;
+        struct list list = {NULL, 0};
         status = exchange(list_of(own, i), list_of(own, (i + step) % places),
                 key, arena, &list, err);
         all[i] = (struct action_named){i, list.count, list.named};
@@ -110,7 +110,7 @@ int question_permute(const struct question *own, const struct question *donor,
         const struct feature_key *key, uint32_t places, uint32_t step,
         struct arena *arena, struct question *out, struct err *err)
 {
-    struct list list;
+    struct list list = {NULL, 0};
     int status;
 
     *out = *own;

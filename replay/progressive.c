@@ -124,7 +124,7 @@ static int visit(void *self, const struct walk_record *walked, struct err *err)
         decision = &record->decision;
     arena_reset(&run->arena);
     run->err = err;
-    if (taught(record, &subject, &value))
+    if (decision != NULL && taught(record, &subject, &value))
         status = count(run, decision, &subject, value);
     arena_reset(&run->problem->scratch);
     return status == 0 ? fold_any(run->problem, record, walked->decision,

@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 #include "replay/explain.h"
 #include "report/html.h"
+#include "report/svg.h"
 #include "service/engine/round.h"
 
 #include <getopt.h>
@@ -33,6 +34,8 @@ static const char help[] =
 
 #define ARENA_BYTES ((size_t)256 << 20)
 #define NAME_SIZE   224
+#define PAGE_TOP    24u /* features in a chart */
+#define PAGE_LABEL  28u /* bytes of a name beside it */
 
 struct explain_command {
     const char *event, *store, *problem, *html;
@@ -236,25 +239,61 @@ static void print_json(const struct explain_command *command,
 
 /* ---- a page ---- */
 
+/* As long as fits beside a chart, between characters. */
+static void cut_label(char *name)
+{
+    size_t cut = PAGE_LABEL;
+
+    if (strlen(name) <= cut)
+        return;
+    while (cut > 0 && ((unsigned char)name[cut] & 0xC0u) == 0x80u)
+        cut--;
+    name[cut] = '\0';
+}
+
+/* What each feature added, the largest first, as bars. */
 static void page_action(FILE *out, const struct explain_command *command,
         const struct explained *explained, uint32_t index)
 {
-    static const char *const columns[] = {"feature", "contribution"};
     const struct contributions *all = &explained->actions[index];
     uint32_t *order = by_size(all);
-    char name[NAME_SIZE];
+    uint32_t shown = all->count < PAGE_TOP ? all->count : PAGE_TOP;
+    char names[PAGE_TOP][NAME_SIZE], caption[ID_BYTES_MAX + 128];
+    char name[ID_BYTES_MAX + 1];
+    struct svg_bar bars[PAGE_TOP + 2];
+    double rest = 0.0;
 
-    html_heading(out, action_name(explained, index, name));
-    html_table_begin(out, columns, 2);
-    html_row(out, "base", &all->base, 1);
-    for (uint32_t i = 0; order != NULL && i < all->count && i < command->top;
-            i++) {
-        explain_feature_name(
-                explained, index, &all->list[order[i]], name, sizeof(name));
-        html_row(out, name, &all->list[order[i]].value, 1);
+    if (order == NULL)
+        return; /* no memory: the scores stand above */
+    if (command->top < shown)
+        shown = (uint32_t)command->top;
+    bars[0] = (struct svg_bar){"base", all->base, (double)NAN, (double)NAN, 7};
+    for (uint32_t i = 0; i < all->count; i++) {
+        const struct contribution *at = &all->list[order[i]];
+        if (i >= shown) {
+            rest += at->value;
+            continue;
+        }
+        explain_feature_name(explained, index, at, names[i], NAME_SIZE);
+        cut_label(names[i]);
+        bars[i + 1] = (struct svg_bar){names[i], at->value, (double)NAN,
+                (double)NAN, at->value < 0.0 ? 1 : 0};
     }
-    html_row(out, "score", &all->score, 1);
-    html_table_end(out);
+    bars[shown + 1] =
+            (struct svg_bar){"all others", rest, (double)NAN, (double)NAN, 7};
+    (void)snprintf(caption, sizeof(caption),
+            "%s%s: score %.4g, of what each feature adds to the base",
+            action_name(explained, index, name),
+            index == explained->decision.chosen ? " (taken)" : "", all->score);
+    html_figure_begin(out, caption);
+    svg_bars(out,
+            &(struct svg_bars){.title = "contributions to the score",
+                    .width = 460,
+                    .label = "contribution to the predicted reward, 0 to 1",
+                    .bars = bars,
+                    .count = shown + (all->count > shown ? 2u : 1u),
+                    .reference = (double)NAN});
+    html_figure_end(out);
     free(order);
 }
 
@@ -276,13 +315,22 @@ static int write_page(const struct explain_command *command,
     html_begin(out, command->event, explained->spec.policy_name);
     html_paragraph(out, "Decided %s, record %" PRIu64 ". Made again: %s.", time,
             explained->sequence,
-            explained->identical ? "identical" : "different");
+            explained->identical
+                    ? "identical, the same probabilities and the same draw"
+                    : "different from what was recorded (of an import, or of a "
+                      "time that is not kept whole)");
+    if (decision->chosen_only)
+        html_paragraph(out,
+                "The log it was imported from knows the probability of the "
+                "action taken alone.");
     html_paragraph(
             out, "Taken: %s.", action_name(explained, decision->chosen, name));
     html_table_begin(out, columns, 4);
     for (uint32_t i = 0; i < decision->count; i++)
         html_row(out, action_name(explained, i, name),
-                (const double[]){decision->probability[i],
+                (const double[]){decision->chosen_only && i != decision->chosen
+                                ? (double)NAN
+                                : decision->probability[i],
                         explained->probability == NULL
                                 ? (double)NAN
                                 : explained->probability[i],
@@ -302,8 +350,12 @@ static int write_page(const struct explain_command *command,
                 3);
     }
     html_table_end(out);
+    if (explained->actions != NULL)
+        html_heading(out, "Why: what each feature added");
+    fputs("<div class=\"figures\">\n", out);
     for (uint32_t i = 0; explained->actions != NULL && i < decision->count; i++)
         page_action(out, command, explained, i);
+    fputs("</div>\n", out);
     status = html_end(out, command->html, err);
     (void)fclose(out);
     return status;

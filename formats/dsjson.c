@@ -556,7 +556,8 @@ static enum parsed make_event(
     event->question.deferred = ds->skip;
     event->is_cost = true;
     event->has_value = !isnan(ds->label_cost);
-    event->value = event->has_value ? ds->label_cost : 0.0;
+    if (event->has_value && !value_take(ds->label_cost, &event->value, ds->err))
+        return PARSED_REFUSED;
     if (ds->id.size > 0)
         event->id = name_of_text(ds->id, arena);
     event->cut = ds->shared.cut;

@@ -151,6 +151,16 @@ bool propensity_take(double value, double *out, struct err *err)
     return false;
 }
 
+bool value_take(double value, double *out, struct err *err)
+{
+    *out = value;
+    if (fabs(value) <= VALUE_MAX)
+        return true;
+    (void)err_set(err, STATUS_INVALID,
+            "the cost or reward, %g, is not within +-%g", value, VALUE_MAX);
+    return false;
+}
+
 static uint32_t features_total(
         const struct features_list *lists, uint32_t count)
 {

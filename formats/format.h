@@ -111,6 +111,9 @@ bool features_add_text(struct features_list *list, struct bytes space,
  * number. */
 double features_fit(struct features_list *list, double value);
 
+/* A cost or reward that a record may hold. False, with err, if it is none. */
+bool value_take(double value, double *out, struct err *err);
+
 /* The probability of a chosen action as logs give it: up to a rounding above
  * 1 it is 1. False, with err, if it is none. */
 bool propensity_take(double value, double *out, struct err *err);

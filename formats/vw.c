@@ -437,7 +437,8 @@ static enum parsed vw_finish(struct vw *vw, struct arena *arena,
     event->chosen = vw->chosen;
     event->has_value = true;
     event->is_cost = true;
-    event->value = vw->outcome.cost;
+    if (!value_take(vw->outcome.cost, &event->value, err))
+        return PARSED_REFUSED;
     event->cut = vw->shared_features.cut;
     for (uint32_t i = 0; i < vw->count; i++)
         event->cut += vw->actions[i].cut;
@@ -502,8 +503,8 @@ static bool cb_labels(const struct vw_line *line, struct arena *arena,
         event->action = ids[i];
         event->has_value = true;
         event->is_cost = true;
-        event->value = label->cost;
-        if (!propensity_take(label->probability, &event->propensity, err))
+        if (!value_take(label->cost, &event->value, err) ||
+                !propensity_take(label->probability, &event->propensity, err))
             return false;
     }
     event->available = ids;

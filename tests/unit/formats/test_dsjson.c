@@ -133,6 +133,7 @@ START_TEST(what_is_wrong_is_refused_by_line)
             "{\"a\":[1,2]," TWO ",\"p\":[0.5,0.5]\n"
             "{\"a\":[1,2]," TWO ",\"p\":[0.5,0.5]}}\n"
             "{\"a\":[1,2] " TWO "}\n"
+            "{\"_label_cost\":-1e16,\"a\":[1,2]," TWO ",\"p\":[0.5,0.5]}\n"
             "{\"a\":[1,2],\"c\":{\"x\":1e17,\"_multi\":[{}]},\"p\":[0.5]}\n");
     unsupported();
     unsupported();
@@ -145,6 +146,7 @@ START_TEST(what_is_wrong_is_refused_by_line)
     scene_refused(9, "ends too early");
     scene_refused(10, "after the end");
     scene_refused(11, "comma");
+    scene_refused(12, "cost or reward");
     scene_event(); /* a number that no record holds is cut */
     ck_assert_uint_eq(scene.event.cut, 1);
     scene_shared("x=1e+15");

@@ -126,6 +126,7 @@ START_TEST(what_is_wrong_is_refused_by_line)
             "0:1:1.5 | a\n\n"
             "0:1:1 | a:1e16 b:nan c:-inf\n\n"
             "0:1:0.5 1:1:0.5 | a\n\n"
+            "0:1e16:1 | a\n\n"
             "0:2:1 | fine\n");
     scene_refused(2, "cost 'x'");
     scene_refused(5, "second outcome");
@@ -137,6 +138,7 @@ START_TEST(what_is_wrong_is_refused_by_line)
     ck_assert_uint_eq(scene.event.cut, 3);
     scene_action(0, "a=1e+15 c=-1e+15");
     scene_refused(18, "more than one label");
+    scene_refused(20, "cost or reward");
     scene_event();
     scene_close();
 }
@@ -193,6 +195,7 @@ START_TEST(a_line_is_an_event_of_the_other_form)
             "1 2 3 | e\n"
             "1:1:0.5 2:1:0.5 | f\n"
             "shared | g\n"
+            "4:1e300:0.5 | h\n"
             "4:1:0.5 'tag | h");
     scene_event();
     scene_text(scene.event.action, "1");
@@ -210,6 +213,7 @@ START_TEST(a_line_is_an_event_of_the_other_form)
     scene_text(scene.event.action, "1");
     ck_assert_uint_eq(scene.event.available_count, 2);
     scene_refused(7, "block of lines");
+    scene_refused(8, "cost or reward");
     scene_event();
     scene_text(scene.event.action, "4");
     scene_close();

@@ -140,6 +140,8 @@ static void print_decision(const struct decision_record *record)
         printf(" masked=%u", record->masked);
     if (record->all_open)
         printf(" all_open");
+    if (record->fallback)
+        printf(" fallback");
 }
 
 static void print_shown(const struct shown *shown)
@@ -523,6 +525,8 @@ static void json_add_decision(
         (void)json_object_set_new(line, "masked", json_integer(record->masked));
     if (record->all_open)
         (void)json_object_set_new(line, "all_open", json_true());
+    if (record->fallback)
+        (void)json_object_set_new(line, "fallback", json_true());
     if (record->chosen_only)
         (void)json_object_set_new(line, "chosen_only", json_true());
     if (record->pdrop > 0.0)

@@ -584,9 +584,11 @@ static bool load_draws(struct drift *drift, struct reader *reader)
 static bool load_shares(struct drift *drift, struct reader *reader)
 {
     uint32_t slots = drift->spec->slots;
+    uint8_t has_last;
 
     drift->share_rows = read_u32(reader);
-    drift->has_last = read_u8(reader) != 0;
+    has_last = read_u8(reader);
+    drift->has_last = has_last == 1;
     read_f64s(reader, drift->shares, slots);
     read_f64s(reader, drift->last_shares, slots);
     for (uint32_t i = 0; i < slots; i++)
@@ -595,7 +597,7 @@ static bool load_shares(struct drift *drift, struct reader *reader)
                 !(drift->last_shares[i] >= 0.0 &&
                         drift->last_shares[i] <= 1.001))
             return false;
-    return true;
+    return has_last <= 1;
 }
 
 int drift_load(struct drift *drift, struct reader *reader, struct err *err)

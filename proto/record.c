@@ -208,6 +208,8 @@ static void pack_rare(struct packing *packing,
 {
     bool path = record->path_count > 0;
 
+    if (record->fallback)
+        pack_u64(packing, 54, 1);
     if (record->all_open)
         pack_u64(packing, 53, 1);
     if (record->masked > 0)
@@ -519,6 +521,7 @@ static int decode_decision(const Rue__DecisionRecord *message,
     record->has_held = message->has_held;
     record->held = message->held;
     record->held_misfit = message->has_held_misfit && message->held_misfit;
+    record->fallback = message->has_fallback && message->fallback;
     status = question_from_message(
             message->decide, arena, &record->question, err);
     if (status == STATUS_INVALID)

@@ -80,6 +80,7 @@ struct decision_record {
     double expected_failure; /* of the chosen action, with a breaker */
     uint32_t masked; /* actions not eligible because of open circuits */
     bool all_open; /* none was taken out, since all would have been */
+    bool fallback; /* drift was alarmed: the policy did not decide alone */
     bool held_misfit; /* what came before does not fit and teaches nothing */
     bool chosen_only; /* imported: the probabilities of the others than the
                          chosen action are not known; they stand in equal

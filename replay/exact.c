@@ -203,6 +203,11 @@ bool exact_same_decision(const struct decision_record *recorded,
         (void)snprintf(out, size, "it is of another form");
         return false;
     }
+    if (recorded->fallback != again->fallback) {
+        (void)snprintf(out, size, "a fallback decided %s",
+                recorded->fallback ? "it" : "instead");
+        return false;
+    }
     if (recorded->has_prediction)
         return same_numbers("prediction", &recorded->prediction,
                 &again->prediction, 1, out, size);

@@ -29,6 +29,7 @@ struct hosted {
     uint64_t changes; /* records since its last snapshot */
     nanos snapshot_at;
     bool unnoted; /* its settings must still be logged */
+    bool fallen_back; /* the fallback decides, as was said last */
     bool untold; /* has changed since it was told of on the board */
     nanos told_at;
     uint64_t generation_told; /* whose `created` this is */

@@ -125,17 +125,49 @@ void shard_promote(struct shard *shard, struct hosted *hosted,
     }
 }
 
+static struct trainer_news news_of(const struct problem *problem)
+{
+    const struct problem_settings *settings = &problem->spec->settings;
+    struct trainer_news news = {.learned = problem->counters.learned,
+            .on_trial = trial_holds(problem)};
+
+    if (settings->on_drift == ON_DRIFT_RETRAIN &&
+            response_holds(&problem->response, settings)) {
+        news.alarm = problem->response.time;
+        news.alarmed_at = problem->response.alarmed_at;
+    }
+    return news;
+}
+
+/* Says when a fallback begins and ends. */
+static void note_fallback(struct hosted *hosted)
+{
+    const struct problem *problem = hosted->problem;
+    bool now = response_falls_back(&problem->response, &problem->spec->settings,
+            problem->counters.learned);
+    char name[ID_BYTES_MAX + 1];
+
+    if (now == hosted->fallen_back)
+        return;
+    hosted->fallen_back = now;
+    diag(now ? DIAG_WARNING : DIAG_INFO, "drift.fallback",
+            "problem=%s active=%s learned=%" PRIu64,
+            bytes_text(problem->spec->name, name, sizeof(name)),
+            now ? "true" : "false", problem->counters.learned);
+}
+
 /* What the trainer asks for, and what it wants to know. */
 void shard_train(struct shard *shard, struct hosted *hosted)
 {
     const struct problem *problem = hosted->problem;
+    struct trainer_news news = news_of(problem);
     struct trainer_order order;
     struct receipt receipt;
 
+    note_fallback(hosted);
     if (shard->trainer == NULL)
         return;
-    trainer_note(shard->trainer, problem->spec->number,
-            problem->counters.learned, trial_holds(problem));
+    trainer_note(shard->trainer, problem->spec->number, &news);
     if (commit_full(shard->committer) || !batch_has_room(shard->open))
         return;
     arena_reset(&shard->work);

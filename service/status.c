@@ -88,6 +88,9 @@ static void add_problem(struct gather *gather, const struct problem *problem)
     policy_visit(problem->policy, &visitor);
     if (problem->drift != NULL)
         drift_visit(problem->drift, add_drift, gather);
+    add(gather, "fallback", bytes_of(NULL, 0),
+            response_falls_back(&problem->response, &problem->spec->settings,
+                    folded->learned));
     if (problem->breaker != NULL)
         add_circuits(gather, problem);
 }

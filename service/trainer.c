@@ -27,8 +27,10 @@ struct trainee {
     char name[ID_BYTES_MAX + 1];
     _Atomic uint64_t learned; /* outcomes, as the engine thread says */
     _Atomic bool on_trial; /* as that says too */
+    _Atomic nanos alarm; /* and when drift was alarmed last, 0: not */
+    _Atomic uint64_t alarmed_at;
     uint64_t learned_before; /* when the last training began */
-    nanos begun; /* when that was */
+    _Atomic nanos begun; /* when that was */
     bool asked;
     bool ordered;
     struct trainer_order order;
@@ -456,6 +458,17 @@ static void watch(struct trainer *trainer)
 
 /* ---- which is next ---- */
 
+/* An alarm that no training began after, and enough that came in since. */
+static bool is_alarmed(
+        const struct problem_settings *settings, const struct trainee *trainee)
+{
+    return atomic_load(&trainee->alarm) > trainee->begun &&
+            !atomic_load(&trainee->on_trial) &&
+            atomic_load(&trainee->learned) -
+                    atomic_load(&trainee->alarmed_at) >=
+            settings->retrain_min_events;
+}
+
 static bool is_due(const struct problem_settings *settings,
         const struct trainee *trainee, nanos now)
 {
@@ -474,8 +487,10 @@ static struct trainee *next_of(struct trainer *trainer, nanos now)
     lock(trainer);
     for (uint32_t i = 0; i < trainer->count; i++) {
         struct trainee *trainee = &trainer->trainees[i];
-        bool due = trainee->asked ||
-                is_due(&spec_of(trainer, trainee)->settings, trainee, now);
+        const struct problem_settings *settings =
+                &spec_of(trainer, trainee)->settings;
+        bool due = trainee->asked || is_alarmed(settings, trainee) ||
+                is_due(settings, trainee, now);
         if (due && (next == NULL || trainee->begun < next->begun))
             next = trainee;
     }
@@ -707,13 +722,26 @@ bool trainer_ask(struct trainer *trainer, uint32_t problem)
     return already;
 }
 
-void trainer_note(struct trainer *trainer, uint32_t problem, uint64_t learned,
-        bool on_trial)
+/* The first alarm that no training began after says since when new outcomes
+ * count; others may follow it. */
+static void note_alarm(struct trainee *trainee, const struct trainer_news *news)
+{
+    nanos begun = atomic_load(&trainee->begun);
+
+    if (news->alarm > begun && atomic_load(&trainee->alarm) <= begun)
+        atomic_store(&trainee->alarmed_at, news->alarmed_at);
+    atomic_store(&trainee->alarm, news->alarm);
+}
+
+void trainer_note(struct trainer *trainer, uint32_t problem,
+        const struct trainer_news *news)
 {
     struct trainee *trainee = find(trainer, problem);
+    uint64_t learned = news->learned;
 
     CHECK(trainee != NULL);
-    atomic_store(&trainee->on_trial, on_trial);
+    atomic_store(&trainee->on_trial, news->on_trial);
+    note_alarm(trainee, news);
     /* What was learned before a restart was there for an earlier training. */
     if (atomic_exchange(&trainee->learned, learned) == 0 && learned > 0) {
         lock(trainer);

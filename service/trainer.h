@@ -41,10 +41,15 @@ void trainer_reconfigure(struct trainer *trainer, const struct config *config);
 
 /* A training is to start soon. True if one is under way or to start already. */
 bool trainer_ask(struct trainer *trainer, uint32_t problem);
-/* How many outcomes the problem has learned so far, and whether a generation is
- * on trial: then none is trained by itself. */
-void trainer_note(struct trainer *trainer, uint32_t problem, uint64_t learned,
-        bool on_trial);
+/* What the engine thread says of its problem now and then. */
+struct trainer_news {
+    uint64_t learned; /* outcomes so far */
+    bool on_trial; /* a generation is: then none is trained by itself */
+    nanos alarm; /* of drift, that asks for a training; 0: none */
+    uint64_t alarmed_at; /* outcomes learned by then */
+};
+void trainer_note(struct trainer *trainer, uint32_t problem,
+        const struct trainer_news *news);
 
 /* A generation that is to be promoted, once. */
 struct trainer_order {

@@ -118,6 +118,54 @@ static int choose_guarded(struct choosing *choosing,
     return status;
 }
 
+/* The place, in the round, of what the fallback takes: the problem's own
+ * action, or the client's baseline. False if neither may be taken. */
+static bool find_fallback(const struct problem *problem,
+        const struct question *question, const struct round_view *round,
+        uint32_t *index)
+{
+    bool listed = question->action_count > 0;
+    bool named = problem->spec->fallback < problem->spec->slots && !listed;
+
+    for (uint32_t i = 0; named && i < round->actions.count; i++)
+        if (round->eligible[i] == problem->spec->fallback) {
+            *index = i;
+            return true;
+        }
+    for (uint32_t i = 0; question->has_baseline && i < round->actions.count;
+            i++)
+        if (round->eligible[i] == question->baseline) {
+            *index = i;
+            return true;
+        }
+    return false;
+}
+
+/* While drift is alarmed: the fallback's action, or what the policy would do,
+ * with a share spread over all actions; drawn by the same number. */
+static int fall_back(struct choosing *choosing, const struct round_view *round,
+        struct distribution *drawn, struct decision_record *record)
+{
+    const struct problem *problem = choosing->problem;
+    double explore = problem->spec->settings.fallback_explore;
+    uint32_t count = round->actions.count, index = 0;
+    double *pmf = arena_array(choosing->arena, double, count);
+    struct rng draw = rng_keyed(problem->spec->settings.seed,
+            hash_bytes(record->head.event, 0), RNG_ACTION);
+    bool found = find_fallback(problem, &record->question, round, &index);
+
+    if (pmf == NULL)
+        return err_set(choosing->err, STATUS_BUSY, "the request is too large");
+    for (uint32_t i = 0; i < count; i++)
+        pmf[i] = !found ? drawn->pmf[i] : i == index ? 1.0 : 0.0;
+    pmf_floor(pmf, count, explore);
+    drawn->pmf = pmf;
+    drawn->chosen = pmf_draw(pmf, count, &draw);
+    drawn->propensity = pmf[drawn->chosen];
+    record->fallback = true;
+    return 0;
+}
+
 /* Chooses an action, two, a path, or predicts a number, and notes it in the
  * record. */
 static int choose_policy(struct choosing *choosing,
@@ -142,11 +190,16 @@ static int choose_policy(struct choosing *choosing,
     status = policy_decide(problem->policy, &round->context, &round->actions,
             problem->spec->settings.seed, hash_bytes(record->head.event, 0),
             choosing->arena, &drawn, choosing->err);
+    if (status == 0 &&
+            response_falls_back(&problem->response, &problem->spec->settings,
+                    problem->counters.learned))
+        status = fall_back(choosing, round, &drawn, record);
     if (status != 0)
         return status;
     note_drawn(round, &drawn, record);
     record->has_second = problem->spec->settings.form == FORM_DUEL;
-    if (problem->challenger.policy != NULL && !record->has_second)
+    if (problem->challenger.policy != NULL && !record->has_second &&
+            !record->fallback)
         status = trial_decide(problem, round, &drawn, GUARDED_NOT,
                 choosing->arena, record, &settled, choosing->err);
     note_expected(problem, &drawn, record);

@@ -556,6 +556,8 @@ void fold_alarm(struct problem *problem, const struct alarm_record *record)
     problem->alarming = problem->alarming || drift_of_outcomes(record->stream);
     if (problem->spec->guard.on && may_move_costs(record->stream))
         guard_reopen(&problem->guard);
+    response_alarm(&problem->response, &problem->spec->settings, record,
+            problem->counters.learned);
     if (pending != NULL && alarm_equal(pending, &alarm))
         drift_take(problem->drift);
 }
@@ -605,6 +607,7 @@ int fold_decision(struct problem *problem, const struct decision_record *record,
                 problem->pulse, record, record->question.action_count == 0);
     }
     problem->counters.held_misfits += record->held_misfit;
+    problem->counters.fallbacks += record->fallback;
     problem->counters.decisions++;
     return 0;
 }
@@ -702,6 +705,8 @@ static int fold_serve(struct problem *problem,
     problem_drop_challenger(problem);
     if (problem->spec->guard.on)
         guard_reopen(&problem->guard);
+    if (problem->generation != record->generation)
+        response_served(&problem->response);
     problem->generation = record->generation;
     if (problem->pulse != NULL)
         problem->pulse->promoted = record->head.time;

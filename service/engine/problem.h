@@ -14,6 +14,7 @@
 #include "service/engine/expression.h"
 #include "service/engine/problem_settings.h"
 #include "service/engine/pulse.h"
+#include "service/engine/response.h"
 
 struct group {
     struct bytes name;
@@ -40,6 +41,7 @@ struct problem_spec {
     struct policy_spec policy;
     struct drift_spec drift;
     struct guard_spec guard;
+    uint32_t fallback; /* slot of fallback.action, or slots: none */
     char policy_name[POLICY_NAME_SIZE];
     struct bytes text; /* the settings as `key: value` lines */
     uint64_t shape_digest; /* of what a Decision record's places mean */
@@ -86,6 +88,7 @@ const char *problem_spec_untrained(const struct problem_spec *spec);
     X(held_misfits,                                                            \
             "held feedbacks that did not fit the decision when it came")       \
     X(alarms, "alarms of drift")                                               \
+    X(fallbacks, "decisions by the fallback, while drift was alarmed")         \
     X(canaries, "generations that were given a share of the decisions")        \
     X(refusals, "generations that the gate refused")                           \
     X(circuits_opened, "times that a circuit of the breaker opened")           \
@@ -136,6 +139,7 @@ struct problem {
     bool alarming; /* outcomes drifted since what serves was promoted */
     struct pulse *pulse; /* for those who look on; no part of the state. NULL:
                             nobody does. Freed with the problem */
+    struct response response; /* to alarms of drift */
 };
 
 /* A problem with fresh state. Heap memory; NULL with err when there is none.

@@ -10,6 +10,7 @@ static const char *const durabilities[] = {"commit", "relaxed", NULL};
 static const char *const cuts[] = {"known", "wait", NULL};
 static const char *const starts[] = {"fresh", "champion", NULL};
 static const char *const priorities[] = {"auto", "idle", "low", NULL};
+static const char *const responses[] = {"alert", "retrain", "fallback", NULL};
 static const char *const thens[] = {
         "promote", "store", "canary", "shadow", NULL};
 
@@ -414,6 +415,42 @@ static const struct option_row rows[] = {
                 .fallback = 2000,
                 .sentence = "outcomes before the policy's predictions are "
                             "watched: until then it still learns"},
+        {.name = "on_drift",
+                .type = OPTION_CHOICE,
+                .offset = AT(on_drift),
+                .choices = responses,
+                .sentence = "what an alarm of drift leads to beside its "
+                            "record. retrain: a generation is trained when "
+                            "retrain.min_events outcomes have come in since; "
+                            "fallback: a fallback decides until there was no "
+                            "alarm for fallback.calm outcomes, or another "
+                            "generation serves"},
+        {.name = "fallback.action",
+                .type = OPTION_TEXT,
+                .offset = AT(fallback_action),
+                .text = "",
+                .max = 1,
+                .sentence = "the action of the catalogue that the fallback "
+                            "takes; empty, or not eligible: the baseline of "
+                            "the request, and without one what the policy "
+                            "would do"},
+        {.name = "fallback.explore",
+                .type = OPTION_DOUBLE,
+                .offset = AT(fallback_explore),
+                .max = 1,
+                .fallback = 0.2,
+                .sentence = "share of the fallback's decisions that is spread "
+                            "over all eligible actions, so that what has "
+                            "changed is learned"},
+        {.name = "fallback.calm",
+                .type = OPTION_COUNT,
+                .offset = AT(fallback_calm),
+                .min = 1,
+                .max = 1e9,
+                .fallback = 2000,
+                .sentence = "outcomes without an alarm after which a fallback "
+                            "ends; for as many, an alarm of lost or late "
+                            "feedback explains others away"},
         GATE_VETO_ROWS("gate.", AT(gate)),
         GATE_REFUSAL_ROWS("gate.", AT(gate)),
 };

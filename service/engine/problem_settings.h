@@ -28,6 +28,7 @@ enum problem_retrain_then {
     RETRAIN_CANARY,
     RETRAIN_SHADOW,
 };
+enum problem_on_drift { ON_DRIFT_ALERT, ON_DRIFT_RETRAIN, ON_DRIFT_FALLBACK };
 enum problem_retrain_priority { RETRAIN_AUTO, RETRAIN_IDLE, RETRAIN_LOW };
 enum problem_retrain_start { RETRAIN_FRESH, RETRAIN_CHAMPION };
 
@@ -68,6 +69,10 @@ struct problem_settings {
     bool retrain_hold;
     nanos retrain_time, retrain_patience;
     struct drift_options drift;
+    uint32_t on_drift;
+    struct bytes fallback_action; /* empty: none is named */
+    double fallback_explore;
+    uint32_t fallback_calm;
     struct bytes parameter_name;
     struct grid_spec parameter; /* grid_is_on(), or the actions are others */
     double retrain_alpha;

@@ -10,7 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define GUARD_TAG UINT64_C(0x67756172640000)
+#define GUARD_TAG    UINT64_C(0x67756172640000)
+#define FALLBACK_TAG UINT64_C(0x66616c6c00000000)
 
 /* ---- reading the settings ---- */
 
@@ -569,6 +570,43 @@ static int parse_guard(const struct parse *parse)
     return guard_failed(parse, "guard.action");
 }
 
+/* ---- what alarms of drift lead to ---- */
+
+static int on_drift_failed(
+        const struct parse *parse, const char *key, const char *why)
+{
+    const struct keyvalue *value = find_setting(parse, key);
+
+    (void)err_set(parse->err, STATUS_INVALID, "%s: %s", key, why);
+    return value == NULL ? STATUS_INVALID : parse_failed(parse, value);
+}
+
+static int parse_on_drift(const struct parse *parse)
+{
+    struct problem_spec *spec = parse->spec;
+    struct problem_settings *settings = &spec->settings;
+    bool falls_back = settings->on_drift == ON_DRIFT_FALLBACK;
+
+    spec->fallback = spec->slots;
+    for (uint32_t i = 0; i < spec->slots; i++)
+        if (bytes_equal(spec->catalogue[i], settings->fallback_action))
+            spec->fallback = i;
+    if (settings->fallback_action.size > 0 && spec->fallback == spec->slots)
+        return on_drift_failed(
+                parse, "fallback.action", "is none of the catalogue (actions)");
+    settings->fallback_action = spec->fallback < spec->slots
+            ? spec->catalogue[spec->fallback]
+            : bytes_of(NULL, 0);
+    if (settings->on_drift != ON_DRIFT_ALERT &&
+            (!settings->drift.on || settings->form != FORM_DECIDE))
+        return on_drift_failed(parse, "on_drift",
+                "the problem is not watched for drift (drift.on, form decide)");
+    if (falls_back && spec->guard.on)
+        return on_drift_failed(parse, "on_drift",
+                "a guard has a default action of its own to go back to");
+    return 0;
+}
+
 /* ---- the circuit breaker ---- */
 
 /* The part of an id that its circuit is named by. */
@@ -796,6 +834,8 @@ static uint64_t state_digest(const struct problem_spec *spec)
                 digest, "breaker", &breaker_options, &spec->breaker.options);
     if (!problem_spec_watched(spec))
         return digest;
+    if (spec->settings.on_drift == ON_DRIFT_FALLBACK)
+        digest = hash_mix(digest, FALLBACK_TAG + spec->settings.fallback_calm);
     digest = digest_text(
             digest, bytes_of(&options->between, sizeof(options->between)));
     digest = hash_mix(
@@ -858,6 +898,7 @@ int problem_spec_parse(struct problem_spec *spec, struct bytes name,
             (status = parse_policy(&parse)) != 0 ||
             (status = check_retrain(&parse)) != 0 ||
             (status = parse_guard(&parse)) != 0 ||
+            (status = parse_on_drift(&parse)) != 0 ||
             (status = refuse_unused(&parse)) != 0)
         return status;
     spec->drift = (struct drift_spec){.options = spec->settings.drift,

@@ -16,7 +16,7 @@ const uint32_t fuzz_mutations = 20000;
 #define BLOCK_WORDS  64u
 #define TEXT_MAX     512u
 #define PRINTED_SIZE (TEXT_MAX + 1)
-#define ROWS_MAX     96u
+#define ROWS_MAX     128u
 
 /* ---- single values ---- */
 

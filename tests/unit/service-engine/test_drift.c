@@ -2,9 +2,13 @@
  * written once, named, and raised again by every fold of the same log. */
 #include "tests/unit/service-engine/stage.h"
 
+#include <math.h>
+
 #define SHOP                                                                   \
     "context: x\nactions: card\nactions: bank\nactions: wallet\n"              \
     "policy.oracle: ridge\npolicy.explorer: squarecb\nreward.wait: 0s\n"
+
+static bool all_fail; /* every outcome is bad */
 
 static void play(uint32_t from, uint32_t to, const char *failing)
 {
@@ -22,6 +26,8 @@ static void play(uint32_t from, uint32_t to, const char *failing)
         ck_assert_int_eq(decision.status, STATUS_OK);
         if (failing != NULL &&
                 bytes_equal(decision.action[0], bytes_of_text(failing)))
+            feedback.value = 0.0;
+        if (all_fail)
             feedback.value = 0.0;
         feedback.event = bytes_of_text(id);
         ck_assert_int_eq(stage_report(feedback).status, STATUS_OK);
@@ -99,6 +105,237 @@ START_TEST(watching_can_be_switched_off)
 }
 END_TEST
 
+/* ---- on_drift: fallback ---- */
+
+#define NERVOUS                                                                \
+    SHOP "drift.between: 1000\ndrift.silence: 50\ndrift.warmup: 100\n"         \
+         "on_drift: fallback\nfallback.explore: 0.3\nfallback.calm: 150\n"
+
+/* The newest Decision record. */
+static const struct decision_record *last_decision(void)
+{
+    uint32_t back = 0;
+
+    while (stage.records[stage.record_count - 1 - back].kind != RECORD_DECISION)
+        back++;
+    return &stage_record(back)->decision;
+}
+
+static bool falls_back(void)
+{
+    return response_falls_back(&stage.problem->response, &stage.spec.settings,
+            stage.problem->counters.learned);
+}
+
+/* Plays until the fallback decides, all outcomes being bad; the next event. */
+static uint32_t play_until_fallback(uint32_t from)
+{
+    for (uint32_t i = from; i < from + 400; i++) {
+        bool before = falls_back();
+        play(i, i + 1, NULL);
+        ck_assert_uint_eq(last_decision()->fallback, before);
+        if (falls_back())
+            return i + 1;
+    }
+    ck_abort_msg("no fallback");
+    return 0;
+}
+
+static struct decision decide_as(const char *event, const uint32_t *excluded,
+        uint32_t excluded_count, int baseline)
+{
+    double x = 0.25;
+    struct question question = {.event = bytes_of_text(event),
+            .shared = {.rows = 1, .columns = 1, .values = &x},
+            .excluded = excluded,
+            .excluded_count = excluded_count,
+            .has_baseline = baseline >= 0,
+            .baseline = baseline >= 0 ? (uint32_t)baseline : 0};
+    struct decision decision = stage_ask(&question);
+
+    ck_assert_int_eq(decision.status, STATUS_OK);
+    return decision;
+}
+
+static double probability_of(uint32_t place)
+{
+    const struct decision_record *record = last_decision();
+
+    for (uint32_t i = 0; i < record->count; i++)
+        if (record->eligible[i] == place)
+            return record->probability[i];
+    return 0.0;
+}
+
+/* An alarm as a detector would raise it, folded as its record. */
+static void alarm_now(
+        enum drift_stream stream, enum drift_part part, double after)
+{
+    struct alarm_record record = {
+            .head = {RECORD_ALARM, 7, stage.now, {NULL, 0}},
+            .stream = stream,
+            .part = part,
+            .statistic = 2.0,
+            .threshold = 1.0,
+            .after = after};
+    struct bytes payload = record_encode_alarm(&record, &stage.arena);
+
+    stage_append(NULL, RECORD_ALARM, 7, payload);
+    fold_alarm(stage.problem, &record);
+}
+
+START_TEST(a_fallback_takes_its_action)
+{
+    static const uint32_t no_bank[1] = {1};
+
+    stage_open(NERVOUS "fallback.action: bank\n");
+    play(0, 10, NULL);
+    ck_assert(!last_decision()->fallback);
+    alarm_now(DRIFT_WEIGHTED, DRIFT_ALL, 0.0);
+    (void)decide_as("a", NULL, 0, 2);
+    ck_assert(last_decision()->fallback);
+    ck_assert_double_eq_tol(probability_of(0), 0.1, 1e-15);
+    ck_assert_double_eq_tol(probability_of(1), 0.8, 1e-15);
+    /* It may not be taken: the client's own, then what the policy would do. */
+    (void)decide_as("b", no_bank, 1, 2);
+    ck_assert_double_eq_tol(probability_of(0), 0.15, 1e-15);
+    ck_assert_double_eq_tol(probability_of(2), 0.85, 1e-15);
+    (void)decide_as("c", no_bank, 1, -1);
+    ck_assert_double_ge(probability_of(0), 0.15);
+    ck_assert_double_ge(probability_of(2), 0.15);
+    ck_assert_uint_eq(stage.problem->counters.fallbacks, 3);
+    stage_close();
+}
+END_TEST
+
+/* What was drawn is distributed as what was logged. */
+START_TEST(its_propensities_are_true)
+{
+    uint32_t drawn[3] = {0};
+    double expected[3] = {0.0}, variance[3] = {0.0};
+
+    stage_open(NERVOUS);
+    play(0, 300, NULL);
+    alarm_now(DRIFT_RESIDUAL, DRIFT_ALL, 0.0);
+    for (uint32_t i = 0; i < 1000; i++) {
+        char id[16];
+        (void)snprintf(id, sizeof(id), "d%u", i);
+        drawn[decide_as(id, NULL, 0, -1).ranking[0]]++;
+        for (uint32_t k = 0; k < 3; k++) {
+            double p = probability_of(k);
+            ck_assert_double_ge(p, 0.1 - 1e-12);
+            expected[k] += p;
+            variance[k] += p * (1.0 - p);
+        }
+    }
+    /* Five standard deviations: once in a million runs, and the draws are the
+     * same in each. */
+    for (uint32_t k = 0; k < 3; k++)
+        ck_assert_double_lt(
+                fabs(drawn[k] - expected[k]), 5.0 * sqrt(variance[k]));
+    stage_close();
+}
+END_TEST
+
+START_TEST(a_fallback_ends_when_it_is_calm)
+{
+    stage_open(NERVOUS);
+    play(0, 20, NULL);
+    alarm_now(DRIFT_REWARD, DRIFT_GROUP, 0.0);
+    ck_assert(falls_back());
+    play(20, 120, NULL);
+    /* Alarms that it may have caused do not make it longer, nor begin another
+     * one soon after it. */
+    alarm_now(DRIFT_REWARD, DRIFT_ALL, 0.0);
+    play(120, 169, NULL);
+    ck_assert(falls_back());
+    play(169, 170, NULL);
+    ck_assert(!falls_back());
+    alarm_now(DRIFT_OPTIMISM, DRIFT_ALL, -1.0);
+    alarm_now(DRIFT_ACTIONS, DRIFT_ALL, 0.0);
+    alarm_now(DRIFT_REWARD, DRIFT_ACTION, 0.0);
+    ck_assert(!falls_back());
+    play(170, 319, NULL);
+    alarm_now(DRIFT_RESIDUAL, DRIFT_ALL, 0.0);
+    ck_assert(!falls_back());
+    play(319, 320, NULL);
+    alarm_now(DRIFT_OPTIMISM, DRIFT_ALL, 1.0);
+    ck_assert(falls_back());
+    play(320, 420, NULL);
+    alarm_now(DRIFT_WEIGHTED, DRIFT_ALL, 0.0);
+    play(420, 569, NULL);
+    ck_assert(falls_back());
+    play(569, 570, NULL);
+    ck_assert(!falls_back());
+    stage_close();
+}
+END_TEST
+
+START_TEST(lost_feedback_explains_alarms_away)
+{
+    stage_open(NERVOUS);
+    play(0, 200, NULL);
+    alarm_now(DRIFT_JOIN, DRIFT_ALL, 0.0);
+    play(200, 250, NULL);
+    alarm_now(DRIFT_REWARD, DRIFT_ALL, 0.0);
+    ck_assert(!falls_back());
+    ck_assert(!response_holds(&stage.problem->response, &stage.spec.settings));
+    play(250, 400, NULL);
+    alarm_now(DRIFT_REWARD, DRIFT_ALL, 0.0);
+    ck_assert(falls_back());
+    alarm_now(DRIFT_DELAY, DRIFT_ALL, 0.0);
+    ck_assert(!falls_back());
+    stage_close();
+}
+END_TEST
+
+START_TEST(another_generation_ends_it)
+{
+    struct input input = {.kind = INPUT_PROMOTE, .now = stage.now};
+    struct promotion promotion = {.generation = 1};
+
+    stage_open(NERVOUS);
+    play(0, 50, NULL);
+    stage_store_model(stage.problem, 1, 0);
+    alarm_now(DRIFT_RESIDUAL, DRIFT_ALL, 0.0);
+    ck_assert(falls_back());
+    input.as.promote = &promotion;
+    ck_assert_int_eq(stage_step(&input).receipt.status, STATUS_OK);
+    ck_assert(!falls_back());
+    (void)decide_as("after", NULL, 0, -1);
+    ck_assert(!last_decision()->fallback);
+    stage_close();
+}
+END_TEST
+
+/* With its own detectors: what was good becomes bad. */
+START_TEST(a_fallback_begins_by_itself)
+{
+    uint32_t next;
+
+    stage_open(NERVOUS);
+    play(0, 600, NULL);
+    ck_assert(!falls_back());
+    all_fail = true;
+    next = play_until_fallback(600);
+    all_fail = false;
+    ck_assert_uint_lt(next, 800);
+    ck_assert_uint_gt(alarms(), 0);
+    stage_close();
+}
+END_TEST
+
+START_TEST(what_cannot_be_is_refused)
+{
+    stage_settings_refused(
+            NERVOUS "fallback.action: cash\n", "fallback.action");
+    stage_settings_refused(NERVOUS "drift.on: false\n", "on_drift");
+    stage_settings_refused(SHOP "on_drift: panic\n", "on_drift");
+    stage_settings_refused(
+            NERVOUS "guard.action: card\nobjective: minimise\n", "on_drift");
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("drift");
@@ -109,6 +346,13 @@ int main(void)
     tcase_add_test(cases, an_outage_is_a_record);
     tcase_add_test(cases, the_detectors_are_saved);
     tcase_add_test(cases, watching_can_be_switched_off);
+    tcase_add_test(cases, a_fallback_takes_its_action);
+    tcase_add_test(cases, its_propensities_are_true);
+    tcase_add_test(cases, a_fallback_ends_when_it_is_calm);
+    tcase_add_test(cases, lost_feedback_explains_alarms_away);
+    tcase_add_test(cases, another_generation_ends_it);
+    tcase_add_test(cases, a_fallback_begins_by_itself);
+    tcase_add_test(cases, what_cannot_be_is_refused);
     suite_add_tcase(suite, cases);
     return run_suite(suite);
 }

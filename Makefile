@@ -50,8 +50,9 @@ FILES_build := /usr/bin/gcc /usr/include/stdio.h /usr/bin/pkg-config \
 	/usr/include/protobuf-c/protobuf-c.h /usr/bin/protoc-c /usr/bin/protoc \
 	/usr/include/yaml.h /usr/include/jansson.h /usr/include/xxhash.h \
 	/usr/include/suitesparse/cholmod.h /usr/include/microhttpd.h
-PACKAGES_build += libxgboost-dev libcurl4-openssl-dev
-FILES_build += /usr/include/xgboost/c_api.h /usr/include/*/curl/curl.h
+PACKAGES_build += libxgboost-dev libcurl4-openssl-dev libncurses-dev
+FILES_build += /usr/include/xgboost/c_api.h /usr/include/*/curl/curl.h \
+	/usr/include/ncurses.h
 PACKAGES_test := check python3 python3-zmq python3-protobuf
 FILES_test := /usr/include/check.h /usr/bin/python3 \
 	/usr/lib/python3/dist-packages/zmq/__init__.py \
@@ -134,6 +135,7 @@ LIBS_json := -ljansson
 LIBS_mtx  := -lcholmod
 LIBS_http := -lmicrohttpd
 LIBS_curl := -lcurl
+LIBS_tui  := -lncursesw -ltinfo
 LIBS_xgb  := -lxgboost
 
 PB_C := $(B)/proto/rue.pb-c.c
@@ -251,7 +253,7 @@ $(TRAIN): $(B)/training/main.o $(link_training/xgboost)
 $(RUE): $(B)/cli/main.o $(link_cli)
 	@echo "  LINK  $@"
 	$(Q)$(CC) -pthread $(LINK) $< -Wl,--start-group $(link_cli) \
-		-Wl,--end-group $(libs_cli) -o $@
+		-Wl,--end-group $(libs_cli) $(LIBS_tui) -o $@
 
 # The client, for programs of others: one shared object that exports rue_*
 # only, and an archive that holds all it needs of ours.

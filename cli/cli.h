@@ -38,6 +38,7 @@ int cmd_sim_sor(int argc, char **argv);
 int cmd_sim_solve(int argc, char **argv);
 int cmd_status(int argc, char **argv);
 int cmd_tune(int argc, char **argv);
+int cmd_top(int argc, char **argv);
 int cmd_verify(int argc, char **argv);
 int cmd_watch(int argc, char **argv);
 

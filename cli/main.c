@@ -12,6 +12,7 @@ static const struct command commands[] = {
         {"generations", cmd_generations, "the generations of a problem"},
         {"promote", cmd_promote, "have a generation serve"},
         {"rollback", cmd_rollback, "have serve what served before"},
+        {"top", cmd_top, "a live view of a running service"},
         {"watch", cmd_watch, "print what a running service publishes"},
         {"sim", cmd_sim, "play a simulated world against a service"},
         {"bakeoff", cmd_bakeoff,

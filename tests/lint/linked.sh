@@ -1,6 +1,6 @@
 #!/bin/sh
 # Libraries that one program needs are that program's alone: XGBoost the
-# trainer's, libcurl the service's.
+# trainer's, libcurl the service's, ncurses the command's.
 set -eu
 B=${B:-build/release}
 
@@ -25,3 +25,4 @@ only() { # LIBRARY OWNER OTHER...: it is loaded by OWNER and by no other
 
 only xgboost "$B/rue-train" "$B/rued" "$B/rue" "$B/librue.so"
 only libcurl "$B/rued" "$B/rue-train" "$B/rue" "$B/librue.so" "$B/librue-local.so"
+only ncurses "$B/rue" "$B/rued" "$B/rue-train" "$B/librue.so" "$B/librue-local.so"

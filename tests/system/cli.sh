@@ -97,8 +97,8 @@ silent err
 call 0 --version
 usage
 usage nonsense
-for command in decide feedback status watch sim explain export import log replay \
-    importance evaluate tune verify config; do
+for command in decide feedback status watch top sim explain export import log \
+    replay importance evaluate tune verify config; do
     call 0 --help
     said out "  $command "
     call 0 "$command" --help
@@ -127,6 +127,9 @@ usage feedback one event --field fee=much
 usage feedback one event 1 --cause nobody
 usage feedback one event --costs 1 --field fee=1
 usage watch weather
+usage top now
+usage top --every 0
+failure top
 usage watch --count x
 usage status one two
 usage status --timeout 999999999999

@@ -1,6 +1,7 @@
-/* rue drift: detectors of change over a file of numbers, and how good their
- * alarms are where the changes are known. */
+/* rue drift: detectors of change over a file of numbers or over the outcomes of
+ * a store, and how good their alarms are where the changes are known. */
 #include "cli/cli.h"
+#include "cli/drift_store.h"
 #include "policies/detector.h"
 #include "policies/proximity.h"
 
@@ -12,25 +13,36 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define CHANGES_MAX  4096u
 #define ALARMS_MAX   100000u
 #define SETTINGS_MAX 8u
+#define RECORDED     "recorded" /* the store's own alarms as a detector's */
 
 static const char help[] =
-        "usage: rue drift FILE [--column NAME|N] [--detector D]...\n"
-        "                 [--range MIN:MAX] [--changes T,T,A-B,...]\n"
-        "                 [--early N] [--late N] [--json]\n"
+        "usage: rue drift FILE [--column NAME|N] [--range MIN:MAX] ...\n"
+        "       rue drift STORE [--problem NAME] [--stream S] [--action A]\n"
+        "                 [--group G] ...\n"
+        "       ... [--detector D]... [--changes T,T,A-B,...] [--early N]\n"
+        "                 [--late N] [--json]\n"
         "\n"
-        "Feeds a column of numbers to detectors of change and prints their\n"
-        "alarms; FILE is CSV, or a number a line, `-` is standard input. With\n"
-        "--changes the alarms are scored by their distance from the changes\n"
-        "that are known, in rows from 1 on.\n"
+        "Feeds numbers to detectors of change and prints their alarms: a\n"
+        "column of FILE (CSV, or a number a line, `-` is standard input), or\n"
+        "the outcomes of a problem in a store, in the order in which they were\n"
+        "learned. With --changes the alarms are scored by their distance from\n"
+        "the changes that are known, in rows from 1 on. Of a store, `recorded`\n"
+        "is also a detector: the alarms that the service raised itself.\n"
         "\n"
         "  --column NAME|N  which column (default: the first; from 1 on)\n"
         "  --detector D     NAME or NAME,OPTION=VALUE,...; may be repeated\n"
         "                   (default: adwin and page-hinkley)\n"
         "  --range MIN:MAX  scales the values to 0..1 (default 0:1)\n"
+        "  --problem NAME   of the store; may be left out if it is the only one\n"
+        "  --stream S       reward (the loss, default), residual, weighted or\n"
+        "                   join; docs/drift.md says what they are\n"
+        "  --action A       only outcomes of this action of the catalogue\n"
+        "  --group G        only outcomes of this group\n"
         "  --changes LIST   rows, or intervals A-B, in ascending order\n"
         "  --early N        tolerance before a change (default: late / 10)\n"
         "  --late N         tolerance after a change (default 5000)\n"
@@ -40,7 +52,8 @@ static const char help[] =
         "\n"
         "Example:\n"
         "  rue drift declines.csv --column declined --changes 20000 \\\n"
-        "      --detector adwin,delta=0.0001 --detector hddm-w,delta=1e-5\n";
+        "      --detector adwin,delta=0.0001 --detector hddm-w,delta=1e-5\n"
+        "  rue drift /var/lib/rue --problem checkout --stream weighted\n";
 
 struct watcher {
     const char *text; /* as given */
@@ -50,6 +63,7 @@ struct watcher {
         double aligned;
     } state;
     double *alarms; /* rows */
+    uint64_t *records; /* of a store: that teaches the row; else 0 */
     struct detection *found;
     uint32_t count;
     bool full;
@@ -59,6 +73,7 @@ struct drift_command {
     const char *path;
     const char *column;
     double min, max;
+    bool ranged;
     struct watcher watchers[16];
     uint32_t watcher_count;
     struct change changes[CHANGES_MAX];
@@ -67,6 +82,7 @@ struct drift_command {
     double early, late;
     bool json;
     uint64_t rows;
+    struct drift_store store; /* path: NULL for a file */
 };
 
 /* ---- arguments ---- */
@@ -83,6 +99,16 @@ static bool watcher_open(struct watcher *watcher, const char *text)
     struct err err;
 
     watcher->text = text;
+    watcher->alarms = calloc(ALARMS_MAX, sizeof(*watcher->alarms));
+    watcher->records = calloc(ALARMS_MAX, sizeof(*watcher->records));
+    watcher->found = calloc(ALARMS_MAX, sizeof(*watcher->found));
+    if (watcher->alarms == NULL || watcher->records == NULL ||
+            watcher->found == NULL) {
+        fprintf(stderr, "rue drift: no memory\n");
+        return false;
+    }
+    if (strcmp(text, RECORDED) == 0)
+        return true;
     watcher->detector = detector_find(bytes_of(text, size));
     if (watcher->detector == NULL) {
         (void)cli_usage(
@@ -115,12 +141,7 @@ static bool watcher_open(struct watcher *watcher, const char *text)
             return false;
         }
     watcher->detector->init(&watcher->state, &options);
-    watcher->alarms = calloc(ALARMS_MAX, sizeof(*watcher->alarms));
-    watcher->found = calloc(ALARMS_MAX, sizeof(*watcher->found));
-    if (watcher->alarms != NULL && watcher->found != NULL)
-        return true;
-    fprintf(stderr, "rue drift: no memory\n");
-    return false;
+    return true;
 }
 
 static bool parse_changes(struct drift_command *command, const char *text)
@@ -168,6 +189,25 @@ static bool parse_range(struct drift_command *command, const char *text)
     return false;
 }
 
+static bool is_store(struct drift_command *command)
+{
+    struct stat stat_of_path;
+
+    if (stat(command->path, &stat_of_path) != 0 ||
+            !S_ISDIR(stat_of_path.st_mode))
+        return false;
+    command->store.path = command->path;
+    return true;
+}
+
+static bool has_recorded(const struct drift_command *command)
+{
+    for (uint32_t i = 0; i < command->watcher_count; i++)
+        if (command->watchers[i].detector == NULL)
+            return true;
+    return false;
+}
+
 static int parse(struct drift_command *command, int argc, char **argv)
 {
     static const struct option options[] = {
@@ -177,6 +217,10 @@ static int parse(struct drift_command *command, int argc, char **argv)
             {"changes", required_argument, NULL, 'k'},
             {"early", required_argument, NULL, 'e'},
             {"late", required_argument, NULL, 'l'},
+            {"problem", required_argument, NULL, 'p'},
+            {"stream", required_argument, NULL, 's'},
+            {"action", required_argument, NULL, 'a'},
+            {"group", required_argument, NULL, 'g'},
             {"json", no_argument, NULL, 'j'},
             {"help", no_argument, NULL, 'h'},
             {NULL, 0, NULL, 0},
@@ -196,6 +240,7 @@ static int parse(struct drift_command *command, int argc, char **argv)
                     &command->watchers[command->watcher_count++], optarg);
             break;
         case 'r':
+            command->ranged = true;
             good = parse_range(command, optarg);
             break;
         case 'k':
@@ -206,6 +251,18 @@ static int parse(struct drift_command *command, int argc, char **argv)
             break;
         case 'l':
             good = cli_number("drift", "--late", optarg, &command->late);
+            break;
+        case 'p':
+            command->store.problem = optarg;
+            break;
+        case 's':
+            command->store.stream = optarg;
+            break;
+        case 'a':
+            command->store.action = optarg;
+            break;
+        case 'g':
+            command->store.group = optarg;
             break;
         case 'j':
             command->json = true;
@@ -219,8 +276,23 @@ static int parse(struct drift_command *command, int argc, char **argv)
     if (!good)
         return EXIT_USAGE;
     if (optind + 1 != argc)
-        return cli_usage("drift", "name one file");
+        return cli_usage("drift", "name one file or store");
     command->path = argv[optind];
+    good = is_store(command);
+    if (good && (command->column != NULL || command->ranged))
+        return cli_usage(
+                "drift", "--column and --range: of a file, not of a store");
+    if (!good &&
+            (command->store.problem != NULL || command->store.action != NULL ||
+                    command->store.group != NULL ||
+                    command->store.stream != NULL || has_recorded(command)))
+        return cli_usage("drift",
+                "--problem, --stream, --action, --group and the detector " RECORDED
+                ": of a store, not of a file");
+    if (command->store.stream != NULL &&
+            !drift_store_knows(command->store.stream))
+        return cli_usage(
+                "drift", "--stream: there is no '%s'", command->store.stream);
     if (command->early == 0.0)
         command->early = command->late / 10.0;
     if (!(command->late > 0.0) || !(command->early > 0.0))
@@ -282,21 +354,26 @@ static int find_column(
     return 1;
 }
 
-static void feed(struct drift_command *command, double value)
+static void note(struct drift_command *command, struct watcher *watcher,
+        uint64_t record, const struct detection *found)
 {
-    double scaled = (value - command->min) / (command->max - command->min);
+    watcher->full = watcher->count == ALARMS_MAX;
+    if (watcher->full)
+        return;
+    watcher->alarms[watcher->count] = (double)command->rows;
+    watcher->records[watcher->count] = record;
+    watcher->found[watcher->count++] = *found;
+}
 
+static void feed(struct drift_command *command, uint64_t record, double scaled)
+{
     command->rows++;
     for (uint32_t i = 0; i < command->watcher_count; i++) {
         struct watcher *watcher = &command->watchers[i];
         struct detection found;
-        if (!watcher->detector->feed(&watcher->state, scaled, &found))
-            continue;
-        watcher->full = watcher->count == ALARMS_MAX;
-        if (watcher->full)
-            continue;
-        watcher->alarms[watcher->count] = (double)command->rows;
-        watcher->found[watcher->count++] = found;
+        if (watcher->detector != NULL &&
+                watcher->detector->feed(&watcher->state, scaled, &found))
+            note(command, watcher, record, &found);
     }
 }
 
@@ -326,7 +403,8 @@ static int read_lines(struct drift_command *command, FILE *file)
         if (!field_of(line, column, &field))
             status = bad_line(command, number, "has too few columns");
         else if (number_parse(field, &value) && isfinite(value))
-            feed(command, value);
+            feed(command, 0,
+                    (value - command->min) / (command->max - command->min));
         else if (number > 1)
             status = bad_line(command, number, "is not a number");
     }
@@ -351,6 +429,46 @@ static int read_file(struct drift_command *command)
     if (status == 0 && command->rows == 0)
         status = bad_line(command, 1, "there is no number in the file");
     return status;
+}
+
+/* ---- the store ---- */
+
+static void take_value(void *self, uint64_t record, double value)
+{
+    feed(self, record, value);
+}
+
+static void take_alarm(
+        void *self, uint64_t record, const struct alarm_record *alarm)
+{
+    struct drift_command *command = self;
+    struct detection found = {alarm->statistic, alarm->threshold, alarm->before,
+            alarm->after, alarm->rows};
+
+    for (uint32_t i = 0; i < command->watcher_count; i++)
+        if (command->watchers[i].detector == NULL)
+            note(command, &command->watchers[i], record, &found);
+}
+
+static int read_store(struct drift_command *command)
+{
+    struct err err;
+
+    command->store.value = take_value;
+    command->store.alarm = take_alarm;
+    command->store.self = command;
+    if (drift_store_run(&command->store, &err) != 0)
+        return cli_fail("drift", &err);
+    if (command->store.lost > 0)
+        fprintf(stderr,
+                "rue drift: %llu outcomes are passed over: their decisions are "
+                "not kept\n",
+                (unsigned long long)command->store.lost);
+    if (command->rows > 0)
+        return 0;
+    fprintf(stderr, "rue drift: %s: there is no outcome of that kind\n",
+            command->path);
+    return 1;
 }
 
 /* ---- printing ---- */
@@ -385,6 +503,9 @@ static void print_json(const struct drift_command *command,
                 watcher->alarms[i], "statistic", found->statistic, "threshold",
                 found->threshold, "before", found->before, "after",
                 found->after, "rows_since", (json_int_t)found->rows);
+        if (watcher->records[i] > 0)
+            (void)json_object_set_new(alarm, "record",
+                    json_integer((json_int_t)watcher->records[i]));
         if (command->scored)
             (void)json_object_set_new(alarm, "score", json_real(scores[i]));
         (void)json_array_append_new(alarms, alarm);
@@ -417,6 +538,8 @@ static void print_text(const struct drift_command *command,
                 watcher->alarms[i], found->before, found->after,
                 (unsigned long long)found->rows, found->statistic,
                 found->threshold);
+        if (watcher->records[i] > 0)
+            printf("; record %llu", (unsigned long long)watcher->records[i]);
         if (command->scored)
             printf("; score %.3f", scores[i]);
         putchar('\n');
@@ -463,11 +586,13 @@ int cmd_drift(int argc, char **argv)
     int status = parse(&command, argc, argv);
 
     if (status == 0)
-        status = read_file(&command);
+        status = command.store.path != NULL ? read_store(&command)
+                                            : read_file(&command);
     for (uint32_t i = 0; status == 0 && i < command.watcher_count; i++)
         print(&command, &command.watchers[i]);
     for (uint32_t i = 0; i < command.watcher_count; i++) {
         free(command.watchers[i].alarms);
+        free(command.watchers[i].records);
         free(command.watchers[i].found);
     }
     return status;

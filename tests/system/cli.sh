@@ -384,6 +384,13 @@ said out "adwin: 6 alarms in 8000 rows"
 failure drift "$dir/declines.csv" --column nothing
 said err "there is no column"
 call 2 drift "$dir/declines.csv" --detector nothing
+call 2 drift "$dir/declines.csv" --stream residual
+call 2 drift "$dir/declines.csv" --detector recorded
+call 2 drift "$dir/data" --column 2
+call 2 drift "$dir/data" --problem one --stream nothing
+failure drift "$dir/data" --problem nobody
+failure drift "$dir/data" --problem one --action nobody
+failure drift "$dir"
 call 2 drift "$dir/declines.csv" --detector adwin,delta=2
 
 # The log and its check, beside the running service: nothing but the answer,

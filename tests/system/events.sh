@@ -135,6 +135,27 @@ for name in ("shop", "shop/2"):
         need(numbers == list(range(numbers[0], numbers[0] + len(numbers))) if numbers else topic == "alarm", f"numbers of {topic} {name}")
 need(not {l["topic"] for l in lines(alarm_name)} - {"alarm"}, "topics that were not asked for")
 
+# Offline, over the store: the same detector finds what the service recorded, but
+# for what it is silent about after an alarm; the model is wrong as well.
+def drift(*arguments):
+    done = subprocess.run([f"{B}/rue", "drift", f"{dir}/data", "--problem", "shop", "--json", *arguments],
+                          capture_output=True, text=True)
+    need(done.returncode == 0, done.stderr)
+    return [json.loads(l) for l in done.stdout.splitlines()]
+own, again = drift("--detector", "recorded", "--detector", "page-hinkley,shift=0.01,between=7e6")
+need(own["rows"] == again["rows"] == 4000 and own["alarms"], "drift over the store")
+rows = {a["row"]: a for a in again["alarms"]}
+for alarm in own["alarms"]:
+    need(rows.get(alarm["row"], {}).get("record", 0) + 1 == alarm["record"] and
+         abs(rows[alarm["row"]]["statistic"] - alarm["statistic"]) < 1e-9, f"{alarm}")
+need(all(any(0 <= r - a["row"] <= 500 for a in own["alarms"]) for r in rows), "more than the service found")
+for stream in ("residual", "weighted"):
+    (found,) = drift("--stream", stream, "--detector", "adwin,delta=0.0003")
+    need(found["alarms"] and 2500 < found["alarms"][0]["row"] < 3000, f"{stream}: {found}")
+need(drift("--stream", "join")[0]["alarms"] == [], "join")
+(one,) = drift("--action", "b", "--detector", "hddm-w,delta=1e-5")
+need(0 < one["rows"] < 4000, "of an action")
+
 # One that does not read, and one that subscribes to far too much.
 deaf = context.socket(zmq.SUB)
 deaf.setsockopt(zmq.RCVHWM, 10)

@@ -413,7 +413,8 @@ $(SOAKS): $(B)/%: $(B)/%.o $(link_policies)
 		-Wl,--end-group $(libs_policies) -o $@
 
 ## soak     kill the service 1,000 times under load, then check its store;
-##          and 10 million rounds of extreme numbers for every oracle (ROUNDS)
+##          10 million rounds of extreme numbers for every oracle (ROUNDS), and
+##          false alarms and delays of drift over 20 seeds (SEEDS, ROWS)
 .PHONY: soak soak-numbers
 soak: deps-test soak-numbers
 	@$(MAKE) --no-print-directory all $(SYSTEM_TESTS)

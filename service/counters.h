@@ -28,6 +28,7 @@
     X(retired, "records dropped by retention")                                 \
     X(trainings, "generations trained and stored")                             \
     X(trainings_failed, "trainings that came to nothing")                      \
+    X(trainings_skipped, "trainings that were due and not needed")             \
     X(promotions, "generations promoted")                                      \
     X(generations_pruned, "generations that were not needed any more")         \
     X(http_requests, "HTTP requests answered")                                 \

@@ -129,10 +129,13 @@ static struct trainer_news news_of(const struct problem *problem)
 {
     const struct problem_settings *settings = &problem->spec->settings;
     struct trainer_news news = {.learned = problem->counters.learned,
-            .on_trial = trial_holds(problem)};
+            .on_trial = trial_holds(problem),
+            .performance = performance_view(&problem->performance)};
 
-    if (settings->on_drift == ON_DRIFT_RETRAIN &&
-            response_holds(&problem->response, settings)) {
+    if (!response_holds(&problem->response, settings))
+        return news;
+    news.drifted = problem->response.time;
+    if (settings->on_drift == ON_DRIFT_RETRAIN) {
         news.alarm = problem->response.time;
         news.alarmed_at = problem->response.alarmed_at;
     }

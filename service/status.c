@@ -109,8 +109,13 @@ static void add_training(
     add(gather, "trainings", none, (double)state.trainings);
     add(gather, "trainings_failed", none, (double)state.failures);
     add(gather, "generation_newest", none, (double)state.generation);
+    add(gather, "trainings_skipped", none, (double)state.skipped);
+    add(gather, "training_cpu_saved_s", none, state.saved_seconds);
     if (state.generation == 0)
         return;
+    add(gather, "training_cpu_s", none, state.cpu_seconds);
+    add(gather, "training_window", none, (double)state.window);
+    add(gather, "training_known", none, (double)state.known);
     add(gather, "generation_newest_rows", none, (double)state.rows);
     add(gather, "generation_newest_effective", none, state.effective);
     add(gather, "generation_newest_verdict", none, (double)state.verdict);

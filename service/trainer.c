@@ -29,6 +29,9 @@ struct trainee {
     _Atomic bool on_trial; /* as that says too */
     _Atomic nanos alarm; /* and when drift was alarmed last, 0: not */
     _Atomic uint64_t alarmed_at;
+    nanos drifted; /* under the lock, as what follows */
+    struct performance_view performance;
+    nanos looked; /* and nothing was found, last */
     uint64_t learned_before; /* when the last training began */
     _Atomic nanos begun; /* when that was */
     bool asked;
@@ -332,13 +335,37 @@ static void take_progress(struct trainer *trainer, const char *rest)
             trainer->who->name, what, done, all);
 }
 
+/* `used CPU_SECONDS WINDOW KNOWN`. */
+static void take_used(struct trainer *trainer, const char *rest)
+{
+    struct training_state *state = &trainer->who->state;
+    char *end;
+    double seconds = strtod(rest, &end);
+    uint64_t window = strtoull(end, &end, 10);
+    uint64_t known = strtoull(end, &end, 10);
+
+    if (*end != '\0' || !(seconds >= 0.0 && seconds < 1e9))
+        return;
+    lock(trainer);
+    state->cpu_seconds = seconds;
+    state->window = window;
+    state->known = known;
+    unlock(trainer);
+    diag(DIAG_INFO, "training.used",
+            "problem=%s cpu_s=%.3f window=%" PRIu64 " of=%" PRIu64,
+            trainer->who->name, seconds, window, known);
+}
+
 static void take_line(void *self, const char *line)
 {
     static const char progress[] = "progress ", failed[] = "failed ";
+    static const char used[] = "used ";
     struct trainer *trainer = self;
 
     if (strncmp(line, progress, sizeof(progress) - 1) == 0)
         take_progress(trainer, line + sizeof(progress) - 1);
+    else if (strncmp(line, used, sizeof(used) - 1) == 0)
+        take_used(trainer, line + sizeof(used) - 1);
     else if (strncmp(line, failed, sizeof(failed) - 1) == 0)
         (void)snprintf(trainer->failure, sizeof(trainer->failure), "%s",
                 line + sizeof(failed) - 1);
@@ -459,10 +486,11 @@ static void watch(struct trainer *trainer)
 /* ---- which is next ---- */
 
 /* An alarm that no training began after, and enough that came in since. */
-static bool is_alarmed(
-        const struct problem_settings *settings, const struct trainee *trainee)
+static bool is_alarmed(const struct problem_settings *settings,
+        const struct trainee *trainee, nanos now)
 {
     return atomic_load(&trainee->alarm) > trainee->begun &&
+            now - trainee->begun >= settings->retrain_min_age &&
             !atomic_load(&trainee->on_trial) &&
             atomic_load(&trainee->learned) -
                     atomic_load(&trainee->alarmed_at) >=
@@ -474,9 +502,43 @@ static bool is_due(const struct problem_settings *settings,
 {
     uint64_t fresh = atomic_load(&trainee->learned) - trainee->learned_before;
 
+    nanos looked =
+            trainee->looked > trainee->begun ? trainee->looked : trainee->begun;
+
     return settings->retrain_every > 0 && !atomic_load(&trainee->on_trial) &&
-            now - trainee->begun >= settings->retrain_every &&
+            now - looked >= settings->retrain_every &&
+            now - trainee->begun >= settings->retrain_min_age &&
             fresh >= settings->retrain_min_events;
+}
+
+/* A training that is due but would find nothing new is skipped. */
+static void skip(struct trainee *trainee, nanos now)
+{
+    const struct performance_view *view = &trainee->performance;
+
+    trainee->looked = now;
+    trainee->state.skipped++;
+    trainee->state.saved_seconds += trainee->state.cpu_seconds;
+    COUNT(trainings_skipped);
+    diag(DIAG_INFO, "training.skipped",
+            "problem=%s error=%.6g reference=%.6g band=%.6g cpu_saved_s=%.3f",
+            trainee->name, view->recent, view->reference, 2.0 * view->error,
+            trainee->state.saved_seconds);
+}
+
+/* Has anything happened that a training could make good? */
+static bool is_needed(const struct problem_settings *settings,
+        struct trainee *trainee, nanos now)
+{
+    nanos age = now - trainee->begun;
+
+    if (settings->retrain_when == RETRAIN_SCHEDULE ||
+            trainee->state.generation == 0 ||
+            trainee->drifted > trainee->begun || trainee->performance.left ||
+            (settings->retrain_max_age > 0 && age >= settings->retrain_max_age))
+        return true;
+    skip(trainee, now);
+    return false;
 }
 
 /* The problem that has waited longest. */
@@ -489,8 +551,9 @@ static struct trainee *next_of(struct trainer *trainer, nanos now)
         struct trainee *trainee = &trainer->trainees[i];
         const struct problem_settings *settings =
                 &spec_of(trainer, trainee)->settings;
-        bool due = trainee->asked || is_alarmed(settings, trainee) ||
-                is_due(settings, trainee, now);
+        bool due = trainee->asked || is_alarmed(settings, trainee, now) ||
+                (is_due(settings, trainee, now) &&
+                        is_needed(settings, trainee, now));
         if (due && (next == NULL || trainee->begun < next->begun))
             next = trainee;
     }
@@ -742,6 +805,10 @@ void trainer_note(struct trainer *trainer, uint32_t problem,
     CHECK(trainee != NULL);
     atomic_store(&trainee->on_trial, news->on_trial);
     note_alarm(trainee, news);
+    lock(trainer);
+    trainee->drifted = news->drifted;
+    trainee->performance = news->performance;
+    unlock(trainer);
     /* What was learned before a restart was there for an earlier training. */
     if (atomic_exchange(&trainee->learned, learned) == 0 && learned > 0) {
         lock(trainer);

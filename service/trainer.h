@@ -47,6 +47,8 @@ struct trainer_news {
     bool on_trial; /* a generation is: then none is trained by itself */
     nanos alarm; /* of drift, that asks for a training; 0: none */
     uint64_t alarmed_at; /* outcomes learned by then */
+    nanos drifted; /* of the newest alarm, whatever it asks for; 0: none */
+    struct performance_view performance; /* of what serves */
 };
 void trainer_note(struct trainer *trainer, uint32_t problem,
         const struct trainer_news *news);
@@ -69,6 +71,12 @@ struct training_state {
     double effective;
     enum generation_verdict verdict;
     double seconds; /* that the last one took */
+    double cpu_seconds; /* and of the processor */
+    uint64_t window, known; /* examples that it learned of, and that there
+                               were */
+    uint64_t skipped; /* times that were looked at and found good, since the
+                         start */
+    double saved_seconds; /* of the processor, that those would have taken */
 };
 void trainer_state(struct trainer *trainer, uint32_t problem,
         struct training_state *state);

@@ -265,6 +265,15 @@ int examples_open(struct examples *examples, const struct problem_spec *spec,
     return 0;
 }
 
+void examples_keep(struct examples *examples, size_t rows)
+{
+    size_t surplus = examples->count > rows ? examples->count - rows : 0;
+
+    memmove(examples->list, examples->list + surplus,
+            (examples->count - surplus) * sizeof(*examples->list));
+    examples->count -= surplus;
+}
+
 void examples_close(struct examples *examples)
 {
     free(examples->list);

@@ -66,6 +66,8 @@ struct examples_rules {
 int examples_open(struct examples *examples, const struct problem_spec *spec,
         struct ledger_reader *reader, const struct examples_rules *rules,
         struct err *err) MUST_USE;
+/* Forgets all but the newest so many. */
+void examples_keep(struct examples *examples, size_t rows);
 void examples_close(struct examples *examples);
 
 /* An example read again: views that are valid until the next call. */

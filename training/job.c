@@ -6,6 +6,7 @@
 #include "training/examples.h"
 #include "training/limits.h"
 #include "training/verdict.h"
+#include "training/window.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -208,6 +209,42 @@ static int judge(struct work *work)
     return verdict_give(&job, &work->generation, work->why, work->err);
 }
 
+/* The rows below which a window does not go: some of each action, and as many
+ * as what serves was trained on. */
+static size_t window_floor(struct work *work)
+{
+    const struct problem_spec *spec = &work->spec;
+    uint32_t actions =
+            spec->slots > 0 ? spec->slots : spec->policy.shape.actions_max;
+    size_t floor = (size_t)WINDOW_PER_ACTION * actions;
+    struct generation before;
+    struct err err;
+
+    if (work->champion->generation > 0 &&
+            generation_get(work->reader.txn, spec->number,
+                    work->champion->generation, &before, &err) == 0 &&
+            before.effective > (double)floor)
+        floor = (size_t)before.effective;
+    return floor;
+}
+
+/* Forgets what a training does not need (retrain.window). */
+static void apply_window(struct work *work)
+{
+    struct examples *examples = &work->examples;
+    struct window window;
+
+    work->job->known = examples->count;
+    work->job->window = examples->count;
+    if (work->spec.settings.retrain_window != RETRAIN_VARIANCE)
+        return;
+    window = window_of(examples->list, examples->count, window_floor(work));
+    examples_keep(examples, window.rows);
+    work->job->window = window.rows;
+    tell(work, window.stationary ? "stationary" : "window", window.rows,
+            work->job->known);
+}
+
 static int train(struct work *work)
 {
     struct examples_rules rules = {
@@ -224,6 +261,8 @@ static int train(struct work *work)
     work->examples.self = work->job->self;
     status = examples_open(
             &work->examples, &work->spec, &work->reader, &rules, work->err);
+    if (status == 0)
+        apply_window(work);
     if (status == 0)
         status =
                 batch_wanted(&work->spec) ? learn_batch(work) : learn_all(work);

@@ -24,6 +24,8 @@ struct job {
     double effective;
     uint64_t parent;
     uint64_t through;
+    uint64_t window, known; /* examples that were learned of, and that there
+                               were */
 };
 
 /* The settings come from the problem's newest Config record in the store:

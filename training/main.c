@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -143,6 +144,23 @@ static nanos wall_clock(void)
     return (nanos)now.tv_sec * NANOS_PER_SECOND + now.tv_nsec;
 }
 
+static double seconds_of(const struct rusage *used)
+{
+    return (double)used->ru_utime.tv_sec + (double)used->ru_stime.tv_sec +
+            1e-6 *
+            ((double)used->ru_utime.tv_usec + (double)used->ru_stime.tv_usec);
+}
+
+/* Of the processor, by this process and those that it waited for. */
+static double cpu_seconds(void)
+{
+    struct rusage own, children;
+
+    (void)getrusage(RUSAGE_SELF, &own);
+    (void)getrusage(RUSAGE_CHILDREN, &children);
+    return seconds_of(&own) + seconds_of(&children);
+}
+
 static int boost(void)
 {
     struct err err;
@@ -177,6 +195,8 @@ int main(int argc, char **argv)
         return failed(&err);
     if (job_run(job, &err) != 0)
         return failed(&err);
+    printf("used %.6f %" PRIu64 " %" PRIu64 "\n", cpu_seconds(), job->window,
+            job->known);
     printf("done rows=%" PRIu64 " effective=%.17g parent=%" PRIu64
            " through=%" PRIu64 "\n",
             job->rows, job->effective, job->parent, job->through);

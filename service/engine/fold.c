@@ -174,8 +174,10 @@ static void learn_watchers(struct problem *problem,
         return;
     predicted = policy_expected(problem->policy, lesson->context,
             lesson->actions, lesson->chosen, &problem->scratch);
-    if (problem->drift != NULL)
+    if (problem->drift != NULL) {
         watch_outcome(problem, decision, outcome, lesson, predicted);
+        performance_add(&problem->performance, predicted, lesson->loss);
+    }
     if (problem->spec->guard.on)
         learn_guard(problem, decision, outcome->value, lesson, predicted);
 }
@@ -705,8 +707,10 @@ static int fold_serve(struct problem *problem,
     problem_drop_challenger(problem);
     if (problem->spec->guard.on)
         guard_reopen(&problem->guard);
-    if (problem->generation != record->generation)
+    if (problem->generation != record->generation) {
         response_served(&problem->response);
+        performance_restart(&problem->performance);
+    }
     problem->generation = record->generation;
     if (problem->pulse != NULL)
         problem->pulse->promoted = record->head.time;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #define PROBLEM_MAGIC         UINT32_C(0x70726f62)
-#define PROBLEM_STATE_VERSION 9u
+#define PROBLEM_STATE_VERSION 10u
 #define PROBLEM_STATE_TAG     UINT32_C(0x50455552) /* "RUEP" */
 #define MODEL_TAG             UINT32_C(0x4d455552) /* "RUEM" */
 #define MODEL_FORMAT          1u
@@ -139,6 +139,7 @@ void problem_reset(struct problem *problem)
     problem->alarming = false;
     problem_drop_challenger(problem);
     response_served(&problem->response);
+    performance_restart(&problem->performance);
     problem->policy = policy_init(problem->policy, &problem->spec->policy);
     if (problem->drift != NULL)
         problem->drift = drift_init(problem->drift, &problem->spec->drift);
@@ -218,6 +219,7 @@ void problem_save(const struct problem *problem, struct writer *writer)
         drift_save(problem->drift, writer);
     save_challenger(&problem->challenger, writer);
     response_save(&problem->response, writer);
+    performance_save(&problem->performance, writer);
     if (problem->breaker != NULL)
         breaker_save(problem->breaker, writer);
 }
@@ -271,7 +273,8 @@ int problem_load(struct problem *problem, struct bytes state, struct err *err)
         return STATUS_CORRUPT;
     if (load_challenger(problem, &reader, err) != 0)
         return STATUS_CORRUPT;
-    if (!response_load(&problem->response, &reader))
+    if (!response_load(&problem->response, &reader) ||
+            !performance_load(&problem->performance, &reader))
         return err_set(err, STATUS_CORRUPT, "problem state is damaged");
     if (problem->breaker != NULL &&
             breaker_load(problem->breaker, &reader, err) != 0)

@@ -12,6 +12,7 @@
 #include "policies/guard.h"
 #include "policies/policy.h"
 #include "service/engine/expression.h"
+#include "service/engine/performance.h"
 #include "service/engine/problem_settings.h"
 #include "service/engine/pulse.h"
 #include "service/engine/response.h"
@@ -140,6 +141,7 @@ struct problem {
     struct pulse *pulse; /* for those who look on; no part of the state. NULL:
                             nobody does. Freed with the problem */
     struct response response; /* to alarms of drift */
+    struct performance performance; /* of what serves; where it is watched */
 };
 
 /* A problem with fresh state. Heap memory; NULL with err when there is none.

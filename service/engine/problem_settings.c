@@ -10,6 +10,8 @@ static const char *const durabilities[] = {"commit", "relaxed", NULL};
 static const char *const cuts[] = {"known", "wait", NULL};
 static const char *const starts[] = {"fresh", "champion", NULL};
 static const char *const priorities[] = {"auto", "idle", "low", NULL};
+static const char *const whens[] = {"schedule", "performance", NULL};
+static const char *const windows[] = {"all", "variance", NULL};
 static const char *const responses[] = {"alert", "retrain", "fallback", NULL};
 static const char *const thens[] = {
         "promote", "store", "canary", "shadow", NULL};
@@ -240,6 +242,37 @@ static const struct option_row rows[] = {
                 .fallback = 1000,
                 .sentence = "outcomes that must have come in since the last "
                             "training before the next begins by itself"},
+        {.name = "retrain.when",
+                .type = OPTION_CHOICE,
+                .offset = AT(retrain_when),
+                .choices = whens,
+                .sentence = "schedule: whenever retrain.every says so; "
+                            "performance: it then looks, and trains if drift "
+                            "was alarmed since, if predictions have become "
+                            "worse, or at retrain.max_age, and is otherwise "
+                            "skipped"},
+        {.name = "retrain.min_age",
+                .type = OPTION_DURATION,
+                .offset = AT(retrain_min_age),
+                .max = 9e18,
+                .sentence = "shortest time between two trainings that begin "
+                            "by themselves"},
+        {.name = "retrain.max_age",
+                .type = OPTION_DURATION,
+                .offset = AT(retrain_max_age),
+                .max = 9e18,
+                .sentence = "with retrain.when: performance, the age of the "
+                            "newest generation at which one is trained in any "
+                            "case; 0: none"},
+        {.name = "retrain.window",
+                .type = OPTION_CHOICE,
+                .offset = AT(retrain_window),
+                .choices = windows,
+                .sentence = "all: a training learns all that retrain.rows and "
+                            "the memory allow; variance: only as much of the "
+                            "newest as holds 95 % of the variance between "
+                            "times, and where nothing changes as much as the "
+                            "generation before"},
         {.name = "retrain.cut",
                 .type = OPTION_CHOICE,
                 .offset = AT(retrain_cut),

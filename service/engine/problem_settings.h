@@ -29,6 +29,8 @@ enum problem_retrain_then {
     RETRAIN_SHADOW,
 };
 enum problem_on_drift { ON_DRIFT_ALERT, ON_DRIFT_RETRAIN, ON_DRIFT_FALLBACK };
+enum problem_retrain_when { RETRAIN_SCHEDULE, RETRAIN_PERFORMANCE };
+enum problem_retrain_window { RETRAIN_ALL, RETRAIN_VARIANCE };
 enum problem_retrain_priority { RETRAIN_AUTO, RETRAIN_IDLE, RETRAIN_LOW };
 enum problem_retrain_start { RETRAIN_FRESH, RETRAIN_CHAMPION };
 
@@ -56,6 +58,9 @@ struct problem_settings {
     bool log_experts;
     nanos retrain_every;
     uint32_t retrain_min_events;
+    uint32_t retrain_when;
+    nanos retrain_min_age, retrain_max_age;
+    uint32_t retrain_window;
     uint32_t retrain_cut; /* enum examples_cut, training/examples.h */
     uint32_t retrain_start;
     uint32_t retrain_then;

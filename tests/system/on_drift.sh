@@ -33,6 +33,9 @@ problems:
   - {{name: learns, context: [x], actions: [a, b, c], {watched},
      policy: {{oracle: ridge, explorer: squarecb}},
      on_drift: retrain, retrain: {{min_events: 300, priority: low}}}}
+  - {{name: saves, context: [x], actions: [a, b, c], {watched},
+     policy: {{oracle: ridge, explorer: squarecb}},
+     retrain: {{every: 1s, min_events: 1600, when: performance, window: variance, priority: low}}}}
   - {{name: tells, context: [x], actions: [a, b, c], {watched},
      policy: {{oracle: ridge, explorer: squarecb}}}}
 """)
@@ -119,6 +122,27 @@ play("learns", 500, False)
 time.sleep(0.5)
 need(number("learns", "trainings") == trained <= 2, "one training for an alarm")
 need(number("tells", "trainings") == 0 and number("falls", "trainings") == 0, "trainings that nobody asked for")
+
+# Trainings that are due are skipped while predictions hold, and the window is
+# the floor, 200 rows an action; when the world changes one is not skipped.
+play("saves", 2500, True)
+wait("the first generation", lambda: number("saves", "generation_newest") == 1)
+wait("its promotion", lambda: ask(pb.Request(id=2, problem=b"saves", status=pb.StatusQuestion())).answer.generation == 1)
+need(number("saves", "training_window") == 600 and number("saves", "training_known") >= 1600, "the window of a calm stream")
+for _ in range(100):
+    play("saves", 100, True)
+    time.sleep(0.2)
+    if number("saves", "trainings_skipped") >= 2:
+        break
+need(number("saves", "trainings_skipped") >= 2, "it never skips")
+need(number("saves", "trainings") == 1, "a training that was not needed")
+need(number("saves", "training_cpu_saved_s") >= number("saves", "training_cpu_s") > 0, "what was saved")
+for _ in range(100):
+    play("saves", 100, False)
+    time.sleep(0.1)
+    if number("saves", "trainings") >= 2:
+        break
+need(number("saves", "trainings") >= 2, "no training after a change")
 
 records = log()
 decisions = {r["sequence"]: r for r in records if r["kind"] == "decision"}

@@ -1,5 +1,6 @@
 /* Alarms of drift as records: raised by the fold of the records before them,
  * written once, named, and raised again by every fold of the same log. */
+#include "base/rng.h"
 #include "tests/unit/service-engine/stage.h"
 
 #include <math.h>
@@ -325,6 +326,40 @@ START_TEST(a_fallback_begins_by_itself)
 }
 END_TEST
 
+/* ---- how well predictions hold ---- */
+
+START_TEST(the_band_of_predictions)
+{
+    struct performance performance = {0};
+    struct rng rng = rng_keyed(5, 41, RNG_TEST);
+    struct performance_view view;
+    uint32_t left = 0;
+
+    for (uint32_t i = 0; i < PERFORMANCE_REFERENCE + PERFORMANCE_BLOCK; i++) {
+        ck_assert(!performance_view(&performance).known);
+        performance_add(&performance, 0.3, rng_unit(&rng) < 0.3 ? 1.0 : 0.0);
+        performance_add(&performance, NAN, 1.0); /* is not counted */
+    }
+    view = performance_view(&performance);
+    ck_assert(view.known);
+    /* p (1 - p) */
+    ck_assert_double_eq_tol(view.reference, 0.21, 0.02);
+    /* While it is right: two standard errors, one side, are 2.3 %. */
+    for (uint32_t block = 0; block < 400; block++) {
+        for (uint32_t i = 0; i < PERFORMANCE_BLOCK; i++)
+            performance_add(
+                    &performance, 0.3, rng_unit(&rng) < 0.3 ? 1.0 : 0.0);
+        left += performance_view(&performance).left;
+    }
+    ck_assert_uint_le(left, 40);
+    for (uint32_t i = 0; i < PERFORMANCE_BLOCK; i++)
+        performance_add(&performance, 0.3, rng_unit(&rng) < 0.7 ? 1.0 : 0.0);
+    ck_assert(performance_view(&performance).left);
+    performance_restart(&performance);
+    ck_assert(!performance_view(&performance).known);
+}
+END_TEST
+
 START_TEST(what_cannot_be_is_refused)
 {
     stage_settings_refused(
@@ -352,6 +387,7 @@ int main(void)
     tcase_add_test(cases, lost_feedback_explains_alarms_away);
     tcase_add_test(cases, another_generation_ends_it);
     tcase_add_test(cases, a_fallback_begins_by_itself);
+    tcase_add_test(cases, the_band_of_predictions);
     tcase_add_test(cases, what_cannot_be_is_refused);
     suite_add_tcase(suite, cases);
     return run_suite(suite);

@@ -33,11 +33,6 @@ void performance_add(
     performance->block = (struct performance_sum){0};
 }
 
-void performance_restart(struct performance *performance)
-{
-    memset(performance, 0, sizeof(*performance));
-}
-
 /* Mean, and the variance of it. */
 static double mean_of(const struct performance_sum *sum, double *variance)
 {
@@ -47,6 +42,31 @@ static double mean_of(const struct performance_sum *sum, double *variance)
     return mean;
 }
 
+/* The lower of the two, where both are whole. */
+static const struct performance_sum *lowest(
+        const struct performance *performance)
+{
+    const struct performance_sum *best = &performance->best;
+    const struct performance_sum *own = &performance->reference;
+    double unused;
+
+    if (best->rows == 0)
+        return own;
+    return own->rows == PERFORMANCE_REFERENCE &&
+                    mean_of(own, &unused) < mean_of(best, &unused)
+            ? own
+            : best;
+}
+
+void performance_restart(struct performance *performance)
+{
+    struct performance_sum best = *lowest(performance);
+
+    memset(performance, 0, sizeof(*performance));
+    if (best.rows == PERFORMANCE_REFERENCE)
+        performance->best = best;
+}
+
 struct performance_view performance_view(const struct performance *performance)
 {
     struct performance_view view = {.known = performance->last.rows > 0};
@@ -54,7 +74,7 @@ struct performance_view performance_view(const struct performance *performance)
 
     if (!view.known)
         return view;
-    view.reference = mean_of(&performance->reference, &reference);
+    view.reference = mean_of(lowest(performance), &reference);
     view.recent = mean_of(&performance->last, &recent);
     view.error = sqrt(reference + recent);
     view.left = view.recent > view.reference + 2.0 * view.error;
@@ -87,6 +107,7 @@ void performance_save(
     save_sum(&performance->reference, writer);
     save_sum(&performance->block, writer);
     save_sum(&performance->last, writer);
+    save_sum(&performance->best, writer);
 }
 
 bool performance_load(struct performance *performance, struct reader *reader)
@@ -94,5 +115,6 @@ bool performance_load(struct performance *performance, struct reader *reader)
     return load_sum(&performance->reference, PERFORMANCE_REFERENCE, reader) &&
             load_sum(&performance->block, PERFORMANCE_BLOCK - 1, reader) &&
             load_sum(&performance->last, PERFORMANCE_BLOCK, reader) &&
+            load_sum(&performance->best, PERFORMANCE_REFERENCE, reader) &&
             !reader->failed;
 }

@@ -6,7 +6,10 @@
  * since it began to serve are its reference: events that it had not seen. After
  * them blocks of PERFORMANCE_BLOCK follow, of which the last whole one counts.
  * The loss has left its band when that is above the reference by more than two
- * standard errors of the difference. A fold of the outcomes. */
+ * standard errors of the difference. The reference is the lowest that any
+ * generation had: one that is bad from its first day would otherwise be
+ * measured by itself. So in a world that has become noisier trainings go on as
+ * their schedule says. A fold of the outcomes. */
 #ifndef ENGINE_PERFORMANCE_H
 #define ENGINE_PERFORMANCE_H
 
@@ -25,6 +28,7 @@ struct performance_sum {
 
 struct performance {
     struct performance_sum reference, block, last; /* last: rows 0: none yet */
+    struct performance_sum best; /* reference of an earlier one; rows 0: none */
 };
 
 /* How it stands. Not known: too little yet. */
@@ -37,7 +41,7 @@ struct performance_view {
 /* Losses in 0..1; NAN as prediction is not counted. */
 void performance_add(
         struct performance *performance, double predicted, double loss);
-/* Another generation serves. */
+/* Another generation serves; what the last ones held stays known. */
 void performance_restart(struct performance *performance);
 struct performance_view performance_view(const struct performance *performance);
 

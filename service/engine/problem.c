@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #define PROBLEM_MAGIC         UINT32_C(0x70726f62)
-#define PROBLEM_STATE_VERSION 10u
+#define PROBLEM_STATE_VERSION 11u
 #define PROBLEM_STATE_TAG     UINT32_C(0x50455552) /* "RUEP" */
 #define MODEL_TAG             UINT32_C(0x4d455552) /* "RUEM" */
 #define MODEL_FORMAT          1u
@@ -139,7 +139,7 @@ void problem_reset(struct problem *problem)
     problem->alarming = false;
     problem_drop_challenger(problem);
     response_served(&problem->response);
-    performance_restart(&problem->performance);
+    problem->performance = (struct performance){0};
     problem->policy = policy_init(problem->policy, &problem->spec->policy);
     if (problem->drift != NULL)
         problem->drift = drift_init(problem->drift, &problem->spec->drift);

@@ -355,8 +355,21 @@ START_TEST(the_band_of_predictions)
     for (uint32_t i = 0; i < PERFORMANCE_BLOCK; i++)
         performance_add(&performance, 0.3, rng_unit(&rng) < 0.7 ? 1.0 : 0.0);
     ck_assert(performance_view(&performance).left);
+    /* A generation that is as bad from its first day is measured by the best
+     * before it, and a better one by itself. */
     performance_restart(&performance);
     ck_assert(!performance_view(&performance).known);
+    for (uint32_t i = 0; i < PERFORMANCE_REFERENCE + PERFORMANCE_BLOCK; i++)
+        performance_add(&performance, 0.3, rng_unit(&rng) < 0.7 ? 1.0 : 0.0);
+    ck_assert(performance_view(&performance).left);
+    ck_assert_double_eq_tol(
+            performance_view(&performance).reference, 0.21, 0.02);
+    performance_restart(&performance);
+    for (uint32_t i = 0; i < PERFORMANCE_REFERENCE + PERFORMANCE_BLOCK; i++)
+        performance_add(&performance, 0.1, rng_unit(&rng) < 0.1 ? 1.0 : 0.0);
+    ck_assert(!performance_view(&performance).left);
+    ck_assert_double_eq_tol(
+            performance_view(&performance).reference, 0.09, 0.02);
 }
 END_TEST
 

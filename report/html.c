@@ -43,9 +43,10 @@ static const char style[] =
         "font-variant-numeric:tabular-nums}th,td{padding:.25rem .75rem;"
         "text-align:right;border-bottom:1px solid var(--grid);"
         "white-space:nowrap}"
-        "th{color:var(--soft);font-weight:600}"
+        "th{color:var(--soft);font-weight:600;white-space:normal;"
+        "vertical-align:bottom}"
         "th:first-child,td:first-child{text-align:left;padding-left:0;"
-        "white-space:normal}\n";
+        "white-space:normal;min-width:8.5rem}\n";
 
 void html_escape(FILE *out, const char *text)
 {

@@ -263,9 +263,13 @@ static void outages_of(
         (void)snprintf(name, sizeof(name), "%s, %s", page->name[policy],
                 drill_kind_name((enum drill_kind)k));
         {
-            const double row[] = {s.count, s.opened, s.until_mean, s.until_95,
-                    s.until_max, 100.0 * s.kept, s.lost_without, s.lost_with,
-                    s.lost_told, s.excess, s.until_closed, s.price};
+            /* Nothing is said of circuits that never opened. */
+            double seen = s.opened > 0 ? 0.0 : (double)NAN;
+            const double row[] = {s.count, s.opened, seen + s.until_mean,
+                    seen + s.until_95, seen + s.until_max,
+                    seen + 100.0 * s.kept, s.lost_without, s.lost_with,
+                    s.lost_told, s.excess, seen + s.until_closed,
+                    seen + s.price};
             html_row(out, name, row, ARRAY_COUNT(row));
         }
     }
@@ -319,7 +323,9 @@ static void outages(FILE *out, const struct generations_page *page,
     html_table_end(out);
     html_paragraph(out,
             "Excess: what is lost more than by a router that is told of the "
-            "outage at once, as a share of that without the breaker.");
+            "outage at once, as a share of that without the breaker. Of a policy that "
+            "learns from each answer, \"without\" is the same state without "
+            "circuits, payment by payment.");
 }
 
 void generations_page(FILE *out, const struct generations_page *page)

@@ -73,6 +73,8 @@ static rue_status local_send(rue_client *client, const rue_request *request,
         client->counters.sent++;
         return RUE_OK;
     }
+    /* A disk that failed meanwhile has answered all that was sent. */
+    free(sent->reply);
     local->sent_count--;
     local->last_id--;
     client->in_flight = local->sent_count;

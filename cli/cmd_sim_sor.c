@@ -46,7 +46,10 @@ static const char help_head[] =
         "  --json          {\"experiment\":..., \"policies\":{NAME:\n"
         "                  {\"per_solve\":..., \"sd\":..., \"last_quarter\":"
         "...}}};\n"
-        "                  sd is that of per_solve between trials\n"
+        "                  sd is that of per_solve between trials,\n"
+        "                  worst_to_omega_1 the largest ratio of a trial's\n"
+        "                  total to that of omega = 1; seconds, of heat, are\n"
+        "                  the thread's, policies take each step in turns\n"
         "\n"
         "Policies and baselines:\n";
 
@@ -91,13 +94,25 @@ static size_t find_policy(const struct sor_command *command, const char *name)
     return SIZE_MAX;
 }
 
+/* Of the trials' ratios to omega = 1, the largest: what a guard bounds. */
+static double worst_to_default(const struct sor_command *command,
+        const struct tuning_result *result, size_t policy)
+{
+    size_t other = find_policy(command, "omega-1");
+
+    return other == SIZE_MAX ? (double)NAN
+                             : tuning_worst_ratio(result, policy, other);
+}
+
 static void print_row(const struct tuning_policy *policy,
-        const struct tuning_summary *row, double best)
+        const struct tuning_summary *row, double best, double worst)
 {
     printf("  %-17s %9.2f %8.2f %9.2f", policy->name, row->per_solve, row->sd,
             row->last_quarter);
     if (isfinite(best))
         printf(" %8.3f", row->per_solve / best);
+    if (isfinite(worst))
+        printf(" %8.3f", worst);
     if (row->seconds > 0.0)
         printf(" %8.2f s", row->seconds);
     if (row->omega > 0.0)
@@ -118,12 +133,15 @@ static void print_text(
     printf("%s: %u solves, %u trials from seed %u; iterations per solve\n",
             command->experiment, result->rounds, result->trials,
             command->tuning.systems.seed);
-    printf("  %-17s %9s %8s %9s %s\n", "", "mean", "sd", "last 1/4",
-            isfinite(best) ? " /oracle" : "");
+    printf("  %-17s %9s %8s %9s %s%s\n", "", "mean", "sd", "last 1/4",
+            isfinite(best) ? " /oracle" : "",
+            find_policy(command, "omega-1") != SIZE_MAX ? " worst/omega-1"
+                                                        : "");
     for (size_t i = 0; i < result->policy_count; i++) {
         struct tuning_summary row = tuning_summarise(result, i);
         if (isfinite(row.per_solve))
-            print_row(command->policies[i], &row, best);
+            print_row(command->policies[i], &row, best,
+                    worst_to_default(command, result, i));
     }
 }
 
@@ -134,6 +152,7 @@ static void print_json(
 
     for (size_t i = 0; i < result->policy_count; i++) {
         struct tuning_summary row = tuning_summarise(result, i);
+        double worst = worst_to_default(command, result, i);
         json_t *value;
         if (!isfinite(row.per_solve))
             continue;
@@ -144,6 +163,9 @@ static void print_json(
             (void)json_object_set_new(value, "omega", json_real(row.omega));
         if (row.seconds > 0.0)
             (void)json_object_set_new(value, "seconds", json_real(row.seconds));
+        if (isfinite(worst))
+            (void)json_object_set_new(
+                    value, "worst_to_omega_1", json_real(worst));
         (void)json_object_set_new(policies, command->policies[i]->name, value);
     }
     cli_print_json(json_pack("{s:s,s:i,s:i,s:i,s:o}", "experiment",

@@ -64,6 +64,10 @@ double systems_context(const struct systems *systems, uint32_t i);
 void systems_begin(struct systems *systems, uint32_t i);
 void systems_advance(struct systems *systems);
 
+/* Heat: goes on from another field, [n]; the one that there was. Whoever has it
+ * when the systems are closed must free it; the other one is freed. */
+double *systems_exchange(struct systems *systems, double *field);
+
 /* Solves the system that was set up, from its start. */
 struct solve systems_solve(struct systems *systems, double omega);
 /* The same without a preconditioner, by CG; and by SSOR-CG. */

@@ -77,15 +77,22 @@ const struct tuning_policy *tuning_find(const char *name)
     return NULL;
 }
 
-/* ---- costs ---- */
+/* ---- time ---- */
 
-static double now_s(void)
+/* Seconds of this thread, which other programs on the machine do not lengthen;
+ * where a service decides, of the clock, since it is waited for. */
+static double now_s(const struct trial *trial)
 {
     struct timespec now;
 
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    (void)clock_gettime(trial->settings->endpoint == NULL
+                    ? CLOCK_THREAD_CPUTIME_ID
+                    : CLOCK_MONOTONIC,
+            &now);
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
+
+/* ---- costs ---- */
 
 static bool is_heat(const struct trial *trial)
 {
@@ -279,68 +286,107 @@ static void end_round(struct trial *trial)
     trial->begun = UINT32_MAX;
 }
 
-static void play_baseline(struct trial *trial, const struct baseline *baseline,
-        struct tuning_outcome *outcome)
-{
-    double start = now_s();
+/* One policy in the trial. */
+struct player {
+    const struct baseline *baseline; /* or: */
+    struct tuner *tuner;
+    double fixed; /* omega of a fixed baseline */
+    double *field; /* heat: where its steps have come to, while others play */
+    struct tuning_outcome *outcome; /* known unless a cost was not */
+};
 
-    outcome->known = true;
-    trial->begun = UINT32_MAX;
-    for (uint32_t i = 0; i < trial->systems.rounds; i++) {
-        double cost;
-        if (is_heat(trial))
-            begin(trial, i);
-        cost = baseline->cost(trial, i);
-        if (isnan(cost)) {
-            memset(outcome, 0, sizeof(*outcome));
-            return;
-        }
-        count_cost(trial, i, cost, outcome);
-        end_round(trial);
-    }
-    outcome->seconds = is_heat(trial) ? now_s() - start : 0.0;
+static void play_baseline(
+        struct trial *trial, struct player *player, uint32_t i)
+{
+    double cost;
+
+    if (is_heat(trial))
+        begin(trial, i);
+    trial->fixed = player->fixed;
+    cost = player->baseline->cost(trial, i);
+    if (isnan(cost))
+        memset(player->outcome, 0, sizeof(*player->outcome));
+    else
+        count_cost(trial, i, cost, player->outcome);
 }
 
-/* In hindsight: every arm in turn, by cost; for heat also the least time. */
-static void play_best_fixed(struct trial *trial, struct tuning_outcome *outcome)
+static int play_learner(struct trial *trial, struct player *player, uint32_t i)
 {
-    const struct baseline fixed = {"", cost_fixed, 0};
+    double context = systems_context(&trial->systems, i), cost, limit;
+    uint32_t arm;
+    int status =
+            tuner_choose(player->tuner, i, context, &arm, &limit, trial->err);
+
+    if (status != 0)
+        return status;
+    cost = cost_of_arm(trial, i, arm, limit);
+    player->outcome->chosen[bin_of(trial, context)][arm]++;
+    count_cost(trial, i, cost, player->outcome);
+    return tuner_learn(player->tuner, fmax(cost, 1.0), trial->err);
+}
+
+static int play_round(struct trial *trial, struct player *player, uint32_t i)
+{
+    double start = is_heat(trial) ? now_s(trial) : 0.0;
+    int status = 0;
+
+    if (player->tuner != NULL)
+        status = play_learner(trial, player, i);
+    else
+        play_baseline(trial, player, i);
+    end_round(trial);
+    if (is_heat(trial))
+        player->outcome->seconds += now_s(trial) - start;
+    return status;
+}
+
+static int play_alone(struct trial *trial, struct player *player)
+{
+    int status = 0;
+
+    player->outcome->known = true;
+    trial->begun = UINT32_MAX;
+    for (uint32_t i = 0;
+            i < trial->systems.rounds && status == 0 && player->outcome->known;
+            i++)
+        status = play_round(trial, player, i);
+    return status;
+}
+
+/* Round by round, each time another one first: what disturbs the machine
+ * disturbs all alike. Each goes on from its own field. */
+static int play_together(
+        struct trial *trial, struct player *players, uint32_t count)
+{
+    int status = 0;
+
+    trial->begun = UINT32_MAX;
+    for (uint32_t k = 0; k < count; k++)
+        players[k].outcome->known = true;
+    for (uint32_t i = 0; i < trial->systems.rounds; i++)
+        for (uint32_t k = 0; status == 0 && k < count; k++) {
+            struct player *player = &players[(i + k) % count];
+            player->field = systems_exchange(&trial->systems, player->field);
+            status = play_round(trial, player, i);
+            player->field = systems_exchange(&trial->systems, player->field);
+        }
+    return status;
+}
+
+/* In hindsight: the arm of the least cost; for heat also the least time. */
+static void take_best_fixed(
+        const struct tuning_outcome *arms, struct tuning_outcome *outcome)
+{
     double fastest = INFINITY;
 
     for (uint32_t arm = 0; arm < SYSTEMS_ARMS; arm++) {
-        struct tuning_outcome one = {0};
-        trial->fixed = systems_omega(arm);
-        play_baseline(trial, &fixed, &one);
-        one.omega = trial->fixed;
-        fastest = fmin(fastest, one.seconds);
-        if (!outcome->known || one.total < outcome->total)
-            *outcome = one;
+        fastest = fmin(fastest, arms[arm].seconds);
+        if (arm > 0 && arms[arm].total >= outcome->total)
+            continue;
+        *outcome = arms[arm];
+        outcome->omega = systems_omega(arm);
     }
     outcome->seconds = fastest;
-}
-
-static int play_learner(struct trial *trial, struct tuner *tuner,
-        struct tuning_outcome *outcome)
-{
-    double start = now_s();
-    int status = 0;
-
-    outcome->known = true;
-    trial->begun = UINT32_MAX;
-    for (uint32_t i = 0; status == 0 && i < trial->systems.rounds; i++) {
-        double context = systems_context(&trial->systems, i), cost, limit;
-        uint32_t arm;
-        status = tuner_choose(tuner, i, context, &arm, &limit, trial->err);
-        if (status != 0)
-            break;
-        cost = cost_of_arm(trial, i, arm, limit);
-        outcome->chosen[bin_of(trial, context)][arm]++;
-        count_cost(trial, i, cost, outcome);
-        end_round(trial);
-        status = tuner_learn(tuner, fmax(cost, 1.0), trial->err);
-    }
-    outcome->seconds = is_heat(trial) ? now_s() - start : 0.0;
-    return status;
 }
 
 static void problem_name(const struct tuning_settings *settings,
@@ -361,34 +407,116 @@ static struct tuner_settings tuner_settings_of(
             .timeout_ms = settings->timeout_ms};
 }
 
-static int play_policy(struct trial *trial, const struct tuning_policy *policy,
-        struct tuning_outcome *outcome)
+static const struct baseline fixed_arm = {"", cost_fixed, 0};
+
+/* A policy of rue, or a baseline but the best fixed one. */
+static int open_player(struct trial *trial, const struct tuning_policy *policy,
+        struct tuning_outcome *outcome, struct player *player)
 {
     struct tuner_settings settings;
-    struct tuner *tuner;
     char problem[96];
-    int status;
 
+    *player = (struct player){.outcome = outcome};
     if (!policy->learns) {
-        const struct baseline *baseline = baseline_of(policy);
-        trial->fixed = strcmp(policy->name, "fixed-1.6") == 0 ? 1.6
-                : strcmp(policy->name, "fixed-1.8") == 0      ? 1.8
-                                                              : 1.0;
-        if (baseline->cost == NULL)
-            play_best_fixed(trial, outcome);
-        else
-            play_baseline(trial, baseline, outcome);
+        player->baseline = baseline_of(policy);
+        player->fixed = strcmp(policy->name, "fixed-1.6") == 0 ? 1.6
+                : strcmp(policy->name, "fixed-1.8") == 0       ? 1.8
+                                                               : 1.0;
         return 0;
     }
     problem_name(trial->settings, policy->name, trial->seed, problem,
             sizeof(problem));
     settings = tuner_settings_of(trial->settings, &trial->systems, policy->name,
             trial->seed, problem);
-    tuner = tuner_open(&settings, trial->err);
-    if (tuner == NULL)
-        return trial->err->status;
-    status = play_learner(trial, tuner, outcome);
-    tuner_close(tuner);
+    player->tuner = tuner_open(&settings, trial->err);
+    return player->tuner == NULL ? (int)trial->err->status : 0;
+}
+
+static void open_arms(struct tuning_outcome *outcomes, struct player *players)
+{
+    for (uint32_t arm = 0; arm < SYSTEMS_ARMS; arm++)
+        players[arm] = (struct player){.baseline = &fixed_arm,
+                .fixed = systems_omega(arm),
+                .outcome = &outcomes[arm]};
+}
+
+static bool is_best_fixed(const struct tuning_policy *policy)
+{
+    return !policy->learns && baseline_of(policy)->cost == NULL;
+}
+
+static int play_policy(struct trial *trial, const struct tuning_policy *policy,
+        struct tuning_outcome *outcome)
+{
+    struct tuning_outcome arms[SYSTEMS_ARMS] = {0};
+    struct player players[SYSTEMS_ARMS];
+    int status;
+
+    if (is_best_fixed(policy)) {
+        open_arms(arms, players);
+        for (uint32_t arm = 0; arm < SYSTEMS_ARMS; arm++)
+            (void)play_alone(trial, &players[arm]);
+        take_best_fixed(arms, outcome);
+        return 0;
+    }
+    status = open_player(trial, policy, outcome, &players[0]);
+    if (status == 0)
+        status = play_alone(trial, &players[0]);
+    tuner_close(players[0].tuner);
+    return status;
+}
+
+/* ---- heat: all policies side by side ---- */
+
+struct side_by_side {
+    struct player players[TUNING_POLICIES_MAX + SYSTEMS_ARMS];
+    uint32_t count;
+    struct tuning_outcome arms[SYSTEMS_ARMS];
+};
+
+static int open_players(struct trial *trial, struct side_by_side *all)
+{
+    const struct tuning_settings *settings = trial->settings;
+    int status = 0;
+
+    for (size_t i = 0; status == 0 && i < settings->policy_count; i++) {
+        if (is_best_fixed(settings->policies[i])) {
+            open_arms(all->arms, &all->players[all->count]);
+            all->count += SYSTEMS_ARMS;
+            continue;
+        }
+        status = open_player(trial, settings->policies[i], &trial->outcomes[i],
+                &all->players[all->count]);
+        all->count++;
+    }
+    for (uint32_t k = 0; status == 0 && k < all->count; k++) {
+        all->players[k].field = calloc(trial->systems.n, sizeof(double));
+        if (all->players[k].field == NULL)
+            status = err_set(trial->err, STATUS_INTERNAL,
+                    "no memory for a policy's field");
+    }
+    return status;
+}
+
+static int play_side_by_side(struct trial *trial)
+{
+    const struct tuning_settings *settings = trial->settings;
+    struct side_by_side *all = calloc(1, sizeof(*all));
+    int status;
+
+    if (all == NULL)
+        return err_set(trial->err, STATUS_INTERNAL, "no memory");
+    status = open_players(trial, all);
+    if (status == 0)
+        status = play_together(trial, all->players, all->count);
+    for (size_t i = 0; status == 0 && i < settings->policy_count; i++)
+        if (is_best_fixed(settings->policies[i]))
+            take_best_fixed(all->arms, &trial->outcomes[i]);
+    for (uint32_t k = 0; k < all->count; k++) {
+        tuner_close(all->players[k].tuner);
+        free(all->players[k].field);
+    }
+    free(all);
     return status;
 }
 
@@ -441,7 +569,13 @@ static int run_trial(const struct tuning_settings *settings, uint32_t number,
     }
     if (status == 0 && settings->landscape && !is_heat(&trial))
         survey(&trial);
-    for (size_t i = 0; status == 0 && i < settings->policy_count; i++) {
+    if (status == 0 && is_heat(&trial)) {
+        status = play_side_by_side(&trial);
+        atomic_fetch_add(done, (uint32_t)settings->policy_count);
+    }
+    for (size_t i = 0;
+            status == 0 && !is_heat(&trial) && i < settings->policy_count;
+            i++) {
         status = play_policy(&trial, settings->policies[i], &trial.outcomes[i]);
         atomic_fetch_add(done, 1);
     }
@@ -650,6 +784,20 @@ struct tuning_summary tuning_summarise(
     if (known == 0.0)
         summary.per_solve = summary.last_quarter = (double)NAN;
     return summary;
+}
+
+double tuning_worst_ratio(
+        const struct tuning_result *result, size_t policy, size_t other)
+{
+    double worst = (double)NAN;
+
+    for (uint32_t trial = 0; trial < result->trials; trial++) {
+        const struct tuning_outcome *outcomes =
+                &result->outcomes[(size_t)trial * result->policy_count];
+        if (outcomes[policy].known && outcomes[other].known)
+            worst = fmax(worst, outcomes[policy].total / outcomes[other].total);
+    }
+    return worst;
 }
 
 int tuning_config(

@@ -2,7 +2,9 @@
  * same engine or service as everything else, and the baselines that a numerical
  * analyst would ask for, all on the same systems (relax.md).
  *
- * Trials differ in their seed and may run in processes of their own. */
+ * Trials differ in their seed and may run in processes of their own. The steps
+ * of the heat equation are taken by all policies side by side, so that their
+ * times can be compared on a busy machine. */
 #ifndef SIM_TUNING_H
 #define SIM_TUNING_H
 
@@ -34,7 +36,9 @@ struct tuning_outcome {
     double total; /* cost of all rounds */
     double last; /* of the last quarter */
     double omega; /* that a best fixed one had; else 0 */
-    double seconds; /* of the whole trial, heat only */
+    double seconds; /* heat only: all steps, with decisions and lessons: of this
+                       thread, or of the clock where a service decides. Of a
+                       best fixed one: those of the fastest */
     uint32_t capped; /* solves that did not converge */
     double curve[TUNING_POINTS + 1]; /* total after k/TUNING_POINTS of them */
     uint32_t chosen[TUNING_BINS][SYSTEMS_ARMS];
@@ -85,6 +89,11 @@ struct tuning_summary {
 };
 struct tuning_summary tuning_summarise(
         const struct tuning_result *result, size_t policy);
+
+/* The largest ratio, over trials, of a policy's total to that of another one;
+ * NAN if no trial knows both. */
+double tuning_worst_ratio(
+        const struct tuning_result *result, size_t policy, size_t other);
 
 /* The `- name:` entries of a configuration's `problems` that a service needs
  * for these settings: a problem for each policy that learns and each trial. */

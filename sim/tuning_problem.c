@@ -65,7 +65,7 @@ struct tuner {
     double omegas[SYSTEMS_ARMS];
     struct desk *desk; /* or: */
     rue_client *client;
-    const char *problem;
+    char *problem;
     char event[RUE_ID_SIZE];
 };
 
@@ -220,11 +220,12 @@ struct tuner *tuner_open(const struct tuner_settings *settings, struct err *err)
         return NULL;
     }
     tuner->recipe = recipe_of(settings->policy);
-    tuner->problem = settings->problem;
+    tuner->problem = strdup(settings->problem);
     for (uint32_t arm = 0; arm < SYSTEMS_ARMS; arm++)
         tuner->omegas[arm] = systems_omega(arm);
-    status = settings->endpoint == NULL ? open_desk(tuner, settings, err)
-                                        : open_client(tuner, settings, err);
+    status = tuner->problem == NULL ? err_set(err, STATUS_INTERNAL, "no memory")
+            : settings->endpoint == NULL ? open_desk(tuner, settings, err)
+                                         : open_client(tuner, settings, err);
     if (status == 0)
         return tuner;
     tuner_close(tuner);
@@ -237,6 +238,7 @@ void tuner_close(struct tuner *tuner)
         return;
     desk_close(tuner->desk);
     rue_close(tuner->client);
+    free(tuner->problem);
     free(tuner);
 }
 

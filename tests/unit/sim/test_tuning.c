@@ -73,7 +73,7 @@ static void run(const char *const *names, enum systems_kind kind,
         struct tuning_result *result)
 {
     struct tuning_settings settings = {
-            .systems = {.kind = kind, .seed = 1, .rounds = rounds},
+            .systems = {.kind = kind, .seed = 1, .nx = 12, .rounds = rounds},
             .policies = chosen,
             .trials = trials,
             .jobs = jobs,
@@ -125,6 +125,33 @@ START_TEST(processes_change_nothing)
     }
     tuning_free(&one);
     tuning_free(&many);
+}
+END_TEST
+
+/* Heat's policies take their steps side by side, each from its own field: with
+ * others beside them or alone they come to the same. */
+START_TEST(steps_side_by_side_are_steps_alone)
+{
+    static const char *const all[] = {"shared", "omega-1", "best-fixed",
+            "tsallis-inf", "fixed-1.6", "cg", "fixed-1.8", NULL};
+    struct tuning_result together;
+
+    run(all, SYSTEMS_HEAT, 150, 1, 1, &together);
+    for (size_t i = 0; all[i] != NULL; i++) {
+        const char *const one[] = {all[i], NULL};
+        struct tuning_result alone;
+        run(one, SYSTEMS_HEAT, 150, 1, 1, &alone);
+        ck_assert(together.outcomes[i].seconds > 0.0);
+        together.outcomes[i].seconds = alone.outcomes[0].seconds = 0.0;
+        ck_assert_int_eq(memcmp(&together.outcomes[i], alone.outcomes,
+                                 sizeof(*alone.outcomes)),
+                0);
+        tuning_free(&alone);
+    }
+    ck_assert_double_ge(tuning_worst_ratio(&together, 4, 2), 1.0);
+    ck_assert_double_eq(tuning_worst_ratio(&together, 4, 1),
+            together.outcomes[4].total / together.outcomes[1].total);
+    tuning_free(&together);
 }
 END_TEST
 
@@ -282,6 +309,7 @@ int main(void)
             (int)ARRAY_COUNT(heat));
     tcase_add_test(tests, policies_stand_in_order);
     tcase_add_test(tests, processes_change_nothing);
+    tcase_add_test(tests, steps_side_by_side_are_steps_alone);
     tcase_add_test(tests, a_landscape_is_all_costs);
     tcase_add_loop_test(
             tests, a_guard_bounds_the_loss, 0, (int)ARRAY_COUNT(guarded));

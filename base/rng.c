@@ -1,6 +1,7 @@
 #include "base/rng.h"
 
 #include "base/real.h"
+#include "base/wide.h"
 
 #include <math.h>
 
@@ -43,7 +44,7 @@ uint32_t rng_u32(struct rng *rng)
 
 /* LANES consecutive blocks. A block is one long chain of multiplications;
  * side by side they keep the processor busy. */
-static void philox_lanes(const struct rng *rng, uint32_t *restrict words)
+INLINE void philox_lanes(const struct rng *rng, uint32_t *restrict words)
 {
     uint32_t c0[LANES], c1[LANES], c2[LANES], c3[LANES];
     uint32_t k0 = rng->key[0], k1 = rng->key[1];
@@ -55,6 +56,8 @@ static void philox_lanes(const struct rng *rng, uint32_t *restrict words)
         c3[i] = rng->counter[3];
     }
     for (int round = 0; round < PHILOX_ROUNDS; round++) {
+        /* Unrolled it would not become vector instructions. */
+#pragma GCC unroll 1
         for (uint32_t i = 0; i < LANES; i++) {
             uint64_t a = UINT64_C(0xD2511F53) * c0[i];
             uint64_t b = UINT64_C(0xCD9E8D57) * c2[i];
@@ -74,7 +77,7 @@ static void philox_lanes(const struct rng *rng, uint32_t *restrict words)
     }
 }
 
-void rng_words(struct rng *rng, uint32_t *words, uint32_t count)
+WIDE void rng_words(struct rng *rng, uint32_t *words, uint32_t count)
 {
     uint32_t done = 0;
 
@@ -90,10 +93,10 @@ void rng_words(struct rng *rng, uint32_t *words, uint32_t count)
 
 double rng_unit(struct rng *rng)
 {
-    uint64_t high = rng_u32(rng);
-    uint64_t low = rng_u32(rng);
+    uint32_t high = rng_u32(rng);
+    uint32_t words[2] = {high, rng_u32(rng)};
 
-    return (double)((high << 32 | low) >> 11) * 0x1p-53;
+    return rng_unit_of(words);
 }
 
 uint32_t rng_below(struct rng *rng, uint32_t bound)

@@ -51,6 +51,13 @@ uint32_t rng_u32(struct rng *rng);
 void rng_words(struct rng *rng, uint32_t *words, uint32_t count);
 /* Uniform on [0, 1), a multiple of 2^-53. */
 double rng_unit(struct rng *rng);
+/* That number of the next two words. */
+static inline double rng_unit_of(const uint32_t words[2])
+{
+    uint64_t both = (uint64_t)words[0] << 32 | words[1];
+
+    return (double)(both >> 11) * 0x1p-53;
+}
 /* Uniform on 0 .. bound-1 without bias; bound >= 1. */
 uint32_t rng_below(struct rng *rng, uint32_t bound);
 /* Standard normal, by the polar method (Marsaglia & Bray 1964). */

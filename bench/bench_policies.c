@@ -13,6 +13,7 @@
  *
  * All things take their turns one after another, so that a noisy machine is
  * noisy for all; medians of the turns. TURNS=N in the environment. */
+#include "base/wide.h"
 #include "policies/linalg.h"
 #include "policies/policy.h"
 #include "policies/registry.h"
@@ -311,14 +312,6 @@ static void all_dots(const struct bench_case *one,
                 : product(theta[a], round->shared, one->shared);
     sink += out[round->slot[3]] + out[round->slot[7]];
 }
-
-/* As policies/linalg.c has it. */
-#if defined(__x86_64__) && defined(__linux__) && !defined(__clang__) &&        \
-        !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define WIDE __attribute__((target_clones("avx2", "default")))
-#else
-#define WIDE
-#endif
 
 typedef double four __attribute__((vector_size(32)));
 

@@ -12,6 +12,7 @@
  * score, then width, then index, before anything is drawn, so that the order
  * of the request's actions does not matter. */
 #include "base/check.h"
+#include "base/wide.h"
 #include "policies/explorer.h"
 #include "policies/portable.h"
 
@@ -123,7 +124,20 @@ static void share_of_two(const struct contender *two, double *pmf)
     pmf[two[1].index] = second;
 }
 
-/* Who wins each of `tables` <= BATCH tables; equals by rank. */
+/* One more contender in each of BATCH tables; equals by rank. */
+WIDE static void play_one(double score, double width, double label,
+        const double *restrict z, double *restrict best,
+        double *restrict winner)
+{
+    for (uint32_t i = 0; i < BATCH; i++) {
+        double value = score + width * z[i];
+        bool wins = value > best[i];
+        best[i] = wins ? value : best[i];
+        winner[i] = wins ? label : winner[i];
+    }
+}
+
+/* Who wins each of `tables` <= BATCH tables. */
 static void play_batch(struct contender *contenders, uint32_t count,
         struct rng *draws, uint32_t tables)
 {
@@ -135,17 +149,10 @@ static void play_batch(struct contender *contenders, uint32_t count,
         winner[i] = 0.0;
     }
     for (uint32_t place = 0; place < count; place++) {
-        double score = contenders[place].score;
-        double width = contenders[place].width;
-        double label = (double)place;
         rng_words(draws, words, BATCH);
         portable_normals(words, z, BATCH);
-        for (uint32_t i = 0; i < BATCH; i++) {
-            double value = score + width * z[i];
-            bool wins = value > best[i];
-            best[i] = wins ? value : best[i];
-            winner[i] = wins ? label : winner[i];
-        }
+        play_one(contenders[place].score, contenders[place].width,
+                (double)place, z, best, winner);
     }
     for (uint32_t i = 0; i < tables; i++)
         contenders[(uint32_t)winner[i]].wins++;

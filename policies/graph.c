@@ -241,19 +241,21 @@ uint64_t graph_digest(const struct graph *graph)
 
 /* ---- shortest paths ---- */
 
+/* Without a branch on which is shorter, which no processor foresees. */
 static bool sweep(
         const struct graph *graph, const double *cost, struct graph_walk *walk)
 {
     bool changed = false;
 
     for (uint32_t i = 0; i < graph->used; i++) {
-        uint32_t e = graph->order[i];
+        uint32_t e = graph->order[i], to = graph->to[e];
         double distance = walk->distance[graph->from[e]] + cost[e];
-        if (distance < walk->distance[graph->to[e]]) {
-            walk->distance[graph->to[e]] = distance;
-            walk->by[graph->to[e]] = (uint16_t)e;
-            changed = true;
-        }
+        double before = walk->distance[to];
+        uint16_t by = walk->by[to];
+        bool shorter = distance < before;
+        walk->distance[to] = shorter ? distance : before;
+        walk->by[to] = shorter ? (uint16_t)e : by;
+        changed |= shorter;
     }
     return changed;
 }
@@ -263,8 +265,10 @@ uint32_t graph_shortest(const struct graph *graph, const double *cost,
 {
     uint32_t count = 0;
 
-    for (uint32_t i = 0; i < graph->nodes; i++)
+    for (uint32_t i = 0; i < graph->nodes; i++) {
         walk->distance[i] = INFINITY;
+        walk->by[i] = 0;
+    }
     walk->distance[graph->source] = 0.0;
     /* Sums of costs that are not negative never fall, so the edges `by` make
      * a tree, and there are at most as many sweeps as nodes. */

@@ -229,6 +229,16 @@ struct awake {
     double *reach; /* [count] 1/eps: the noise is uniform on [0, reach] */
 };
 
+/* Words of a generator, drawn many at a time: an even number of them, and a
+ * whole one of the generator's blocks side by side. */
+#define NOISE_WORDS 128u
+
+struct noise {
+    struct rng rng;
+    uint32_t used; /* words */
+    uint32_t words[NOISE_WORDS];
+};
+
 /* What solving needs: the awake experts, the edges that are there, and room. */
 struct round {
     struct awake awake;
@@ -238,6 +248,7 @@ struct round {
     double *cost; /* [edges] */
     uint16_t *path; /* [longest] */
     struct graph_walk *walk;
+    struct noise stream;
 };
 
 static double reach_of(const struct paths *self, uint64_t rounds)
@@ -291,13 +302,26 @@ static void round_open(const struct paths *self, const struct context *context,
     }
 }
 
+static void noise_begin(struct noise *stream, const struct rng *draws)
+{
+    stream->rng = *draws;
+    stream->used = NOISE_WORDS;
+}
+
 /* One noise for all experts; every edge has its own, so that it does not
  * matter which are on offer. */
-static void draw_noise(
-        const struct paths *self, struct rng *draws, struct round *round)
+static void draw_noise(const struct paths *self, struct round *round)
 {
-    for (uint32_t e = 0; e < self->graph.edges; e++)
-        round->noise[e] = rng_unit(draws);
+    struct noise *stream = &round->stream;
+
+    for (uint32_t e = 0; e < self->graph.edges; e++) {
+        if (stream->used == NOISE_WORDS) {
+            rng_words(&stream->rng, stream->words, NOISE_WORDS);
+            stream->used = 0;
+        }
+        round->noise[e] = rng_unit_of(&stream->words[stream->used]);
+        stream->used += 2;
+    }
 }
 
 /* The path of awake expert i under the noise drawn, in round->path. */
@@ -369,9 +393,10 @@ static bool paths_propose(const void *block, const struct context *context,
     all.index = arena_zalloc(scratch, all.index_size, sizeof(*all.index));
     CHECK(!scratch->overflow);
     round_open(self, context, actions, scratch, &round);
+    noise_begin(&round.stream, draws);
     all.start[0] = 0;
     for (uint32_t table = 0; table < tables; table++) {
-        draw_noise(self, draws, &round);
+        draw_noise(self, &round);
         for (uint32_t i = 0; i < round.awake.count; i++) {
             double share = round.awake.weight[i] / (double)tables;
             uint32_t count;
@@ -447,10 +472,11 @@ static void expert_losses(const struct paths *self,
     double implicit = self->options->implicit;
     double unit = 1.0 / ((double)tables * (double)self->graph.longest);
 
+    noise_begin(&round->stream, &draws);
     for (uint32_t i = 0; i < round->awake.count; i++)
         own[i] = 0.0;
     for (uint32_t table = 0; table < tables; table++) {
-        draw_noise(self, &draws, round);
+        draw_noise(self, round);
         for (uint32_t i = 0; i < round->awake.count; i++) {
             uint32_t count = solve(self, round, i);
             double sum = 0.0;

@@ -1,4 +1,6 @@
 #include "policies/linalg.h"
+
+#include "base/wide.h"
 #include "policies/portable.h"
 
 #include <math.h>
@@ -6,19 +8,6 @@
 
 /* A pivot below this part of its diagonal is rounding. */
 #define PIVOT_LEAST 1e-14
-
-/* The same operations in the same order, four numbers at a time where the
- * processor can and two where it cannot: the bits are the same. (Without fused
- * multiply-add, which has others.) */
-#if defined(__x86_64__) && defined(__linux__) && defined(__OPTIMIZE__) &&      \
-        defined(__GNUC__) && !defined(__clang__) &&                            \
-        !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define WIDE __attribute__((target_clones("avx2", "default")))
-#else
-#define WIDE
-#endif
-
-#define INLINE __attribute__((always_inline)) static inline
 
 /* Helpers are inlined everywhere: no vector is ever passed. */
 #pragma GCC diagnostic ignored "-Wpsabi"

@@ -1,6 +1,7 @@
 #include "policies/portable.h"
 
 #include "base/real.h"
+#include "base/wide.h"
 
 #include <float.h>
 #include <math.h>
@@ -16,7 +17,7 @@
 
 /* exp(x) = 2^k exp(r) with |r| <= ln 2 / 2; exp(r) by its Taylor series, whose
  * rest after r^13/13! is below 5e-18. Even and odd terms apart, for speed. */
-static inline double exp_within(double x)
+INLINE double exp_within(double x)
 {
     double shifted = x * LOG2_E + ROUNDER;
     double k = shifted - ROUNDER;
@@ -40,14 +41,14 @@ static inline double exp_within(double x)
     return (1.0 + (r + (s * even + s * r * odd))) * power;
 }
 
-static inline double exp_argument(double x)
+INLINE double exp_argument(double x)
 {
     double inside = x > EXP_MIN ? x : EXP_MIN;
 
     return inside < EXP_MAX ? inside : EXP_MAX;
 }
 
-void portable_exps(const double *x, double *y, uint32_t count)
+WIDE void portable_exps(const double *x, double *y, uint32_t count)
 {
     /* In two loops, because gcc 12 does not vectorise them as one. */
     for (uint32_t i = 0; i < count; i++)
@@ -104,7 +105,7 @@ double portable_pow(double x, double y)
 }
 
 /* sum coefficients[i] x^i */
-static inline double polynomial(const double *coefficients, int count, double x)
+INLINE double polynomial(const double *coefficients, int count, double x)
 {
     double sum = coefficients[count - 1];
 
@@ -165,13 +166,13 @@ static const double tail_below[8] = {1.0, 2.05319162663775882187e+0,
 #define CHUNK  64u
 
 /* How far the share of a word is from a half. */
-static inline double distance_of(uint32_t word)
+INLINE double distance_of(uint32_t word)
 {
     return ((double)word + 0.5) * 0x1p-32 - 0.5;
 }
 
 /* z of the distances q, for those within CENTRE. */
-static void normals_near(const double *q, double *z, uint32_t count)
+INLINE void normals_near(const double *q, double *z, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         double r = CENTRE * CENTRE - q[i] * q[i];
@@ -181,7 +182,7 @@ static void normals_near(const double *q, double *z, uint32_t count)
 }
 
 /* |z| of the distances q, for those further out. In place. */
-static void normals_far(double *q, uint32_t count)
+INLINE void normals_far(double *q, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++)
         q[i] = -real_log(0.5 - fabs(q[i]));
@@ -193,7 +194,7 @@ static void normals_far(double *q, uint32_t count)
 }
 
 /* All as if they were near, and then the seventh that is not once more. */
-static void normals_chunk(const uint32_t *words, double *z, uint32_t count)
+INLINE void normals_chunk(const uint32_t *words, double *z, uint32_t count)
 {
     double q[CHUNK], far[CHUNK];
     uint32_t place[CHUNK];
@@ -212,7 +213,7 @@ static void normals_chunk(const uint32_t *words, double *z, uint32_t count)
         z[place[i]] = copysign(far[i], q[place[i]]);
 }
 
-void portable_normals(const uint32_t *words, double *z, uint32_t count)
+WIDE void portable_normals(const uint32_t *words, double *z, uint32_t count)
 {
     for (uint32_t done = 0; done < count; done += CHUNK) {
         uint32_t left = count - done;

@@ -1,5 +1,7 @@
 #include "sim/sor.h"
 
+#include "base/wide.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -272,13 +274,6 @@ static void rest_lane(struct lanes *lanes, uint32_t lane)
  * are too. */
 typedef double vector __attribute__((
         vector_size(SOR_LANES * sizeof(double)), aligned(sizeof(double))));
-
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) &&         \
-        !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define WIDE __attribute__((target_clones("avx2", "default")))
-#else
-#define WIDE
-#endif
 
 /* Each lane: delta = (D/omega + L)^-1 r, then r = (1/omega - 1) D delta - L'
  * delta, and its squared norm. share[lane] = 1/omega - 1. */

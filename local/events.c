@@ -267,15 +267,6 @@ static int decision_get(void *self, uint32_t problem, struct bytes event,
     return 0;
 }
 
-static void append(void *self, enum record_kind kind, uint32_t problem,
-        struct bytes payload)
-{
-    (void)self;
-    (void)kind;
-    (void)problem;
-    (void)payload;
-}
-
 static void keep_state(struct events *events, struct slot *slot,
         const struct event_state *state)
 {
@@ -350,7 +341,6 @@ struct journal events_journal(struct events *events)
     return (struct journal){
             .event_get = event_get,
             .decision_get = decision_get,
-            .append = append,
             .event_put = event_put,
             .event_del = event_del,
             .due_put = due_put,

@@ -46,8 +46,9 @@ static int event_get(
 static void append(
         struct step *step, enum record_kind kind, struct bytes payload)
 {
-    step->journal->append(
-            step->journal->self, kind, step->problem->spec->number, payload);
+    if (step->journal->append != NULL)
+        step->journal->append(step->journal->self, kind,
+                step->problem->spec->number, payload);
 }
 
 static void event_put(struct step *step, struct bytes event,
@@ -769,6 +770,19 @@ static void feedback_state(const struct step *step,
                 deadline_after(step, step->problem->spec->settings.orphan_wait);
 }
 
+/* The one record of a feedback that nothing but the log needs. */
+static int encode_feedback(struct step *step,
+        const struct feedback_record *record, struct bytes *payload)
+{
+    *payload = bytes_of(NULL, 0);
+    if (step->journal->append == NULL)
+        return 0;
+    *payload = record_encode_feedback(record, step->arena);
+    return payload->data != NULL
+            ? 0
+            : err_set(&step->err, STATUS_BUSY, "the record is too large");
+}
+
 static int feedback_new(struct step *step, const struct feedback *feedback,
         struct feedback_mark mark, struct event_state *state,
         bool first_of_orphan, struct receipt *receipt)
@@ -802,9 +816,9 @@ static int feedback_new(struct step *step, const struct feedback *feedback,
     status = hold_costs(step, &record, state);
     if (status != 0)
         return status;
-    payload = record_encode_feedback(&record, step->arena);
-    if (payload.data == NULL)
-        return err_set(&step->err, STATUS_BUSY, "the record is too large");
+    status = encode_feedback(step, &record, &payload);
+    if (status != 0)
+        return status;
     status = fold_feedback(step->problem, &record, decision, &step->err);
     if (status != 0)
         return status;

@@ -25,6 +25,7 @@ struct journal {
     int (*decision_get)(void *self, uint32_t problem, struct bytes event,
             const struct event_state *state, struct bytes *payload,
             struct err *err);
+    /* NULL: nothing is logged, and feedback is not encoded. */
     void (*append)(void *self, enum record_kind kind, uint32_t problem,
             struct bytes payload);
     /* `decision` is the payload of the Decision record that this step

@@ -150,7 +150,7 @@ int promotion_step(struct problem *problem, const struct input *input,
     if (payload.data == NULL)
         return err_set(err, STATUS_BUSY, "the record is too large");
     status = fold_promotion(problem, &record, model, err);
-    if (status == 0)
+    if (status == 0 && journal->append != NULL)
         journal->append(journal->self, RECORD_PROMOTION, problem->spec->number,
                 payload);
     return status;

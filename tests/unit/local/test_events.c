@@ -131,8 +131,6 @@ static void put(struct rng *rng, const struct journal *journal, nanos now)
     }
     if (decides)
         entry->decided = (uint32_t)turn;
-    journal->append(
-            journal->self, RECORD_DECISION, problem, bytes_of(decision, size));
     journal->event_put(journal->self, problem, event, &entry->state,
             decides ? bytes_of(decision, size) : bytes_of(NULL, 0));
     if (rng_below(rng, 2) == 0 && !entry->state.has_reward) {

@@ -71,6 +71,37 @@ START_TEST(an_outage_is_a_record)
 }
 END_TEST
 
+/* Those who look on are told what the records say, and the state is that of a
+ * problem at which nobody looks: stage_close() folds the log into one. */
+START_TEST(looked_on)
+{
+    const struct pulse *pulse;
+    const struct pulse_alarm *alarm;
+
+    stage_open(SHOP);
+    problem_watch(stage.problem);
+    pulse = stage.problem->pulse;
+    ck_assert_ptr_nonnull(pulse);
+    play(0, 700, NULL);
+    play(700, 1200, "card");
+    ck_assert_uint_eq(pulse->decided, stage.problem->counters.decisions);
+    ck_assert_uint_eq(pulse->all.rows, stage.problem->counters.learned);
+    ck_assert_double_eq_tol(pulse_mean(pulse, &pulse->all).mean,
+            stage.problem->counters.value_sum / 1200, 1e-12);
+    ck_assert_uint_eq(pulse->actions[0].chosen + pulse->actions[1].chosen +
+                    pulse->actions[2].chosen,
+            1200);
+    ck_assert_uint_eq(pulse->alarm_count, alarms());
+    alarm = &pulse->alarms[0];
+    ck_assert_uint_eq(alarm->alarm.stream, DRIFT_REWARD);
+    ck_assert(bytes_equal(
+            bytes_of(alarm->name.id, alarm->name.size), bytes_of_text("card")));
+    ck_assert_uint_ge(alarm->event.size, 4); /* e700 or later */
+    ck_assert_uint_eq(alarm->event.id[0], 'e');
+    stage_close();
+}
+END_TEST
+
 START_TEST(the_detectors_are_saved)
 {
     struct err err;
@@ -392,6 +423,7 @@ int main(void)
     tcase_add_checked_fixture(cases, stage_setup, stage_teardown);
     tcase_set_timeout(cases, 60);
     tcase_add_test(cases, an_outage_is_a_record);
+    tcase_add_test(cases, looked_on);
     tcase_add_test(cases, the_detectors_are_saved);
     tcase_add_test(cases, watching_can_be_switched_off);
     tcase_add_test(cases, a_fallback_takes_its_action);

@@ -195,6 +195,29 @@ except OSError:
 need(get("/readyz")[0] == 200, "after a long line")
 PYTHON
 
+# A reload goes on with the sums of who looks on.
+sed -i 's/name: shop/name: shop\n    orphan_wait: 2h/' "$dir/rued.yaml"
+kill -HUP "$pid"
+for _ in $(seq 1 100); do
+    grep -q "id=config.re" "$dir/rued.log" && break
+    sleep 0.1
+done
+grep -q id=config.reloaded "$dir/rued.log" || broken "no reload"
+"$B/rue" decide shop --connect "ipc://$dir/socket" --context 0.3 \
+    --event after >"$dir/out" || broken "no decision after a reload"
+"$B/rue" feedback shop after 1 --connect "ipc://$dir/socket" \
+    >"$dir/out" || broken "no feedback after a reload"
+/usr/bin/python3 - "$port" <<'PYTHON' || broken "sums after a reload"
+import json, sys, time, urllib.request
+for _ in range(100):
+    with urllib.request.urlopen(f"http://127.0.0.1:{sys.argv[1]}/api/v1/status?problem=shop") as reply:
+        outcomes = json.load(reply)["problems"][0]["reward"]["outcomes"]
+    if outcomes == 6:
+        sys.exit(0)
+    time.sleep(0.1)
+sys.exit(f"{outcomes} outcomes")
+PYTHON
+
 kill "$pid"
 wait "$pid" || broken "exit status $?"
 pid=

@@ -816,7 +816,7 @@ function drawDrift(problem) {
     const box = $("drift").children[i];
     const head = box.querySelector("summary .level");
     if (parts.length === 0) {
-      head.querySelector(".value").textContent = "waits for data";
+      head.querySelector(".value").textContent = "no data";
       return;
     }
     setGauge(head, parts[0]);

@@ -97,10 +97,14 @@ static inline void rank_two(
     bool second = pmf[i + 1] > pmf[i];
     two_counts before = {-(int64_t)second, -(int64_t)!second};
 
-    for (uint32_t j = 0; j < i; j++)
-        before += (two){pmf[j], pmf[j]} >= own;
-    for (uint32_t j = i + 2; j < count; j++)
-        before += (two){pmf[j], pmf[j]} > own;
+    for (uint32_t j = 0; j < i; j++) {
+        two other = {pmf[j], pmf[j]};
+        before += other >= own;
+    }
+    for (uint32_t j = i + 2; j < count; j++) {
+        two other = {pmf[j], pmf[j]};
+        before += other > own;
+    }
     order[-before[0]] = i;
     order[-before[1]] = i + 1;
 }

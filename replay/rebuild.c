@@ -19,7 +19,7 @@ struct building {
     struct ledger_reader *reader;
     struct place *places; /* by problem number */
     uint32_t place_count;
-    const struct walk *walk;
+    uint64_t from; /* first record that anything needs */
     struct err *err;
 };
 
@@ -152,7 +152,7 @@ static void progress(void *self, uint64_t done, uint64_t all)
 {
     const struct building *building = self;
     const struct rebuild *rebuild = building->rebuild;
-    uint64_t before = building->walk->from - 1;
+    uint64_t before = building->from - 1;
 
     if (rebuild->progress != NULL)
         rebuild->progress(rebuild->self, before + done, before + all);
@@ -161,8 +161,9 @@ static void progress(void *self, uint64_t done, uint64_t all)
 /* What an exact replay is in the middle of is read by the same reader. */
 static int fold_all(struct building *building, uint64_t last)
 {
+    uint64_t from = first_wanted(building);
     struct walk walk = {.reader = building->reader,
-            .from = first_wanted(building),
+            .from = from,
             .last = last,
             .held = true,
             .wants = wants,
@@ -170,8 +171,8 @@ static int fold_all(struct building *building, uint64_t last)
             .progress = progress,
             .self = building};
 
-    building->walk = &walk;
-    return walk.from > last ? 0 : walk_run(&walk, building->err);
+    building->from = from;
+    return from > last ? 0 : walk_run(&walk, building->err);
 }
 
 /* ---- the whole ---- */

@@ -27,11 +27,13 @@ enum colour { GOOD = 1, BAD, DIM };
 
 bool top_view_open(struct top_view *view)
 {
+    const char *charset;
     SCREEN *screen;
 
     /* Letters as the terminal has them; numbers stay as they are. */
     (void)setlocale(LC_CTYPE, "");
-    view->utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+    charset = nl_langinfo(CODESET); // NOLINT(concurrency-mt-unsafe): one thread
+    view->utf8 = strcmp(charset, "UTF-8") == 0;
     screen = newterm(NULL, stdout, stdin);
     if (screen == NULL)
         return false;

@@ -65,10 +65,15 @@ void pack_long_varint(struct packing *packing, uint64_t value);
 
 static inline void pack_varint(struct packing *packing, uint64_t value)
 {
-    if (value < 0x80 && packing->at > packing->start)
-        *--packing->at = (uint8_t)value;
-    else
+    uint8_t *out;
+
+    if (value >= 0x80) {
         pack_long_varint(packing, value);
+        return;
+    }
+    out = pack_room(packing, 1);
+    if (out != NULL)
+        *out = (uint8_t)value;
 }
 
 static inline void pack_tag(

@@ -491,11 +491,17 @@ static void settle(struct run *run, uint32_t generation, uint32_t row,
             GENERATIONS_MARGIN * served->payment.amount - account->charged_back;
 }
 
+/* A payment's number, of which everything that is drawn for it is made. */
+static uint64_t event_of(uint32_t generation, uint32_t row)
+{
+    return (uint64_t)generation * (UINT64_C(1) << 32) + row;
+}
+
 /* Tries until one is approved, none may follow, or no route is left. */
 static int live(struct run *run, uint32_t generation, uint32_t row,
         struct served *served)
 {
-    uint64_t event = (uint64_t)generation << 32 | row;
+    uint64_t event = event_of(generation, row);
     struct payments_try try = {.generation = generation,
             .row = row,
             .time = generation + (double)row / run->settings->rows,
@@ -552,7 +558,7 @@ static void divide_account(struct generation_account *account, double rows)
 static int serve_one(struct run *run, uint32_t generation, uint32_t row,
         struct served *served)
 {
-    uint64_t event = (uint64_t)generation * (UINT64_C(1) << 32) + row;
+    uint64_t event = event_of(generation, row);
     struct drill_round round = {.row = row,
             .event = event,
             .payment = &served->payment,
@@ -600,7 +606,7 @@ static void learn_online(struct run *run, uint32_t generation, uint32_t row,
 static int serve_row(struct run *run, uint32_t generation, uint32_t row,
         struct generation_values *value)
 {
-    uint64_t event = (uint64_t)generation << 32 | row;
+    uint64_t event = event_of(generation, row);
     struct logged logged = {.generation = generation, .row = row};
     struct served served;
 
@@ -758,7 +764,7 @@ static size_t make_lessons(struct run *run, uint32_t next)
 static int weigh_row(
         struct run *run, const struct held *held, struct gate_veto *veto)
 {
-    uint64_t event = (uint64_t)held->generation << 32 | held->row;
+    uint64_t event = event_of(held->generation, held->row);
     struct payment payment;
     uint32_t routes[PAYMENTS_ROUTES];
     struct request request;

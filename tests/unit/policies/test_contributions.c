@@ -69,6 +69,7 @@ START_TEST(of_a_sum_each_feature_has_its_term)
         ck_assert_double_eq_tol(
                 all.list[i].value, score_of(fixture, alone) - all.base, 1e-12);
     }
+    free(fixture->policy);
 }
 END_TEST
 
@@ -104,6 +105,7 @@ START_TEST(of_products_it_is_the_shapley_value)
     /* There was a product to share. */
     ck_assert_double_ne(all.list[0].value,
             score_of(fixture, (const double[]){1.5, 0, 0}) - all.base);
+    free(fixture->policy);
 }
 END_TEST
 

@@ -114,6 +114,12 @@ wait("a line that says so", lambda: "id=drift.fallback problem=falls active=fals
 for name in ("learns", "tells"):
     play(name, 1000, False)
     need(number(name, "alarms") > 0 and number(name, "fallbacks") == 0, f"{name}: the alarm")
+# It begins when 300 outcomes came after the newest alarm that it has heard of.
+for _ in range(20):
+    if number("learns", "training_running") or number("learns", "generation_newest") >= 1:
+        break
+    play("learns", 100, False)
+    time.sleep(0.2)
 wait("a training by itself", lambda: number("learns", "generation_newest") >= 1)
 wait("its end", lambda: number("learns", "training_running") == 0)
 wait("its promotion", lambda: ask(pb.Request(id=2, problem=b"learns", status=pb.StatusQuestion())).answer.generation >= 1)

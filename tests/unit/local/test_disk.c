@@ -28,7 +28,8 @@ int fdatasync(int fd)
     return -1;
 }
 
-static const char config[] = "problems:\n"
+static const char config[] = "storage: {map_size: 64MiB}\n"
+                             "problems:\n"
                              "  - name: safe\n"
                              "    actions: [red, green]\n"
                              "    policy: {learner: tsallis-inf}\n"

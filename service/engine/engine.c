@@ -1014,6 +1014,18 @@ static int deadline(struct step *step)
 
 /* ---- drift ---- */
 
+/* Without room for it, it waits for the next step. */
+static void log_alarm(struct step *step, const struct alarm_record *record)
+{
+    struct bytes payload = record_encode_alarm(record, step->arena);
+
+    step->arena->overflow = false;
+    if (payload.data == NULL)
+        return;
+    append(step, RECORD_ALARM, payload);
+    fold_alarm(step->problem, record);
+}
+
 /* An alarm that the folded records raised becomes a record. One a step, so
  * that a step has a bound; others wait in the problem's state. */
 static void note_alarm(struct step *step)
@@ -1022,7 +1034,6 @@ static void note_alarm(struct step *step)
     const struct alarm *alarm =
             problem->drift == NULL ? NULL : drift_pending(problem->drift);
     struct alarm_record record;
-    struct bytes payload;
 
     if (alarm == NULL)
         return;
@@ -1038,12 +1049,7 @@ static void note_alarm(struct step *step)
             .after = alarm->after,
             .rows = alarm->rows,
     };
-    payload = record_encode_alarm(&record, step->arena);
-    step->arena->overflow = false;
-    if (payload.data == NULL)
-        return; /* with the next step */
-    append(step, RECORD_ALARM, payload);
-    fold_alarm(problem, &record);
+    log_alarm(step, &record);
 }
 
 /* A circuit that opened or closed, likewise. */
@@ -1053,7 +1059,6 @@ static void note_circuit(struct step *step)
     const struct breaker_change *change =
             problem->breaker == NULL ? NULL : breaker_changed(problem->breaker);
     struct alarm_record record;
-    struct bytes payload;
 
     if (change == NULL)
         return;
@@ -1068,12 +1073,7 @@ static void note_circuit(struct step *step)
             .before = change->before,
             .after = change->after,
     };
-    payload = record_encode_alarm(&record, step->arena);
-    step->arena->overflow = false;
-    if (payload.data == NULL)
-        return; /* with the next step */
-    append(step, RECORD_ALARM, payload);
-    fold_alarm(problem, &record);
+    log_alarm(step, &record);
 }
 
 /* ---- the step ---- */

@@ -208,6 +208,38 @@ static bool has_recorded(const struct drift_command *command)
     return false;
 }
 
+/* What goes together, and what was not given. */
+static int settle(struct drift_command *command)
+{
+    bool store = is_store(command);
+
+    if (store && (command->column != NULL || command->ranged))
+        return cli_usage(
+                "drift", "--column and --range: of a file, not of a store");
+    if (!store &&
+            (command->store.problem != NULL || command->store.action != NULL ||
+                    command->store.group != NULL ||
+                    command->store.stream != NULL || has_recorded(command)))
+        return cli_usage("drift",
+                "--problem, --stream, --action, --group and the detector " RECORDED
+                ": of a store, not of a file");
+    if (command->store.stream != NULL &&
+            !drift_store_knows(command->store.stream))
+        return cli_usage(
+                "drift", "--stream: there is no '%s'", command->store.stream);
+    if (command->early == 0.0)
+        command->early = command->late / 10.0;
+    if (!(command->late > 0.0) || !(command->early > 0.0))
+        return cli_usage("drift", "--early and --late are more than 0");
+    if (command->watcher_count == 0 &&
+            !(watcher_open(
+                      &command->watchers[command->watcher_count++], "adwin") &&
+                    watcher_open(&command->watchers[command->watcher_count++],
+                            "page-hinkley")))
+        return 1;
+    return 0;
+}
+
 static int parse(struct drift_command *command, int argc, char **argv)
 {
     static const struct option options[] = {
@@ -278,34 +310,8 @@ static int parse(struct drift_command *command, int argc, char **argv)
     if (optind + 1 != argc)
         return cli_usage("drift", "name one file or store");
     command->path = argv[optind];
-    good = is_store(command);
-    if (good && (command->column != NULL || command->ranged))
-        return cli_usage(
-                "drift", "--column and --range: of a file, not of a store");
-    if (!good &&
-            (command->store.problem != NULL || command->store.action != NULL ||
-                    command->store.group != NULL ||
-                    command->store.stream != NULL || has_recorded(command)))
-        return cli_usage("drift",
-                "--problem, --stream, --action, --group and the detector " RECORDED
-                ": of a store, not of a file");
-    if (command->store.stream != NULL &&
-            !drift_store_knows(command->store.stream))
-        return cli_usage(
-                "drift", "--stream: there is no '%s'", command->store.stream);
-    if (command->early == 0.0)
-        command->early = command->late / 10.0;
-    if (!(command->late > 0.0) || !(command->early > 0.0))
-        return cli_usage("drift", "--early and --late are more than 0");
-    if (command->watcher_count == 0 &&
-            !(watcher_open(
-                      &command->watchers[command->watcher_count++], "adwin") &&
-                    watcher_open(&command->watchers[command->watcher_count++],
-                            "page-hinkley")))
-        return 1;
-    return 0;
+    return settle(command);
 }
-
 /* ---- the file ---- */
 
 /* The field `column` of a line of CSV without quotes around numbers. */

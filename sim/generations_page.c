@@ -76,6 +76,21 @@ static void add_line(struct lines *lines, struct svg_series line)
     lines->count++;
 }
 
+/* The end of a figure that has begun: its lines by generation. */
+static void chart_lines(FILE *out, const char *title, uint32_t height,
+        const char *unit, const struct lines *lines)
+{
+    svg_chart(out,
+            &(struct svg_chart){.title = title,
+                    .width = 860,
+                    .height = height,
+                    .x = {.label = "generation"},
+                    .y = {.label = unit},
+                    .series = lines->series,
+                    .series_count = lines->count});
+    html_figure_end(out);
+}
+
 static void chart_values(FILE *out, const struct generations_page *page,
         const struct curves *curves)
 {
@@ -109,15 +124,8 @@ static void chart_values(FILE *out, const struct generations_page *page,
             "Exact value of each generation's policy, mean over seeds; bands "
             "are two standard errors between seeds (worlds differ much more "
             "than policies do).");
-    svg_chart(out,
-            &(struct svg_chart){.title = "payments approved by generation",
-                    .width = 860,
-                    .height = 420,
-                    .x = {.label = "generation"},
-                    .y = {.label = "% approved"},
-                    .series = lines.series,
-                    .series_count = lines.count});
-    html_figure_end(out);
+    chart_lines(
+            out, "payments approved by generation", 420, "% approved", &lines);
 }
 
 static void chart_changes(FILE *out, const struct generations_page *page,
@@ -145,15 +153,8 @@ static void chart_changes(FILE *out, const struct generations_page *page,
             "Change to the generation before, paired by seed: a policy that "
             "is trained on the log of its own last generation alone goes up "
             "and down; one that keeps what it learned goes up.");
-    svg_chart(out,
-            &(struct svg_chart){.title = "change from generation to generation",
-                    .width = 860,
-                    .height = 300,
-                    .x = {.label = "generation"},
-                    .y = {.label = "points"},
-                    .series = lines.series,
-                    .series_count = lines.count});
-    html_figure_end(out);
+    chart_lines(
+            out, "change from generation to generation", 300, "points", &lines);
 }
 
 static void table_values(FILE *out, const struct generations_page *page,

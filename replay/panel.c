@@ -9,8 +9,12 @@
 #define SPECS_BYTES ((size_t)256 << 20)
 #define STEP_BYTES  ((size_t)32 << 20)
 
-/* What the reward model is, in place of the problem's policy. */
-static const char model_settings[] = "policy.oracle: ridge\n"
+/* What the reward model is, in place of the problem's policy: a regression on
+ * columns or, where the problem has none, as imports have not, on the named
+ * features, which ridge does not look at. */
+static const char model_of_columns[] = "policy.oracle: ridge\n"
+                                       "policy.explorer: greedy\n";
+static const char model_of_names[] = "policy.oracle: linear\n"
                                      "policy.explorer: greedy\n";
 
 static int no_memory(struct err *err)
@@ -71,14 +75,19 @@ static struct problem_spec *spec_of_text(
 
 static struct problem_spec *spec_of_model(struct panel *panel, struct err *err)
 {
-    size_t size, more = sizeof(model_settings) - 1;
+    const struct shape *shape = &panel->spec->policy.shape;
+    bool columns = shape->shared_dense > 0 || shape->action_dense > 0 ||
+            shape->named_columns > 0;
+    struct bytes model =
+            bytes_of_text(columns ? model_of_columns : model_of_names);
+    size_t size, more = model.size;
     uint8_t *text = without_policy(panel, more, &size);
 
     if (text == NULL) {
         (void)no_memory(err);
         return NULL;
     }
-    memcpy(text + size, model_settings, more);
+    memcpy(text + size, model.data, more);
     return spec_of_text(panel, bytes_of(text, size + more), err);
 }
 

@@ -63,6 +63,7 @@ static void print_help(void)
 struct tally {
     uint64_t unlabelled, passed, refused, unsupported;
     uint64_t cut; /* values of features that no record holds */
+    uint64_t capped; /* events with a propensity above 1 */
 };
 
 struct import_command {
@@ -133,7 +134,8 @@ static int reject(struct import_command *command, enum parsed parsed,
     bool bad = parsed == PARSED_REFUSED;
 
     if (parsed == PARSED_UNLABELLED)
-        (void)err_set(err, STATUS_OK, "does not say which action was taken");
+        (void)err_set(err, STATUS_OK,
+                "does not say which action was taken and how likely it was");
     if (command->surveying && !(bad && command->strict))
         return 0;
     if (bad && command->strict)
@@ -160,6 +162,7 @@ static int take_event(struct import_command *command,
     if (command->surveying || command->empty)
         return survey_add(&command->survey, event, err);
     command->tally.cut += event->cut;
+    command->tally.capped += event->capped;
     return import_add(command->import, event, err);
 }
 
@@ -366,8 +369,13 @@ static void print_text(const struct import_command *command)
         printf("cut          %" PRIu64
                "  values of features, to within +-%g (no number: 0)\n",
                 tally->cut, VALUE_MAX);
+    if (tally->capped > 0)
+        printf("capped       %" PRIu64
+               "  propensities above 1, which were taken as 1\n",
+                tally->capped);
     if (tally->unlabelled > 0)
-        printf("unlabelled   %" PRIu64 "  do not say which action was taken\n",
+        printf("unlabelled   %" PRIu64
+               "  do not say which action was taken and how likely it was\n",
                 tally->unlabelled);
     if (tally->passed > 0)
         printf("passed       %" PRIu64 "  are no events\n", tally->passed);
@@ -473,15 +481,15 @@ static void print_json(const struct import_command *command)
     const struct tally *tally = &command->tally;
 
     json_t *report = json_pack(
-            "{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "format",
-            command->format->name, "problem", command->problem, "decisions",
-            (json_int_t)counts->decisions, "feedbacks",
+            "{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}",
+            "format", command->format->name, "problem", command->problem,
+            "decisions", (json_int_t)counts->decisions, "feedbacks",
             (json_int_t)counts->feedbacks, "chosen_only",
             (json_int_t)counts->chosen_only, "renamed",
             (json_int_t)counts->renamed, "cut", (json_int_t)tally->cut,
-            "unlabelled", (json_int_t)tally->unlabelled, "passed",
-            (json_int_t)tally->passed, "unsupported",
-            (json_int_t)tally->unsupported, "refused",
+            "capped", (json_int_t)tally->capped, "unlabelled",
+            (json_int_t)tally->unlabelled, "passed", (json_int_t)tally->passed,
+            "unsupported", (json_int_t)tally->unsupported, "refused",
             (json_int_t)tally->refused);
 
     if (command->metric && command->import != NULL)

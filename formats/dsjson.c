@@ -1,5 +1,6 @@
-/* DSJSON: a JSON object of each decision, a line of each object, as Vowpal
- * Wabbit and the services around it write them.
+/* Vowpal Wabbit's two formats of JSON, a line of each decision's object.
+ *
+ * DSJSON, as that tool and the services around it write it:
  *
  *   c     the context; its `_multi` is the list of the actions
  *   a     the actions, from 1, in the order in which they were ranked; the
@@ -14,7 +15,10 @@
  * numbers by their position and its objects in a namespace of its name; the
  * words of `_text` are features. Other names that begin with _ are left out.
  * Decisions over several slots, slates and ranges of numbers are refused by
- * line; a line without actions is passed over. */
+ * line; a line without actions is passed over.
+ *
+ * vw-json: the object is the context itself, as under `c`, with the label in
+ * it. */
 #include "base/json.h"
 #include "base/text.h"
 #include "formats/format.h"
@@ -314,11 +318,12 @@ static void read_actions(struct dsjson *ds)
                     "more actions than one decision may have");
             return;
         }
-        ds->tags[ds->action_count] = none;
-        if (json_peek(&ds->json) == JSON_NULL)
+        if (json_peek(&ds->json) == JSON_NULL) {
             json_word(&ds->json);
-        else
-            read_features(ds, &list, none);
+            continue;
+        }
+        ds->tags[ds->action_count] = none;
+        read_features(ds, &list, none);
         ds->actions[ds->action_count++] = list;
     }
 }
@@ -376,6 +381,11 @@ static void read_ranked(struct dsjson *ds)
     ds->ranked_count = count;
 }
 
+static void read_context(struct dsjson *ds)
+{
+    read_features(ds, &ds->shared, bytes_of(NULL, 0));
+}
+
 static void read_member(struct dsjson *ds, struct bytes key)
 {
     if (key_is(key, "a"))
@@ -383,7 +393,7 @@ static void read_member(struct dsjson *ds, struct bytes key)
     else if (key_is(key, "p") || key_is(key, "_p"))
         ds->probability_count = read_numbers(ds, ds->probability, ACTIONS_MAX);
     else if (key_is(key, "c"))
-        read_features(ds, &ds->shared, bytes_of(NULL, 0));
+        read_context(ds);
     else if (key_is(key, "pdf"))
         refuse(ds, STATUS_UNSUPPORTED, "actions of a continuous range");
     else if (key_is(key, "_outcomes"))
@@ -403,14 +413,21 @@ static void read_member(struct dsjson *ds, struct bytes key)
         json_skip(&ds->json);
 }
 
-static bool read_line(struct dsjson *ds, struct bytes line)
+/* The whole of a line of dsjson; read_context is that of vw-json. */
+static void read_decision(struct dsjson *ds)
 {
     struct bytes key;
 
-    ds->json = json_of(line, ds->arena);
     (void)json_begin_object(&ds->json);
     while (json_member(&ds->json, &key))
         read_member(ds, key);
+}
+
+static bool read_line(
+        struct dsjson *ds, struct bytes line, void (*read)(struct dsjson *ds))
+{
+    ds->json = json_of(line, ds->arena);
+    read(ds);
     if (!ds->failed && !json_done(&ds->json)) {
         (void)err_set(ds->err, STATUS_INVALID, "byte %zu: %s",
                 json_at(&ds->json), ds->json.what);
@@ -482,23 +499,24 @@ static double *settle_sum(
     return vector[most] >= 0.0 ? vector : NULL;
 }
 
-static bool find_propensity(
-        struct dsjson *ds, struct arena *arena, struct logged *event)
+/* NAN: the line does not say. */
+static double propensity_of(
+        const struct dsjson *ds, const double *vector, uint32_t chosen)
 {
-    double *vector = by_place(ds, arena);
     /* A label of the probability 0 is none. */
-    double propensity =
-            ds->label_probability > 0.0 ? ds->label_probability : (double)NAN;
+    if (ds->label_probability > 0.0)
+        return ds->label_probability;
+    if (vector != NULL)
+        return vector[chosen];
+    if (ds->probability_count > 0 && ds->ranked_count > 0 &&
+            ds->ranked[0] == chosen + 1)
+        return ds->probability[0];
+    return (double)NAN;
+}
 
-    if (isnan(propensity) && vector != NULL)
-        propensity = vector[event->chosen];
-    if (isnan(propensity) && ds->probability_count > 0 &&
-            ds->ranked_count > 0 && ds->ranked[0] == event->chosen + 1)
-        propensity = ds->probability[0];
-    if (isnan(propensity)) {
-        (void)err_set(ds->err, STATUS_INVALID, "no probability of the action");
-        return false;
-    }
+static bool take_propensity(struct dsjson *ds, double propensity,
+        double *vector, struct logged *event)
+{
     if (!propensity_take(propensity, &event->propensity, ds->err))
         return false;
     if (vector != NULL)
@@ -536,28 +554,19 @@ static bool take_pdrop(struct dsjson *ds, struct logged *event)
     return false;
 }
 
-static enum parsed make_event(
-        struct dsjson *ds, struct arena *arena, struct logged *event)
+static bool take_label(struct dsjson *ds, struct logged *event)
 {
-    if (ds->ranked_count == 0) {
-        (void)err_set(ds->err, STATUS_OK, "names no actions (a)");
-        return PARSED_PASSED;
-    }
-    if (ds->action_count == 0)
-        return parsed_refused(ds->err, "no actions (c._multi)");
-    event->question.named = ds->shared.items;
-    event->question.named_count = ds->shared.count;
-    if (!actions_list(&event->question, ds->actions, ds->action_count, arena,
-                ds->err) ||
-            !find_chosen(ds, event) || !find_propensity(ds, arena, event) ||
-            !take_pdrop(ds, event))
-        return PARSED_REFUSED;
-    take_tags(ds, arena, &event->question);
-    event->question.deferred = ds->skip;
     event->is_cost = true;
     event->has_value = !isnan(ds->label_cost);
-    if (event->has_value && !value_take(ds->label_cost, &event->value, ds->err))
-        return PARSED_REFUSED;
+    return !event->has_value ||
+            value_take(ds->label_cost, &event->value, ds->err);
+}
+
+static void take_rest(
+        const struct dsjson *ds, struct arena *arena, struct logged *event)
+{
+    take_tags(ds, arena, &event->question);
+    event->question.deferred = ds->skip;
     if (ds->id.size > 0)
         event->id = name_of_text(ds->id, arena);
     event->cut = ds->shared.cut;
@@ -565,8 +574,38 @@ static enum parsed make_event(
         event->cut += ds->actions[i].cut;
     event->has_time =
             ds->timestamp.size > 0 && time_read(ds->timestamp, &event->time);
+}
+
+static enum parsed make_event(
+        struct dsjson *ds, struct arena *arena, struct logged *event)
+{
+    double *vector, propensity;
+
+    if (!find_chosen(ds, event))
+        return PARSED_REFUSED;
+    vector = by_place(ds, arena);
+    propensity = propensity_of(ds, vector, event->chosen);
+    if (isnan(propensity))
+        return PARSED_UNLABELLED;
+    if (!take_propensity(ds, propensity, vector, event) ||
+            !take_pdrop(ds, event) || !take_label(ds, event))
+        return PARSED_REFUSED;
+    take_rest(ds, arena, event);
     return arena->overflow ? parsed_refused(ds->err, "the event is too large")
                            : PARSED_EVENT;
+}
+
+static enum parsed make_question(
+        struct dsjson *ds, struct arena *arena, struct logged *event)
+{
+    if (ds->action_count == 0)
+        return parsed_refused(ds->err, "no actions (_multi)");
+    event->question.named = ds->shared.items;
+    event->question.named_count = ds->shared.count;
+    return actions_list(&event->question, ds->actions, ds->action_count, arena,
+                   ds->err)
+            ? PARSED_EVENT
+            : PARSED_REFUSED;
 }
 
 /* ---- the table ---- */
@@ -596,11 +635,11 @@ static int dsjson_open(
     return 0;
 }
 
-static enum parsed dsjson_line(void *self, struct bytes line, uint64_t number,
-        struct arena *arena, struct logged *event, struct err *err)
+/* Anything but EVENT: what is to be said of the line. */
+static enum parsed take_line(struct dsjson *ds, struct bytes line,
+        uint64_t number, struct arena *arena, struct logged *event,
+        struct err *err, void (*read)(struct dsjson *ds))
 {
-    struct dsjson *ds = self;
-
     line = text_trim(line);
     if (line.size == 0)
         return PARSED_MORE;
@@ -613,8 +652,39 @@ static enum parsed dsjson_line(void *self, struct bytes line, uint64_t number,
     dsjson_reset(ds, arena, err);
     if (ds->actions == NULL || ds->tags == NULL)
         return parsed_refused(err, "no room for an event");
-    if (!read_line(ds, line))
-        return PARSED_REFUSED;
+    return read_line(ds, line, read) ? PARSED_EVENT : PARSED_REFUSED;
+}
+
+static enum parsed dsjson_line(void *self, struct bytes line, uint64_t number,
+        struct arena *arena, struct logged *event, struct err *err)
+{
+    struct dsjson *ds = self;
+    enum parsed parsed =
+            take_line(ds, line, number, arena, event, err, read_decision);
+
+    if (parsed != PARSED_EVENT)
+        return parsed;
+    if (ds->ranked_count == 0) {
+        (void)err_set(err, STATUS_OK, "names no actions (a)");
+        return PARSED_PASSED;
+    }
+    parsed = make_question(ds, arena, event);
+    return parsed == PARSED_EVENT ? make_event(ds, arena, event) : parsed;
+}
+
+static enum parsed vw_json_line(void *self, struct bytes line, uint64_t number,
+        struct arena *arena, struct logged *event, struct err *err)
+{
+    struct dsjson *ds = self;
+    enum parsed parsed =
+            take_line(ds, line, number, arena, event, err, read_context);
+
+    if (parsed == PARSED_EVENT)
+        parsed = make_question(ds, arena, event);
+    if (parsed != PARSED_EVENT)
+        return parsed;
+    if (isnan(ds->label_index) && isnan(ds->label_action))
+        return PARSED_UNLABELLED;
     return make_event(ds, arena, event);
 }
 
@@ -636,5 +706,16 @@ const struct format format_dsjson = {
         .size = sizeof(struct dsjson),
         .open = dsjson_open,
         .line = dsjson_line,
+        .end = dsjson_end,
+};
+
+const struct format format_vw_json = {
+        .name = "vw-json",
+        .sentence = "Vowpal Wabbit's plain JSON (--json): the context, its "
+                    "actions and label",
+        .catalogue = CATALOGUE_NONE,
+        .size = sizeof(struct dsjson),
+        .open = dsjson_open,
+        .line = vw_json_line,
         .end = dsjson_end,
 };

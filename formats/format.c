@@ -10,6 +10,7 @@ const struct format *const formats[] = {
         &format_vw,
         &format_vw_cb,
         &format_dsjson,
+        &format_vw_json,
         &format_obd,
         &format_csv,
 };

@@ -36,12 +36,14 @@ struct logged {
     bool is_cost; /* the value; otherwise it is a reward */
     double pdrop; /* such events were left out with this probability */
     uint32_t cut; /* values of features that features_fit changed */
+    bool capped; /* the propensity: it was above 1 */
 };
 
 enum parsed {
     PARSED_MORE, /* nothing yet */
     PARSED_EVENT,
-    PARSED_UNLABELLED, /* an event that does not say which action was taken */
+    PARSED_UNLABELLED, /* an event that does not say which action was taken, or
+                          how likely it was */
     PARSED_PASSED, /* no event, as the format has it; err says what */
     PARSED_REFUSED, /* err says why */
 };
@@ -80,6 +82,7 @@ struct format {
 extern const struct format format_vw;
 extern const struct format format_vw_cb;
 extern const struct format format_dsjson;
+extern const struct format format_vw_json;
 extern const struct format format_obd;
 extern const struct format format_csv;
 

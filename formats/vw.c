@@ -9,8 +9,9 @@
  * namespace for a name; what stands before a tab is left out; the last word
  * before the bar is a tag if no blank follows it or it begins with '. A label
  * is action:cost:probability; it counts where it has all three and the
- * probability is above 0. What that tool warns of and goes on is refused here,
- * and so, as unsupported, are its labels of other kinds (ccb, slates, ca). */
+ * probability is above 0; one above 1 is 1. What else that tool warns of and
+ * goes on is refused here, and so, as unsupported, are its labels of other
+ * kinds (ccb, slates, ca, graphs of feedback). */
 #include "base/text.h"
 #include "formats/format.h"
 
@@ -36,6 +37,17 @@ static bool is_outcome(const struct label *label)
 {
     return label->has_cost && label->has_probability &&
             label->probability > 0.0;
+}
+
+static bool take_outcome(
+        const struct label *label, struct logged *event, struct err *err)
+{
+    event->has_value = true;
+    event->is_cost = true;
+    event->capped = label->probability > 1.0;
+    return value_take(label->cost, &event->value, err) &&
+            propensity_take(
+                    fmin(label->probability, 1.0), &event->propensity, err);
 }
 
 static bool is_header(const struct vw_line *line)
@@ -112,19 +124,22 @@ static uint32_t split_words(struct bytes text, struct bytes *words)
     return count;
 }
 
-/* What else that tool's text may be: labels that begin with a word of their
- * own. True, with err, if it is. */
+/* What else that tool's text may be: labels that begin with a word, or two, of
+ * their own. True, with err, if it is. */
 static bool is_other_kind(
         const struct bytes *words, uint32_t count, struct err *err)
 {
     static const struct {
-        const char *word, *what;
-    } kinds[] = {{"ccb", "a decision over several slots (ccb)"},
-            {"slates", "a decision over several slots (slates)"},
-            {"ca", "actions of a continuous range (ca)"}};
+        const char *word, *next, *what; /* next NULL: any */
+    } kinds[] = {{"ccb", NULL, "a decision over several slots (ccb)"},
+            {"slates", NULL, "a decision over several slots (slates)"},
+            {"ca", NULL, "actions of a continuous range (ca)"},
+            {"shared", "graph", "a graph of feedback"}};
 
     for (size_t i = 0; count > 1 && i < ARRAY_COUNT(kinds); i++)
-        if (bytes_equal(words[0], bytes_of_text(kinds[i].word))) {
+        if (bytes_equal(words[0], bytes_of_text(kinds[i].word)) &&
+                (kinds[i].next == NULL ||
+                        bytes_equal(words[1], bytes_of_text(kinds[i].next)))) {
             (void)err_set(err, STATUS_UNSUPPORTED, "%s", kinds[i].what);
             return true;
         }
@@ -267,11 +282,11 @@ static bool parse_space(struct cursor *cursor, struct features_list *list,
         }
         if (!at_end(cursor)) {
             cursor->at++;
-            /* Without a number it is 0, as that tool reads it. */
-            if (at_end(cursor))
+            /* As that tool reads it: blanks may stand before the number, and
+             * without one it is 0. */
+            if (!read_number(cursor, &space.weight))
                 space.weight = 0.0;
-            else if (!read_number(cursor, &space.weight) ||
-                    !isfinite(space.weight) || !at_end(cursor)) {
+            if (!isfinite(space.weight) || !at_end(cursor)) {
                 (void)err_set(err, STATUS_INVALID,
                         "the weight of a namespace is not a number");
                 return false;
@@ -432,12 +447,8 @@ static enum parsed vw_finish(struct vw *vw, struct arena *arena,
         return PARSED_REFUSED;
     if (vw->labelled == 0)
         return PARSED_UNLABELLED;
-    if (!propensity_take(vw->outcome.probability, &event->propensity, err))
-        return PARSED_REFUSED;
     event->chosen = vw->chosen;
-    event->has_value = true;
-    event->is_cost = true;
-    if (!value_take(vw->outcome.cost, &event->value, err))
+    if (!take_outcome(&vw->outcome, event, err))
         return PARSED_REFUSED;
     event->cut = vw->shared_features.cut;
     for (uint32_t i = 0; i < vw->count; i++)
@@ -501,10 +512,7 @@ static bool cb_labels(const struct vw_line *line, struct arena *arena,
             continue;
         *labelled = true;
         event->action = ids[i];
-        event->has_value = true;
-        event->is_cost = true;
-        if (!value_take(label->cost, &event->value, err) ||
-                !propensity_take(label->probability, &event->propensity, err))
+        if (!take_outcome(label, event, err))
             return false;
     }
     event->available = ids;

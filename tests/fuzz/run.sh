@@ -10,6 +10,7 @@ build=${BUILD:-build}/fuzz
 dictionary() { # NAME: its file of words, if there is one
     case $1 in
     settings | option) echo "$here/config.dict" ;;
+    vw_json) echo "$here/dsjson.dict" ;;
     *) [ ! -e "$here/$1.dict" ] || echo "$here/$1.dict" ;;
     esac
 }

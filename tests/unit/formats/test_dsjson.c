@@ -119,6 +119,82 @@ static void unsupported(void)
     ck_assert_int_eq(scene.err.status, STATUS_UNSUPPORTED);
 }
 
+/* Who says nothing of the propensity, or that it is none, has no label. */
+START_TEST(decisions_may_have_no_label)
+{
+    scene_open(&format_dsjson,
+            "{\"a\":[1,2]," TWO "}\n"
+            "{\"_label_cost\":\"NaN\",\"_label_probability\":\"NaN\","
+            "\"_labelIndex\":1,\"a\":[2,1]," TWO ",\"p\":[\"NaN\",\"NaN\"]}\n"
+            "{\"_label_cost\":1,\"_labelIndex\":1,\"a\":[1,2]," TWO
+            ",\"p\":[0.7]}\n"
+            "{\"_label_cost\":null,\"_label_probability\":0.5,\"a\":[1]," TWO
+            "}\n");
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(scene_next(), PARSED_UNLABELLED);
+    scene_event(); /* taken, with a probability, but nothing came of it */
+    ck_assert_double_eq(scene.event.propensity, 0.5);
+    ck_assert(!scene.event.has_value);
+    scene_close();
+}
+END_TEST
+
+/* In an array it is not there, as if it had not been written. */
+START_TEST(null_is_no_action)
+{
+    scene_open(&format_dsjson,
+            "{\"_labelIndex\":1,\"a\":[2,1],\"p\":[0.25,0.75],\"c\":{"
+            "\"_multi\":[null,{\"a\":1},null,{\"b\":2}]}}\n");
+    scene_event();
+    ck_assert_uint_eq(scene.event.question.action_count, 2);
+    scene_action(1, "b=2");
+    ck_assert_double_eq(scene.event.propensity, 0.25);
+    scene_close();
+}
+END_TEST
+
+/* The object is the context, and what are members around it in dsjson are
+ * features. */
+START_TEST(the_plain_form_is_the_context)
+{
+    scene_open(&format_vw_json,
+            "{\"s\":\"1\",\"s\":\"2\",\"_labelIndex\":1,\"_label_Action\":2,"
+            "\"_label_Cost\":-0.5,\"_label_Probability\":0.25,\"a\":[3],"
+            "\"pdrop\":0.5,\"u\":{\"_text\":\"x y\"},\"_multi\":[{\"a\":1},"
+            "{\"_tag\":\"t\",\"n\":{\"b\":2}}]}\n"
+            "\n"
+            "{\"_label\":\"1:2:0.5\",\"_multi\":[{\"a\":1},{\"b\":2}]}\n"
+            "{\"x\":1,\"_multi\":[{\"a\":1},{\"b\":2}]}\n"
+            "{\"_label_Action\":1,\"_label_Cost\":1,\"_multi\":[{}]}\n"
+            "{\"_label\":1,\"x\":1}\n"
+            "{\"x\":1}\n"
+            "{\"_labelIndex\":2,\"_label_Probability\":0.5,\"_multi\":[{},{}]}\n"
+            "{\"_multi\":[{}],\"_slots\":[]}\n"
+            "a remark\n");
+    scene_event();
+    scene_shared("s:1 s:2 a/0=3 pdrop=0.5 u/x=1 u/y=1");
+    scene_action(0, "a=1");
+    scene_action(1, "n/b=2");
+    ck_assert_uint_eq(scene.event.chosen, 1);
+    ck_assert_double_eq(scene.event.propensity, 0.25);
+    ck_assert_double_eq(scene.event.value, -0.5);
+    ck_assert(scene.event.is_cost && scene.event.pdrop == 0.0);
+    ck_assert_ptr_null(scene.event.probability);
+    scene_event();
+    ck_assert_uint_eq(scene.event.line, 3);
+    ck_assert_uint_eq(scene.event.chosen, 0);
+    ck_assert_double_eq(scene.event.value, 2.0);
+    ck_assert_int_eq(scene_next(), PARSED_UNLABELLED);
+    ck_assert_int_eq(scene_next(), PARSED_UNLABELLED);
+    unsupported();
+    scene_refused(7, "no actions");
+    scene_refused(8, "none of the 2");
+    unsupported();
+    ck_assert_int_eq(scene_next(), PARSED_PASSED);
+    scene_close();
+}
+END_TEST
+
 START_TEST(what_is_wrong_is_refused_by_line)
 {
     scene_open(&format_dsjson,
@@ -127,7 +203,6 @@ START_TEST(what_is_wrong_is_refused_by_line)
             "{\"_label_ca\":{\"action\":1.5},\"a\":[1]}\n"
             "{\"a\":[3]," TWO ",\"p\":[1]}\n"
             "{\"a\":[1],\"p\":[1]}\n"
-            "{\"a\":[1,2]," TWO "}\n"
             "{\"a\":[1,2]," TWO ",\"p\":[0,1]}\n"
             "{\"a\":[1,2]," TWO ",\"p\":[0.5,0.5],\"pdrop\":1}\n"
             "{\"a\":[1,2]," TWO ",\"p\":[0.5,0.5]\n"
@@ -140,13 +215,12 @@ START_TEST(what_is_wrong_is_refused_by_line)
     unsupported();
     scene_refused(4, "none of the 2");
     scene_refused(5, "_multi");
-    scene_refused(6, "no probability");
-    scene_refused(7, "propensity");
-    scene_refused(8, "pdrop");
-    scene_refused(9, "ends too early");
-    scene_refused(10, "after the end");
-    scene_refused(11, "comma");
-    scene_refused(12, "cost or reward");
+    scene_refused(6, "propensity");
+    scene_refused(7, "pdrop");
+    scene_refused(8, "ends too early");
+    scene_refused(9, "after the end");
+    scene_refused(10, "comma");
+    scene_refused(11, "cost or reward");
     scene_event(); /* a number that no record holds is cut */
     ck_assert_uint_eq(scene.event.cut, 1);
     scene_shared("x=1e+15");
@@ -224,6 +298,9 @@ int main(void)
     tcase_add_test(cases, features_have_all_their_forms);
     tcase_add_test(cases, labels_come_in_several_ways);
     tcase_add_test(cases, what_is_no_decision_is_passed_over);
+    tcase_add_test(cases, decisions_may_have_no_label);
+    tcase_add_test(cases, null_is_no_action);
+    tcase_add_test(cases, the_plain_form_is_the_context);
     tcase_add_test(cases, what_is_wrong_is_refused_by_line);
     tcase_add_test(cases, a_list_that_is_none_is_not_taken);
     tcase_add_test(cases, json_is_json);

@@ -72,7 +72,9 @@ START_TEST(features_have_all_their_forms)
             "\n"
             "0:1:1 |b:y z\n"
             "\n"
-            "0:1:1 |:2 z\n");
+            "0:1:1 |:2 z\n"
+            "\n"
+            "0:1:1 |b: 3 c|d:-1 e f:2\n");
     scene_event();
     /* What follows a colon may begin after blanks. */
     scene_action(0,
@@ -85,6 +87,8 @@ START_TEST(features_have_all_their_forms)
     scene_action(0, "a=1 b/c:t");
     scene_refused(7, "weight of a namespace");
     scene_refused(9, "without a name");
+    scene_event(); /* blanks before the weight are passed over */
+    scene_action(0, "b/c=3 d/e=-1 d/f=-2");
     scene_close();
 }
 END_TEST
@@ -115,6 +119,27 @@ START_TEST(tags_and_tabs_are_no_labels)
 }
 END_TEST
 
+/* That tool takes it as 1, and one below 0 as 0: as no outcome. */
+START_TEST(a_probability_above_1_is_1)
+{
+    scene_open(&format_vw, "0:1:1.5 | a\n| b\n\n0:1:-0.5 | a\n\n0:1:1 | a\n");
+    scene_event();
+    ck_assert_double_eq(scene.event.propensity, 1.0);
+    ck_assert(scene.event.capped);
+    ck_assert_int_eq(scene_next(), PARSED_UNLABELLED);
+    scene_event();
+    ck_assert(!scene.event.capped);
+    scene_close();
+    scene_open(&format_vw_cb, "1:1:1e9 2:1:2 | a\n2:1:0.5 | a\n");
+    scene_event();
+    ck_assert_double_eq(scene.event.propensity, 1.0);
+    ck_assert(scene.event.capped);
+    scene_event();
+    ck_assert(!scene.event.capped);
+    scene_close();
+}
+END_TEST
+
 START_TEST(what_is_wrong_is_refused_by_line)
 {
     scene_open(&format_vw,
@@ -123,7 +148,7 @@ START_TEST(what_is_wrong_is_refused_by_line)
             "| a\nshared | b\n\n"
             "shared | b\n\n"
             "0:1:0.5:2 | a\n\n"
-            "0:1:1.5 | a\n\n"
+            "0:1:x | a\n\n"
             "0:1:1 | a:1e16 b:nan c:-inf\n\n"
             "0:1:0.5 1:1:0.5 | a\n\n"
             "0:1e16:1 | a\n\n"
@@ -133,7 +158,7 @@ START_TEST(what_is_wrong_is_refused_by_line)
     scene_refused(8, "not the first");
     ck_assert_int_eq(scene_next(), PARSED_PASSED); /* shared alone */
     scene_refused(12, "action:cost:probability");
-    scene_refused(14, "propensity");
+    scene_refused(14, "probability 'x'");
     scene_event(); /* a number that no record holds is cut */
     ck_assert_uint_eq(scene.event.cut, 3);
     scene_action(0, "a=1e+15 c=-1e+15");
@@ -151,6 +176,7 @@ START_TEST(other_kinds_are_unsupported)
             "ccb shared |s a\nccb action |a b\nccb slot 0:0.8:0.5,1:0.5 |\n",
             "slates shared 0.8 |s a\nslates action 0 |a b\n",
             "ca 1.5:0.6:6e-05 |s a\n",
+            "shared graph 0,1,0.5 1,0,0.25 |s a\n0:1:0.5 |a b\n",
     };
 
     for (size_t i = 0; i < ARRAY_COUNT(texts); i++) {
@@ -230,6 +256,7 @@ int main(void)
     tcase_add_test(cases, events_may_have_no_label);
     tcase_add_test(cases, features_have_all_their_forms);
     tcase_add_test(cases, tags_and_tabs_are_no_labels);
+    tcase_add_test(cases, a_probability_above_1_is_1);
     tcase_add_test(cases, what_is_wrong_is_refused_by_line);
     tcase_add_test(cases, other_kinds_are_unsupported);
     tcase_add_test(cases, names_that_no_record_holds_are_made_ones);

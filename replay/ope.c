@@ -223,14 +223,6 @@ double moments_variance_biased(const struct moments *moments)
 static const double grid[OPE_GRID] = {
         1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1000.0};
 
-static void try_one(
-        struct ope_tried *tried, const struct ope_row *row, double weight)
-{
-    moments_add_weighted(&tried->terms, weighted(row, weight), row->stands_for);
-    tried->shift += row->stands_for * (weight - row->weight) *
-            (row->reward - row->predicted);
-}
-
 double ope_bin_end(uint32_t bin)
 {
     if (bin == 0)
@@ -257,8 +249,9 @@ static double mrdr_term(const struct ope_event *event)
     return ope_term_dr(&row);
 }
 
-static void add_plain(struct ope_sums *sums, const struct ope_row *row)
+static void add_plain(struct ope_sums *sums, const struct ope_terms *terms)
 {
+    const struct ope_row *row = &terms->row;
     double v = row->stands_for, w = v * row->weight, wr = w * row->reward;
 
     sums->count += 1.0;
@@ -277,7 +270,8 @@ static void add_plain(struct ope_sums *sums, const struct ope_row *row)
     sums->reward += v * row->reward;
     sums->zeros += row->reward == 0.0;
     sums->ones += row->reward == 1.0;
-    sums->histogram[bin_of(row->weight)]++;
+    sums->histogram[terms->bin]++;
+    sums->partial += terms->partial ? 1.0 : 0.0;
 }
 
 double ope_mean_weight(const struct ope_sums *sums)
@@ -312,28 +306,58 @@ struct ope_sums ope_normalised(const struct ope_sums *sums)
     return out;
 }
 
-void ope_add(struct ope_sums *sums, const struct ope_settings *settings,
+void ope_terms_of(struct ope_terms *terms, const struct ope_settings *settings,
         const struct ope_event *event)
 {
     struct ope_row row = ope_row(event);
-    double v = row.stands_for;
+    double v = row.stands_for, miss = row.reward - row.predicted;
 
-    add_plain(sums, &row);
-    sums->partial += event->partial ? 1.0 : 0.0;
-    moments_add_weighted(&sums->ips, ope_term_ips(&row), v);
-    moments_add_weighted(
-            &sums->clipped, ope_term_clipped(&row, settings->clip), v);
-    moments_add_weighted(&sums->dm, row.direct, v);
-    moments_add_weighted(&sums->dr, ope_term_dr(&row), v);
-    moments_add_weighted(&sums->cab, ope_term_cab(event, settings->cab), v);
-    moments_add_weighted(&sums->mrdr,
-            event->mrdr_model == NULL ? ope_term_dr(&row) : mrdr_term(event),
-            v);
+    terms->row = row;
+    terms->partial = event->partial;
+    terms->bin = bin_of(row.weight);
+    terms->ips = ope_term_ips(&row);
+    terms->clipped = ope_term_clipped(&row, settings->clip);
+    terms->dm = row.direct;
+    terms->dr = ope_term_dr(&row);
+    terms->cab = ope_term_cab(event, settings->cab);
+    terms->mrdr = event->mrdr_model == NULL ? terms->dr : mrdr_term(event);
     for (uint32_t i = 0; i < OPE_GRID; i++) {
-        try_one(&sums->dros[i], &row,
-                dros_weight(row.weight, grid[i] * grid[i]));
-        try_one(&sums->switched[i], &row, switch_weight(row.weight, grid[i]));
+        double robust = dros_weight(row.weight, grid[i] * grid[i]);
+        double below = switch_weight(row.weight, grid[i]);
+        terms->dros[i].term = weighted(&row, robust);
+        terms->dros[i].shift = v * (robust - row.weight) * miss;
+        terms->switched[i].term = weighted(&row, below);
+        terms->switched[i].shift = v * (below - row.weight) * miss;
     }
+}
+
+void ope_add_terms(struct ope_sums *sums, const struct ope_terms *terms)
+{
+    double v = terms->row.stands_for;
+
+    add_plain(sums, terms);
+    moments_add_weighted(&sums->ips, terms->ips, v);
+    moments_add_weighted(&sums->clipped, terms->clipped, v);
+    moments_add_weighted(&sums->dm, terms->dm, v);
+    moments_add_weighted(&sums->dr, terms->dr, v);
+    moments_add_weighted(&sums->cab, terms->cab, v);
+    moments_add_weighted(&sums->mrdr, terms->mrdr, v);
+    for (uint32_t i = 0; i < OPE_GRID; i++) {
+        moments_add_weighted(&sums->dros[i].terms, terms->dros[i].term, v);
+        sums->dros[i].shift += terms->dros[i].shift;
+        moments_add_weighted(
+                &sums->switched[i].terms, terms->switched[i].term, v);
+        sums->switched[i].shift += terms->switched[i].shift;
+    }
+}
+
+void ope_add(struct ope_sums *sums, const struct ope_settings *settings,
+        const struct ope_event *event)
+{
+    struct ope_terms terms;
+
+    ope_terms_of(&terms, settings, event);
+    ope_add_terms(sums, &terms);
 }
 
 /* ---- estimates ---- */

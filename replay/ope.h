@@ -156,6 +156,21 @@ struct ope_sums {
     uint64_t histogram[OPE_BINS];
 };
 
+/* What a row adds to the sums of each slice that it is in. */
+struct ope_terms {
+    struct ope_row row;
+    bool partial;
+    uint32_t bin; /* of its weight */
+    double ips, clipped, dm, dr, cab, mrdr;
+    struct {
+        double term, shift; /* (w' - w)(r - q), times v */
+    } dros[OPE_GRID], switched[OPE_GRID];
+};
+
+void ope_terms_of(struct ope_terms *terms, const struct ope_settings *settings,
+        const struct ope_event *event);
+void ope_add_terms(struct ope_sums *sums, const struct ope_terms *terms);
+/* Both, for who has one slice. */
 void ope_add(struct ope_sums *sums, const struct ope_settings *settings,
         const struct ope_event *event);
 /* With weights whose mean is 1; the same sums where each row stands for itself.

@@ -186,40 +186,42 @@ static void find_slices(struct panel *panel, struct row *row)
             slice_of_generation(panel, decision->generation);
 }
 
-/* The gain over the logged policy, times how many rows the row stands for.
- * Where the log's vector is not known its value is the reward that it got. */
-static void add_gain(struct panel_slice *slice, const struct ope_event *event,
-        const struct ope_row *terms)
+/* The gain over the logged policy, times how many rows the row stands for, and
+ * its square. Where the log's vector is not known its value is the reward that
+ * it got. */
+static void gain_of(const struct ope_event *event,
+        const struct ope_terms *terms, double *gain, double *square)
 {
-    double v = terms->stands_for, excess = terms->weight - 1.0;
+    double v = terms->row.stands_for, excess = terms->row.weight - 1.0;
 
-    if (event->partial)
-        asymptotic_sequence_add(&slice->gain,
-                v * (ope_term_dr(terms) - event->reward),
-                v * v * (excess * excess));
-    else
-        asymptotic_sequence_add(&slice->gain,
-                v * ope_term_difference(event, event->logged),
-                v * v * ope_difference_square(event, event->logged));
+    if (event->partial) {
+        *gain = v * (terms->dr - event->reward);
+        *square = v * v * (excess * excess);
+    } else {
+        *gain = v * ope_term_difference(event, event->logged);
+        *square = v * v * ope_difference_square(event, event->logged);
+    }
 }
 
 static void add_to(struct panel *panel, struct panel_policy *policy,
         const struct row *row, const struct ope_event *event)
 {
-    struct ope_row terms = ope_row(event);
+    struct ope_terms terms;
+    double gain, square;
 
+    ope_terms_of(&terms, &panel->settings.ope, event);
+    gain_of(event, &terms, &gain, &square);
     for (uint32_t i = 0; i < row->slice_count; i++) {
         struct panel_slice *slice = &policy->slices[row->slices[i]];
-        ope_add(&slice->sums, &panel->settings.ope, event);
-        asymptotic_sequence_add(
-                &slice->value, ope_term_dr(&terms), terms.square);
-        add_gain(slice, event, &terms);
+        ope_add_terms(&slice->sums, &terms);
+        asymptotic_sequence_add(&slice->value, terms.dr, terms.row.square);
+        asymptotic_sequence_add(&slice->gain, gain, square);
     }
-    if (!event->partial && terms.stands_for == 1.0)
+    if (!event->partial && terms.row.stands_for == 1.0)
         value_sequence_add(&policy->guaranteed, event);
     overlap_add(policy->overlap, row->decision->eligible, event);
     if (policy->bootstrap != NULL)
-        bootstrap_add(policy->bootstrap, row->key, &terms);
+        bootstrap_add(policy->bootstrap, row->key, &terms.row);
 }
 
 static int add_policy(struct panel *panel, struct panel_policy *policy,

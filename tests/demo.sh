@@ -2,32 +2,8 @@
 # The main job, end to end: starts rued on a new store, plays three worlds
 # through its socket, kills it with -9 in the middle of one and starts it
 # again, then checks the store. B is the build directory.
-set -eu
-B=${B:-build/release}
-dir=$(mktemp -d)
-endpoint=ipc://$dir/rue.sock
-pid=
-stop() {
-    [ -z "$pid" ] || kill "$pid" 2>/dev/null || true
-    [ -z "$pid" ] || wait "$pid" 2>/dev/null || true
-    rm -rf "$dir"
-}
-trap stop EXIT
-trap 'exit 1' INT TERM
-
-start() {
-    "$B/rued" --config "$dir/rued.yaml" 2>>"$dir/rued.err" &
-    pid=$!
-    tries=0
-    until "$B/rue" status --connect "$endpoint" --timeout 500 \
-        >/dev/null 2>&1; do
-        tries=$((tries + 1))
-        if [ $tries -gt 40 ] || ! kill -0 "$pid" 2>/dev/null; then
-            cat "$dir/rued.err" >&2
-            exit 1
-        fi
-    done
-}
+# shellcheck source=tests/lib/service.sh
+. tests/lib/service.sh
 
 # Of solvers: the policy that learns, and baselines beside it.
 learner="--seeds 1 --policy shared"
@@ -43,8 +19,6 @@ sim() { # NAME WORLD [ARGUMENT]...
 
 # shellcheck disable=SC2086 # the options are words
 {
-    echo "listen: $endpoint"
-    echo "data: $dir/data"
     echo "problems:"
     "$B/rue" sim groupwise --config --problem patients
     "$B/rue" sim sor --config $learner --problem model
@@ -54,7 +28,7 @@ sim() { # NAME WORLD [ARGUMENT]...
 } >"$dir/rued.yaml"
 
 echo "== rued on a new store ($dir/data)"
-start
+serve
 echo "== patients: small loss for every group (seed 473 of the paper)"
 "$B/rue" sim groupwise --problem patients --connect "$endpoint" --seed 473 \
     >"$dir/patients"
@@ -79,8 +53,8 @@ done
 kill -9 "$pid"
 wait "$pid" 2>/dev/null || true
 echo "   killed after $decisions decisions"
-start
-echo "   started again: $(grep -o 'id=recovery.done.*' "$dir/rued.err" | tail -1)"
+serve
+echo "   started again: $(grep -o 'id=recovery.done.*' "$dir/rued.log" | tail -1)"
 wait "$player"
 cat "$dir/payments"
 kill "$pid"

@@ -2,40 +2,9 @@
 # Every command of `rue`: help, wrong calls, failures, JSON, silence in a pipe;
 # and decide, feedback, status, log, verify on a live store. B is the build
 # directory.
-set -eu
-B=${B:-build/release}
-dir=$(mktemp -d)
-endpoint=ipc://$dir/rue.sock
-pid=
-stop() {
-    [ -z "$pid" ] || kill "$pid" 2>/dev/null || true
-    [ -z "$pid" ] || wait "$pid" 2>/dev/null || true
-    rm -rf "$dir"
-}
-trap stop EXIT
-trap 'exit 1' INT TERM
+# shellcheck source=tests/lib/service.sh
+. tests/lib/service.sh
 
-broken() {
-    echo "cli: $*"
-    echo "--- stdout"
-    head -20 "$dir/out"
-    echo "--- stderr"
-    head -20 "$dir/err"
-    exit 1
-}
-
-# call STATUS ARGUMENT...: runs rue; $dir/out and $dir/err are what it said.
-call() {
-    wanted=$1
-    shift
-    got=0
-    "$B/rue" "$@" >"$dir/out" 2>"$dir/err" </dev/null || got=$?
-    [ "$got" -eq "$wanted" ] || broken "rue $*: exit status $got, not $wanted"
-}
-# said FILE TEXT: what was said holds the text.
-said() {
-    grep -qF -- "$2" "$dir/$1" || broken "says nothing of: $2"
-}
 # silent FILE
 silent() {
     [ ! -s "$dir/$1" ] || broken "$1 is not empty"
@@ -273,16 +242,7 @@ json 'len(lines[0]) > 40 and all(s["name"] and len(s["sentence"]) > 10
       and ("value" in s or s["section"] == "problem") for s in lines[0])'
 
 # ---- a live store ---------------------------------------------------------------
-"$B/rued" --config "$dir/rued.yaml" 2>"$dir/rued.err" &
-pid=$!
-tries=0
-until "$B/rue" status --connect "$endpoint" --timeout 500 >/dev/null 2>&1; do
-    tries=$((tries + 1))
-    if [ $tries -gt 60 ] || ! kill -0 "$pid" 2>/dev/null; then
-        cat "$dir/rued.err"
-        exit 1
-    fi
-done
+serve
 on="--connect $endpoint --timeout 20000"
 # shellcheck disable=SC2086 # the options in $on are words
 {
@@ -476,6 +436,4 @@ said err "UNSUPPORTED"
 failure importance "$dir/data" --problem nobody
 
 # A check that finds something is a failure, but has a report.
-kill "$pid"
-wait "$pid" || broken "rued: exit status $?"
-pid=
+served

@@ -2,18 +2,9 @@
 # The dashboard without a browser (`make dashboard-test` has one): its files are
 # served as they are, with the headers that keep a browser to them; nothing in
 # them is loaded from elsewhere; and what app.js reads is what the API tells.
-set -eu
-B=${B:-build/release}
+# shellcheck source=tests/lib/service.sh
+. tests/lib/service.sh
 files=service/dashboard
-dir=$(mktemp -d)
-pid=
-trap '[ -z "$pid" ] || kill -9 "$pid" 2>/dev/null; rm -rf "$dir"' EXIT
-
-broken() {
-    echo "dashboard: $*"
-    [ ! -f "$dir/rued.log" ] || tail -5 "$dir/rued.log"
-    exit 1
-}
 
 # The vendored files are those that fetch.sh found in the pinned archive.
 (cd $files/vendor && sha256sum --quiet -c SHA256SUMS) || broken "vendored files have changed"
@@ -28,20 +19,13 @@ problems:
     groups:
       - {name: low, when: x < 0.5}
 CONFIG
-"$B/rued" --config "$dir/rued.yaml" --data "$dir/data" \
-    --listen "ipc://$dir/socket" 2>"$dir/rued.log" &
-pid=$!
-port=
-for _ in $(seq 1 200); do
-    port=$(sed -n 's/.*id=http.listening port=\([0-9]*\).*/\1/p' "$dir/rued.log")
-    [ -n "$port" ] && grep -q id=service.ready "$dir/rued.log" && break
-    sleep 0.1
-done
+serve
+port=$(http_port)
 [ -n "$port" ] || broken "does not listen"
 for event in 1 2 3; do
-    "$B/rue" decide shop --connect "ipc://$dir/socket" --context 0.3 \
+    "$B/rue" decide shop --connect "$endpoint" --context 0.3 \
         --event "e$event" >"$dir/out" || broken "no decision"
-    "$B/rue" feedback shop "e$event" 1 --connect "ipc://$dir/socket" \
+    "$B/rue" feedback shop "e$event" 1 --connect "$endpoint" \
         >"$dir/out" || broken "no feedback"
 done
 
@@ -108,6 +92,4 @@ for name, members in needs.items():
     need(set(members) <= answers[name].keys(), f"{name} lacks {set(members) - answers[name].keys()}")
 PYTHON
 
-kill "$pid"
-wait "$pid" || broken "exit status $?"
-pid=
+served

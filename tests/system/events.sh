@@ -1,28 +1,14 @@
 #!/bin/sh
 # What rued publishes: `rue watch` prints it; all of it is in the log, also after
 # kill -9; a listener that does not read, or sends rubbish, disturbs nobody.
-set -eu
-B=${B:-build/release}
-dir=$(mktemp -d)
-# What the script below started, it has written down.
-trap 'kill -9 $(cat "$dir"/pid "$dir"/watch*.pid 2>/dev/null) 2>/dev/null || :; rm -rf "$dir"' EXIT
-export B dir
+# shellcheck source=tests/lib/service.sh
+. tests/lib/service.sh
 
-/usr/bin/python3 - <<'PYTHON'
-import json, os, re, signal, struct, subprocess, sys, time
-B, dir = os.environ["B"], os.environ["dir"]
-sys.path.insert(0, B + "/examples")
-import zmq
-import rue_pb2 as pb
+PYTHONPATH=tests/lib /usr/bin/python3 - <<'PYTHON' || broken "see above"
+import re, signal, struct, subprocess
+from live import *
 
-def need(condition, what):
-    if not condition:
-        print("events:", what)
-        print(open(f"{dir}/rued.log").read()[-2000:])
-        sys.exit(1)
-
-context = zmq.Context()
-endpoint, feed = f"ipc://{dir}/socket", f"ipc://{dir}/feed"
+feed = f"ipc://{dir}/feed"
 
 def configure(share):
     open(f"{dir}/rued.yaml", "w").write(f"""
@@ -38,47 +24,15 @@ problems:
     actions: [a, b]
 """)
 
-def start():
-    log = open(f"{dir}/rued.log", "a")
-    process = subprocess.Popen([f"{B}/rued", "--config", f"{dir}/rued.yaml", "--data", f"{dir}/data",
-                                "--listen", endpoint], stderr=log)
-    open(f"{dir}/pid", "w").write(f"{process.pid}\n")
-    ask(pb.Request(id=1, status=pb.StatusQuestion()), 20000)
-    return process
-
-def ask(request, timeout=20000):
-    socket = context.socket(zmq.DEALER)
-    socket.setsockopt(zmq.LINGER, 0)
-    socket.connect(endpoint)
-    socket.send(request.SerializeToString())
-    need(socket.poll(timeout), "no answer")
-    reply = pb.Reply.FromString(socket.recv())
-    socket.close()
-    return reply
-
-def turn(name, first, count, value, x=0.5):
-    """count decisions and their feedback, of a value"""
-    request = pb.Request(id=7, problem=name.encode())
-    for i in range(count):
-        decide = request.decide.add(event=b"e%d" % (first + i))
-        if name == "shop":
-            decide.shared.columns = 1
-            decide.shared.f64.append(x)
-        request.feedback.add(event=b"e%d" % (first + i), value=value)
-    need(ask(request).status == pb.OK, "a request")
-
-def log(first=1):
-    out = subprocess.run([f"{B}/rue", "log", f"{dir}/data", "--json", "--from", str(first)],
-                         capture_output=True, check=True)
-    return {r["sequence"]: r for r in map(json.loads, out.stdout.splitlines())}
+def by_sequence(first=1):
+    return {r["sequence"]: r for r in log("--from", str(first))}
 
 def watch(*arguments):
     """a watcher, with what it prints in a file"""
     out = open(f"{dir}/watch{len(watchers)}", "w+")
     process = subprocess.Popen([f"{B}/rue", "watch", "--connect", feed, *arguments], stdout=out,
                                stderr=open(f"{dir}/watch.err", "a"))
-    open(f"{dir}/watch{len(watchers)}.pid", "w").write(f"{process.pid}\n")
-    watchers.append(process)
+    watchers.append(note(process, f"watch{len(watchers)}"))
     return process, out.name
 
 read = {}
@@ -92,12 +46,6 @@ def lines(name):
             file.seek(at)
             return seen
         seen.append(json.loads(line))
-
-def wait(what, holds, seconds=30):
-    end = time.monotonic() + seconds
-    while not holds():
-        need(time.monotonic() < end, what)
-        time.sleep(0.05)
 
 watchers = []
 configure(1)
@@ -115,9 +63,9 @@ need(one.returncode == 0 and re.fullmatch(
 
 # What was good becomes bad: an alarm.
 for i in range(8):
-    turn("shop", 500 * i, 500, 0.9 if i < 5 else 0.1)
-turn("shop/2", 0, 10, 1)
-records = log()
+    turn("shop", 500 * i, [0.9 if i < 5 else 0.1] * 500, [0.5] * 500)
+turn("shop/2", 0, [1] * 10)
+records = by_sequence()
 decisions = {s for s, r in records.items() if r["kind"] == "decision"}
 raised = {s for s, r in records.items() if r["kind"] == "alarm"}
 need(len(decisions) == 4010 and raised, f"the log: {len(decisions)} decisions, {len(raised)} alarms")
@@ -166,11 +114,11 @@ rude = context.socket(zmq.SUB)
 rude.setsockopt(zmq.LINGER, 0)
 rude.setsockopt(zmq.SUBSCRIBE, b"x" * 5000)
 rude.connect(feed)
-turn("shop", 4000, 1, 0.1)
+turn("shop", 4000, [0.1], [0.5])
 need(deaf.poll(10000), "a listener of another kind")
 before = [pb.Notice.FromString(deaf.recv_multipart()[1]).number]
 for i in range(26):
-    turn("shop", 5000 + 512 * i, 512, 0.1)
+    turn("shop", 5000 + 512 * i, [0.1] * 512, [0.5] * 512)
 late = []
 while deaf.poll(500):
     topic, body = deaf.recv_multipart()
@@ -181,7 +129,7 @@ need(late == sorted(late) and 0 < len(late) < 26 * 512, f"who does not read lose
 
 # kill -9 in the middle: what was heard is in the log.
 for i in range(6):
-    turn("shop", 30000 + 512 * i, 512, 0.1)
+    turn("shop", 30000 + 512 * i, [0.1] * 512, [0.5] * 512)
 socket = context.socket(zmq.DEALER)
 socket.setsockopt(zmq.LINGER, 0)
 socket.connect(endpoint)
@@ -192,14 +140,14 @@ for i in range(60):
         decide.shared.columns = 1
         decide.shared.f64.append(0.1)
     socket.send(request.SerializeToString())
-need(socket.poll(10000), "no answer")
+need(socket.poll(60000), "a first answer")
 service.send_signal(signal.SIGKILL)
 service.wait()
 socket.close()
 time.sleep(0.3)
 last = heard(all_name, "decision")
 since = max(last) - 3000
-records = log(since)
+records = by_sequence(since)
 need(since > 26000, f"heard until {max(last)}")
 for sequence, line in last.items():
     need(sequence < since or line["record"] == records.get(sequence), f"record {sequence} was published and is not in the log")
@@ -213,7 +161,7 @@ before = lines(all_name)[0]["service"]
 wait("the watcher comes back", lambda: any(l["service"] != before and l["topic"] == "status"
                                           for l in lines(all_name)[-200:]), 120)
 for i in range(4):
-    turn("shop", 50000 + 1000 * i, 500, 0.1)
+    turn("shop", 50000 + 1000 * i, [0.1] * 500, [0.5] * 500)
 wait("a share", lambda: any(s > mark for s in heard(all_name, "decision")))
 time.sleep(0.3)
 some = [l for s, l in heard(all_name, "decision").items() if s > mark]

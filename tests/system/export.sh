@@ -3,28 +3,10 @@
 # with everything that feedback can do, comes out, goes in, and comes out again
 # as the same bytes; the copy verifies to the same states. The other formats are
 # read back by their import. B is the build directory.
-set -eu
-B=${B:-build/release}
-dir=$(mktemp -d)
-endpoint=ipc://$dir/rue.sock
-pid=
-stop() {
-    [ -z "$pid" ] || kill "$pid" 2>/dev/null || true
-    [ -z "$pid" ] || wait "$pid" 2>/dev/null || true
-    rm -rf "$dir"
-}
-trap stop EXIT
-trap 'exit 1' INT TERM
-broken() {
-    echo "export: $*"
-    exit 1
-}
-rue() {
-    "$B/rue" "$@" >"$dir/out" 2>"$dir/err" || {
-        cat "$dir/out" "$dir/err"
-        broken "rue $*"
-    }
-}
+# shellcheck source=tests/lib/service.sh
+. tests/lib/service.sh
+
+rue() { call 0 "$@"; }
 ask() { rue decide "$@" --connect "$endpoint"; }
 tell() { rue feedback "$@" --connect "$endpoint"; }
 
@@ -62,14 +44,7 @@ problems:
     guard: {action: slow, loss: 0.05}
     policy: {oracle: ridge, explorer: squarecb}
 YAML
-"$B/rued" --config "$dir/rued.yaml" --data "$dir/data" --listen "$endpoint" \
-    2>"$dir/log" &
-pid=$!
-tries=0
-until "$B/rue" status --connect "$endpoint" --timeout 200 >/dev/null 2>&1; do
-    tries=$((tries + 1))
-    [ "$tries" -lt 100 ] || broken "the service does not start"
-done
+serve
 
 for i in 1 2 3 4 5 6; do
     ask shop --context "$((i * 15)),0.$i" --event "s$i" --groups asked
@@ -122,9 +97,7 @@ until "$B/rue" log "$dir/data" | grep -q ' expiry '; do
     tries=$((tries + 1))
     [ "$tries" -lt 2000 ] || broken "no default fell due"
 done
-kill "$pid"
-wait "$pid" || true
-pid=
+served
 
 # ---- as it is ---------------------------------------------------------------
 "$B/rue" export rue "$dir/data" >"$dir/first.jsonl"
@@ -136,30 +109,15 @@ cmp "$dir/first.jsonl" "$dir/second.jsonl" || broken "the copy is another log"
 "$B/rue" log "$dir/copy" --json >"$dir/log2"
 cmp "$dir/log1" "$dir/log2" || broken "the logs differ"
 for store in data copy; do
-    "$B/rue" verify "$dir/$store" >"$dir/verified" || {
-        cat "$dir/verified"
-        broken "$store is not sound"
-    }
-    grep '^problem' "$dir/verified" | sed 's/, snapshot.*//' >"$dir/$store.states"
+    call 0 verify "$dir/$store"
+    grep '^problem' "$dir/out" | sed 's/, snapshot.*//' >"$dir/$store.states"
 done
 cmp "$dir/data.states" "$dir/copy.states" || broken "the states differ"
 # The service goes on with it, and a repeated question gets the first answer.
-"$B/rued" --config "$dir/rued.yaml" --data "$dir/copy" --listen "$endpoint" \
-    2>"$dir/log" &
-pid=$!
-tries=0
-until "$B/rue" status --connect "$endpoint" --timeout 200 >/dev/null 2>&1; do
-    tries=$((tries + 1))
-    [ "$tries" -lt 100 ] || broken "the service does not take the copy"
-done
+serve --data "$dir/copy"
 ask shop --context "15,0.1" --event s1 --groups asked --json
-grep -q '"repeated": *true' "$dir/out" || {
-    cat "$dir/out"
-    broken "s1 is decided twice"
-}
-kill "$pid"
-wait "$pid" || true
-pid=
+grep -q '"repeated": *true' "$dir/out" || broken "s1 is decided twice"
+served
 
 # Without its model a promotion is refused, and so is what is damaged or does
 # not follow.

@@ -1,17 +1,8 @@
 #!/bin/sh
 # The HTTP side of rued: its numbers are those of the log and of `rue status`,
 # whoever stalls or floods it disturbs nobody, and nothing can be changed.
-set -eu
-B=${B:-build/release}
-dir=$(mktemp -d)
-pid=
-trap '[ -z "$pid" ] || kill -9 "$pid" 2>/dev/null; rm -rf "$dir"' EXIT
-
-broken() {
-    echo "http: $*"
-    [ ! -f "$dir/rued.log" ] || tail -5 "$dir/rued.log"
-    exit 1
-}
+# shellcheck source=tests/lib/service.sh
+. tests/lib/service.sh
 
 cat >"$dir/rued.yaml" <<'CONFIG'
 http: {listen: "127.0.0.1:0", label_sets: 40, sample: 200ms}
@@ -31,25 +22,18 @@ while [ $i -lt 50 ]; do
     i=$((i + 1))
 done
 
-"$B/rued" --config "$dir/rued.yaml" --data "$dir/data" \
-    --listen "ipc://$dir/socket" 2>"$dir/rued.log" &
-pid=$!
-port=
-for _ in $(seq 1 200); do
-    port=$(sed -n 's/.*id=http.listening port=\([0-9]*\).*/\1/p' "$dir/rued.log")
-    [ -n "$port" ] && grep -q id=service.ready "$dir/rued.log" && break
-    sleep 0.1
-done
+serve
+port=$(http_port)
 [ -n "$port" ] || broken "does not listen"
 
 for event in 1 2 3 4 5; do
-    "$B/rue" decide shop --connect "ipc://$dir/socket" --context 0.3 \
+    "$B/rue" decide shop --connect "$endpoint" --context 0.3 \
         --event "e$event" >"$dir/out" || broken "no decision"
-    "$B/rue" feedback shop "e$event" 1 --connect "ipc://$dir/socket" \
+    "$B/rue" feedback shop "e$event" 1 --connect "$endpoint" \
         >"$dir/out" || broken "no feedback"
 done
 
-/usr/bin/python3 - "$port" "$B/rue" "ipc://$dir/socket" <<'PYTHON' || broken "see above"
+/usr/bin/python3 - "$port" "$B/rue" "$endpoint" <<'PYTHON' || broken "see above"
 import json, re, socket, subprocess, sys, threading, time, urllib.error, urllib.parse, urllib.request
 port, rue, endpoint = int(sys.argv[1]), sys.argv[2], sys.argv[3]
 base = f"http://127.0.0.1:{port}"
@@ -205,9 +189,9 @@ for _ in $(seq 1 100); do
     sleep 0.1
 done
 grep -q id=config.reloaded "$dir/rued.log" || broken "no reload"
-"$B/rue" decide shop --connect "ipc://$dir/socket" --context 0.3 \
+"$B/rue" decide shop --connect "$endpoint" --context 0.3 \
     --event after >"$dir/out" || broken "no decision after a reload"
-"$B/rue" feedback shop after 1 --connect "ipc://$dir/socket" \
+"$B/rue" feedback shop after 1 --connect "$endpoint" \
     >"$dir/out" || broken "no feedback after a reload"
 /usr/bin/python3 - "$port" <<'PYTHON' || broken "sums after a reload"
 import json, sys, time, urllib.request
@@ -220,15 +204,13 @@ for _ in range(100):
 sys.exit(f"{outcomes} outcomes")
 PYTHON
 
-kill "$pid"
-wait "$pid" || broken "exit status $?"
-pid=
+served
 
 # An address that cannot be had is said, and so is one that is none.
 for address in "127.0.0.1:99999" "localhost:1" "nonsense" "203.0.113.7:1"; do
     printf 'http: {listen: "%s"}\n' "$address" >"$dir/bad.yaml"
     if timeout 20 "$B/rued" --config "$dir/bad.yaml" --data "$dir/other" \
-        --listen "ipc://$dir/socket" 2>"$dir/rued.log"; then
+        --listen "$endpoint" 2>"$dir/rued.log"; then
         broken "listens on $address"
     fi
     grep -q "http.listen" "$dir/rued.log" || broken "no reason for $address"

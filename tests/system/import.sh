@@ -1,32 +1,19 @@
 #!/bin/sh
 # rue import: what is taken, what is refused and how it is told; that the store
 # is one as others are. B is the build directory.
-set -eu
-B=${B:-build/release}
-dir=$(mktemp -d)
-trap 'rm -rf "$dir"' EXIT
+# shellcheck source=tests/lib/service.sh
+. tests/lib/service.sh
 
-broken() {
-    echo "import: $*"
-    cat "$dir/out" "$dir/err"
-    exit 1
-}
-# call STATUS ARGUMENT...: runs rue import with standard input from $dir/in.
-call() {
+# take STATUS ARGUMENT...: rue import, with $dir/in as standard input.
+take() {
     wanted=$1
     shift
     got=0
     "$B/rue" import "$@" <"$dir/in" >"$dir/out" 2>"$dir/err" || got=$?
     [ "$got" -eq "$wanted" ] || broken "$*: exit status $got, not $wanted"
 }
-said() { # FILE TEXT
-    grep -qF -- "$2" "$dir/$1" || broken "says nothing of: $2"
-}
 sound() { # STORE
-    "$B/rue" verify "$1" >"$dir/verified" || {
-        cat "$dir/verified"
-        broken "the store is not sound"
-    }
+    call 0 verify "$1"
 }
 # python CONDITION over `rows`, the records of a store.
 records() { # STORE CONDITION
@@ -42,7 +29,7 @@ PYTHON
 # ---- text, from standard input ----------------------------------------------
 printf 'shared |u a:2\n0:1:0.25 |i x\n|i y\n\n|i x\n\n0:1:0:5:0 |i x\n\n1:0:0.5 |i x\n|i y' \
     >"$dir/in"
-call 0 vw - --store "$dir/vw" --rejects "$dir/rejects" --json
+take 0 vw - --store "$dir/vw" --rejects "$dir/rejects" --json
 said out '"decisions":2'
 said out '"unlabelled":1'
 said out '"refused":1'
@@ -54,7 +41,7 @@ records "$dir/vw" 'rows[1]["propensity"] == 0.25 and rows[1]["chosen_only"]
     and rows[2]["value"] == 1 and len(rows) == 5'
 
 # ---- strict: the first one ends it, and there is no store -------------------
-call 1 vw - --store "$dir/strict" --strict
+take 1 vw - --store "$dir/strict" --strict
 said err 'rue import: INVALID: -:7: '
 [ ! -e "$dir/strict" ] || broken "--strict left a store"
 
@@ -70,10 +57,10 @@ cat >"$dir/events.json" <<'JSON'
 {"_label_cost":-2,"_label_probability":0.75,"_labelIndex":1,"EventId":"e2","a":[2,1],"c":{"_multi":[{"x":1},{"y":1}]},"p":[0.75,0.25]}
 {"_outcomes":[],"c":{"_slots":[{}]},"a":[1]}
 JSON
-call 0 dsjson "$dir/events.json" --store "$dir/shop" --config "$dir/rued.yaml" --problem shop
+take 0 dsjson "$dir/events.json" --store "$dir/shop" --config "$dir/rued.yaml" --problem shop
 said err 'events.json:2: refused: the value -2 is outside'
 said err 'events.json:3: unsupported: '
-call 0 dsjson "$dir/events.json" --store "$dir/shop" --config "$dir/rued.yaml" --problem shop
+take 0 dsjson "$dir/events.json" --store "$dir/shop" --config "$dir/rued.yaml" --problem shop
 said out 'renamed      1'
 sound "$dir/shop"
 records "$dir/shop" '[r["event"] for r in rows if r["kind"] == "decision"] ==
@@ -84,7 +71,7 @@ said out '2024-01-31T12:00:00.000000Z decision problem=shop event=e1'
 
 # ---- tables -----------------------------------------------------------------
 printf 'arm,p,r,age\nleft,0.5,1,30\nright,0.5,0,40\n' >"$dir/table.csv"
-call 0 csv "$dir/table.csv" --store "$dir/csv" --map action=arm \
+take 0 csv "$dir/table.csv" --store "$dir/csv" --map action=arm \
     --map propensity=p,reward=r,number=age --reward 0,10
 sound "$dir/csv"
 records "$dir/csv" '"reward.max: 10\n" in rows[0]["settings"]
@@ -104,14 +91,14 @@ cat >"$dir/in" <<'VW'
 0:1:0.75 |i a
 |i b
 VW
-call 0 vw - --store "$dir/loss" --metric progressive-ips \
+take 0 vw - --store "$dir/loss" --metric progressive-ips \
     --policy oracle=linear,explorer=uniform --json
 said out '"loss":2.22222222222222' # (2/(2*.25) + 4/(4*.5) + 1/(2*.75))/3
 said out '"mean_ratio":1.0555555555555'
-call 0 vw - --store "$dir/loss2" --metric progressive-ips
+take 0 vw - --store "$dir/loss2" --metric progressive-ips
 said out 'progressive_ips '
 cp "$dir/out" "$dir/first"
-call 0 vw - --store "$dir/loss3" --metric progressive-ips
+take 0 vw - --store "$dir/loss3" --metric progressive-ips
 cmp "$dir/first" "$dir/out" || broken "the loss is another one"
 
 # ---- evaluation of what has names of features alone -------------------------
@@ -129,7 +116,7 @@ for _ in range(2000):
         print("%s|i kind=%s" % (label, kind))
     print()
 PYTHON
-call 0 vw - --store "$dir/kinds"
+take 0 vw - --store "$dir/kinds"
 cat >"$dir/policies.yaml" <<'YAML'
 policies:
   - name: best
@@ -151,15 +138,15 @@ PYTHON
 said out '"rows":3'
 
 # ---- wrong calls ------------------------------------------------------------
-call 2
-call 2 vw
-call 2 vw -
-call 2 nonsense - --store "$dir/x"
-call 2 csv - --store "$dir/x" --reward 1
-call 2 csv - --store "$dir/x" --metric nonsense
-call 1 vw "$dir/missing" --store "$dir/x"
-call 1 csv "$dir/table.csv" --store "$dir/x"
+take 2
+take 2 vw
+take 2 vw -
+take 2 nonsense - --store "$dir/x"
+take 2 csv - --store "$dir/x" --reward 1
+take 2 csv - --store "$dir/x" --metric nonsense
+take 1 vw "$dir/missing" --store "$dir/x"
+take 1 csv "$dir/table.csv" --store "$dir/x"
 said err 'table.csv:1: refused: the header has no column of the action'
-call 1 dsjson "$dir/events.json" --store "$dir/x" --config "$dir/rued.yaml"
+take 1 dsjson "$dir/events.json" --store "$dir/x" --config "$dir/rued.yaml"
 said err "has no problem 'imported'"
 [ ! -e "$dir/x" ] || broken "what failed left a store"

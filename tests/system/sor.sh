@@ -2,17 +2,8 @@
 # rue sim sor against a live service: its problems from --config, one policy
 # that learns and a baseline, and what it says in JSON. B is the build
 # directory.
-set -eu
-B=${B:-build/release}
-dir=$(mktemp -d)
-endpoint=ipc://$dir/rue.sock
-pid=
-stop() {
-    [ -z "$pid" ] || kill "$pid" 2>/dev/null || true
-    [ -z "$pid" ] || wait "$pid" 2>/dev/null || true
-    rm -rf "$dir"
-}
-trap stop EXIT
+# shellcheck source=tests/lib/service.sh
+. tests/lib/service.sh
 
 play() { # [ARGUMENT]...
     "$B/rue" sim sor --seeds 2 --rounds 120 --policy shared --policy omega-1 \
@@ -20,21 +11,11 @@ play() { # [ARGUMENT]...
 }
 
 {
-    echo "listen: $endpoint"
     echo "problems:"
     "$B/rue" sim sor --seeds 2 --rounds 120 --policy shared \
         --policy tsallis-inf --config
 } >"$dir/rued.yaml"
-"$B/rued" --config "$dir/rued.yaml" --data "$dir/data" 2>"$dir/err" &
-pid=$!
-tries=0
-until "$B/rue" status --connect "$endpoint" --timeout 500 >/dev/null 2>&1; do
-    tries=$((tries + 1))
-    if [ $tries -gt 40 ] || ! kill -0 "$pid" 2>/dev/null; then
-        cat "$dir/err" >&2
-        exit 1
-    fi
-done
+serve
 
 play --connect "$endpoint" >"$dir/live"
 play >"$dir/here"
@@ -57,7 +38,5 @@ PYTHON
 # It was the service that learned: one lesson a solve, and its store is sound.
 "$B/rue" status sor-shared-2 --connect "$endpoint" --json |
     grep -q '"learned":120[,.}]'
-kill "$pid"
-wait "$pid"
-pid=
+served
 "$B/rue" verify "$dir/data" >/dev/null

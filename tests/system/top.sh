@@ -2,18 +2,12 @@
 # `rue top` under a pseudo terminal: what is on the screen of 80 x 24, its keys,
 # other sizes, a service that goes away and comes back, and a terminal that is
 # left as it was.
-set -eu
-B=${B:-build/release}
-dir=$(mktemp -d)
-trap '[ ! -s "$dir/pid" ] || kill -9 "$(cat "$dir/pid")" 2>/dev/null || true; rm -rf "$dir"' EXIT
-export B dir
+# shellcheck source=tests/lib/service.sh
+. tests/lib/service.sh
 
-/usr/bin/python3 - <<'PYTHON'
-import fcntl, os, pty, re, select, signal, struct, subprocess, sys, termios, time
-B, dir = os.environ["B"], os.environ["dir"]
-sys.path.insert(0, B + "/examples")
-import zmq
-import rue_pb2 as pb
+PYTHONPATH=tests/lib /usr/bin/python3 - <<'PYTHON' || broken "see above"
+import fcntl, os, pty, re, select, signal, struct, subprocess, termios, time
+from live import *
 
 class Screen:
     """as much of a VT100 as ncurses uses of one"""
@@ -145,13 +139,6 @@ class Top:
                 return os.waitstatus_to_exitcode(status)
         need(False, f"it does not end:\n{self.screen.text()}")
 
-def need(condition, what):
-    if not condition:
-        print("top:", what)
-        sys.exit(1)
-
-endpoint = f"ipc://{dir}/socket"
-context = zmq.Context()
 open(f"{dir}/rued.yaml", "w").write("""
 http: {listen: ""}
 problems:
@@ -160,30 +147,12 @@ problems:
   - {name: a-problem-whose-name-is-so-long-that-it-has-no-room-on-a-line, actions: [a, b]}
 """ + "".join(f"  - {{name: more-{i:02d}, actions: [a, b]}}\n" for i in range(30)))
 
-def start():
-    process = subprocess.Popen([f"{B}/rued", "--config", f"{dir}/rued.yaml", "--data", f"{dir}/data",
-                                "--listen", endpoint], stderr=open(f"{dir}/rued.log", "a"))
-    open(f"{dir}/pid", "w").write(str(process.pid))
-    return process
-
 played = 0
 def play(count, value):
     global played
-    socket = context.socket(zmq.DEALER)
-    socket.setsockopt(zmq.LINGER, 0)
-    socket.connect(endpoint)
     for _ in range(count // 50):
-        request = pb.Request(id=7, problem=b"checkout")
-        for i in range(50):
-            decide = request.decide.add(event=b"e%d" % (played + i))
-            decide.shared.columns = 1
-            decide.shared.f64.append(0.5)
-            request.feedback.add(event=b"e%d" % (played + i), value=value)
+        turn("checkout", played, [value] * 50, [0.5] * 50)
         played += 50
-        socket.send(request.SerializeToString())
-        need(socket.poll(30000), "no answer")
-        socket.recv()
-    socket.close()
 
 def row(screen, name):
     return next((l for l in screen.lines() if l.startswith(name)), "")
@@ -191,7 +160,7 @@ def row(screen, name):
 # Before there is a service it says so; then it shows it.
 top = Top(24, 80)
 top.wait("that it is away", lambda s: "AWAY: no answer for" in s.text())
-service = start()
+service = start(answers=False)
 top.wait("the list", lambda s: "32 problems, by name" in s.text() and "AWAY" not in s.text())
 top.wait("the name that is cut", lambda s: "a-problem-whose-na~" in s.text())
 lines = top.screen.lines()
@@ -242,7 +211,7 @@ top.wait("the old size", lambda s: "32 problems" in s.text() and "q quit" in s.l
 service.kill()
 service.wait()
 top.wait("that it is gone", lambda s: "AWAY: no answer for" in s.text() and "more-29" in s.text())
-service = start()
+service = start(answers=False)
 top.wait("that it is back", lambda s: "AWAY" not in s.text() and "decisions/s" in s.text())
 top.keys("q")
 need(top.end() == 0, "q")

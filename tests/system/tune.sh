@@ -2,28 +2,8 @@
 # rue tune on a log where one candidate is better, and on one where none is; the
 # configuration that it writes is one that the service serves on the same
 # store. B is the build directory.
-set -eu
-B=${B:-build/release}
-dir=$(mktemp -d)
-pid=
-trap '[ -z "$pid" ] || kill -9 "$pid" 2>/dev/null; rm -rf "$dir"' EXIT
-
-broken() {
-    echo "tune: $*"
-    cat "$dir/out" "$dir/err"
-    exit 1
-}
-# call STATUS ARGUMENT...
-call() {
-    wanted=$1
-    shift
-    got=0
-    "$B/rue" "$@" >"$dir/out" 2>"$dir/err" </dev/null || got=$?
-    [ "$got" -eq "$wanted" ] || broken "rue $*: exit status $got, not $wanted"
-}
-said() { # FILE TEXT
-    grep -qF -- "$2" "$dir/$1" || broken "says nothing of: $2"
-}
+# shellcheck source=tests/lib/service.sh
+. tests/lib/service.sh
 holds() { # CONDITION over `it`, what was said as JSON
     /usr/bin/python3 - "$dir/out" "$1" <<'PYTHON' || broken "JSON: $1"
 import json, sys
@@ -91,18 +71,10 @@ holds 'it["proved"] and it["written"] is None and len(it["candidates"]) == 5
 call 0 config check "$dir/tuned.yaml"
 said out 'problem say "shop": '
 said out "1 context columns, 3 actions, 2 groups"
-"$B/rued" --config "$dir/tuned.yaml" --data "$dir/better" \
-    --listen "ipc://$dir/socket" 2>"$dir/err" &
-pid=$!
-for _ in $(seq 1 300); do
-    grep -q id=service.ready "$dir/err" && break
-    sleep 0.1
-done
-call 0 decide 'say "shop"' --connect "ipc://$dir/socket" --context 0.95
+serve --config "$dir/tuned.yaml" --data "$dir/better"
+call 0 decide 'say "shop"' --connect "$endpoint" --context 0.95
 said out "over ridge"
-kill "$pid"
-wait "$pid" || true
-pid=
+served
 
 # ---- none is -----------------------------------------------------------------
 call 0 tune "$dir/alike" --grid "$dir/grid.yaml" --out "$dir/none.yaml"

@@ -2,24 +2,12 @@
 # Alarms are posted to a URL: tried again when the other side fails, is away or
 # hangs, given up when it refuses, in order, once when all goes well; and nobody
 # waits for it, the stop neither.
-set -eu
-B=${B:-build/release}
-dir=$(mktemp -d)
-trap '[ ! -s "$dir/pid" ] || kill -9 "$(cat "$dir/pid")" 2>/dev/null || true; rm -rf "$dir"' EXIT
-export B dir
+# shellcheck source=tests/lib/service.sh
+. tests/lib/service.sh
 
-/usr/bin/python3 - <<'PYTHON'
-import http.server, json, os, subprocess, sys, threading, time
-B, dir = os.environ["B"], os.environ["dir"]
-sys.path.insert(0, B + "/examples")
-import zmq
-import rue_pb2 as pb
-
-def need(condition, what):
-    if not condition:
-        print("webhook:", what)
-        print(open(f"{dir}/rued.log").read()[-3000:])
-        sys.exit(1)
+PYTHONPATH=tests/lib /usr/bin/python3 - <<'PYTHON' || broken "see above"
+import http.server, json, threading, time
+from live import *
 
 # ---- the other side: what it does next, and what it got
 script, posts, go_on = [], [], threading.Event()
@@ -50,8 +38,6 @@ class Server(http.server.ThreadingHTTPServer):
 server = Server(("127.0.0.1", 0), Handler)
 threading.Thread(target=server.serve_forever, daemon=True).start()
 
-endpoint = f"ipc://{dir}/socket"
-context = zmq.Context()
 def configure(webhook):
     open(f"{dir}/rued.yaml", "w").write(f"""
 http: {{listen: ""}}
@@ -61,61 +47,26 @@ problems:
      reward: {{wait: 0s}}, policy: {{oracle: ridge, explorer: squarecb}}}}
 """)
 
-def start():
-    process = subprocess.Popen([f"{B}/rued", "--config", f"{dir}/rued.yaml", "--data", f"{dir}/data",
-                                "--listen", endpoint], stderr=open(f"{dir}/rued.log", "a"))
-    open(f"{dir}/pid", "w").write(str(process.pid))
-    return process
-
-def ask(request):
-    socket = context.socket(zmq.DEALER)
-    socket.setsockopt(zmq.LINGER, 0)
-    socket.connect(endpoint)
-    socket.send(request.SerializeToString())
-    need(socket.poll(30000), "no answer")
-    reply = pb.Reply.FromString(socket.recv())
-    socket.close()
-    need(reply.status == pb.OK, f"an answer: {reply.message}")
-    return reply
-
-def number(what):
-    answer = ask(pb.Request(id=2, status=pb.StatusQuestion())).answer
-    return next(n.value for n in answer.number if n.name == what.encode())
-
 played = 0
 def play(count, good):
     global played
     for _ in range(count // 50):
-        request = pb.Request(id=7, problem=b"shop")
-        for i in range(50):
-            decide = request.decide.add(event=b"e%d" % (played + i))
-            decide.shared.columns = 1
-            decide.shared.f64.append(0.5)
-            request.feedback.add(event=b"e%d" % (played + i), value=float(good))
+        turn("shop", played, [good] * 50, [0.5] * 50)
         played += 50
-        ask(request)
 
 def alarms():
-    out = subprocess.run([f"{B}/rue", "log", f"{dir}/data", "--json"], capture_output=True, check=True)
-    return [r for r in map(json.loads, out.stdout.splitlines()) if r["kind"] == "alarm"]
-
-def wait(what, holds, seconds=60):
-    end = time.monotonic() + seconds
-    while not holds():
-        need(time.monotonic() < end, what)
-        time.sleep(0.05)
+    return [r for r in log() if r["kind"] == "alarm"]
 
 # ---- what is no URL is said at the start
 for url in ("nonsense", "ftp://127.0.0.1/x", "file:///etc/passwd"):
     configure(f'{{url: "{url}"}}')
-    need(start().wait(20) == 1 and "webhook.url" in open(f"{dir}/rued.log").read(), f"{url} is taken")
+    need(start(answers=False).wait(20) == 1 and "webhook.url" in open(f"{dir}/rued.log").read(), f"{url} is taken")
 
 # ---- it fails in every way, then takes it
 url = f"http://127.0.0.1:{server.server_port}/alarms?to=me"
 configure(f'{{url: "{url}", timeout: 500ms, backoff: 100ms, tries: 6}}')
 script += [500, "close", "hang", 503, 429, 200]
 service = start()
-ask(pb.Request(id=1, status=pb.StatusQuestion()))
 play(500, True)
 play(500, False)
 raised = alarms()
@@ -151,7 +102,6 @@ service.terminate()
 need(service.wait(20) == 0, "the stop")
 configure(f'{{url: "{url}", timeout: 300s}}')
 service = start()
-ask(pb.Request(id=1, status=pb.StatusQuestion()))
 script += ["hang"] * 100
 posts.clear()
 wait("one that hangs", lambda: (play(500, played // 500 % 2), posts)[1])

@@ -104,25 +104,35 @@ static struct journal journal_of(struct desk *desk)
 
 /* ---- life ---- */
 
+/* Room for an event's question and records, and what the policy needs. */
+static int make_room(struct desk *desk, struct err *err)
+{
+    size_t size = STEP_BYTES + desk->problem->decide_scratch;
+    void *step = malloc(size);
+
+    if (step == NULL)
+        return err_set(err, STATUS_INTERNAL, "no memory");
+    desk->step = arena_over(step, size);
+    return 0;
+}
+
 struct desk *desk_open(struct bytes name, const struct keyvalue *values,
         size_t count, struct err *err)
 {
     struct desk *desk = calloc(1, sizeof(*desk));
-    void *specs = malloc(SPEC_BYTES), *step = malloc(STEP_BYTES);
+    void *specs = malloc(SPEC_BYTES);
 
-    if (desk == NULL || specs == NULL || step == NULL) {
+    if (desk == NULL || specs == NULL) {
         free(desk);
         free(specs);
-        free(step);
         (void)err_set(err, STATUS_INTERNAL, "no memory");
         return NULL;
     }
     desk->specs = arena_over(specs, SPEC_BYTES);
-    desk->step = arena_over(step, STEP_BYTES);
     if (problem_spec_parse(
                 &desk->spec, name, values, count, &desk->specs, NULL, err) == 0)
         desk->problem = problem_open(&desk->spec, err);
-    if (desk->problem == NULL) {
+    if (desk->problem == NULL || make_room(desk, err) != 0) {
         desk_close(desk);
         return NULL;
     }

@@ -93,7 +93,7 @@ static struct bakeoff_result play(
     return result;
 }
 
-static char text[256000];
+static char text[512000];
 
 /* 1,500 rows of three classes, each a word of its own beside noise. */
 static void make_text(void)
@@ -156,6 +156,7 @@ static const struct strange files[] = {
         {"only constant columns", 300, 0, 2, 0.7, 0.0, 1.0, 0.0, false, 3,
                 0.05},
         {"wide", 150, 120, 2, 0.5, 0.5, 1.0, 0.0, false, 0, 0.0},
+        {"too wide for ridge", 100, 520, 2, 0.5, 0.5, 1.0, 0.0, false, 0, 0.0},
         {"rare, of signal", 600, 4, 2, 0.9, 3.0, 1.0, 0.0, false, 0, 0.0},
         {"rare, of noise", 600, 6, 2, 0.97, 0.0, 1.0, 0.0, false, 0, 0.02},
         {"noise", 600, 6, 2, 0.68, 0.0, 1.0, 0.0, false, 0, 0.025},
@@ -179,7 +180,7 @@ static size_t add_cell(char *out, size_t size, const struct strange *file,
 static void make_strange(const struct strange *file)
 {
     struct rng rng = rng_keyed(2, (uint64_t)(file - files), RNG_TEST);
-    static double centre[30][120];
+    static double centre[30][520];
     size_t used = 0;
 
     for (int k = 0; k < file->classes; k++)

@@ -39,7 +39,7 @@ static const char help[] =
         "\n"
         "FILE is a list; `policy` is as in a configuration (left out: as\n"
         "served), `learn` is online, promotions or a duration between\n"
-        "generations:\n"
+        "generations (trees and pairwise are trained then, and need one):\n"
         "  policies:\n"
         "    - name: cautious\n"
         "      policy: {oracle: ridge, explorer: squarecb, gamma_scale: 100}\n"

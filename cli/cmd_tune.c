@@ -1,10 +1,12 @@
 /* rue tune: a policy is chosen of many on the past of a log, and judged on what
  * came after. */
 #include "base/text.h"
+#include "cli/booster.h"
 #include "cli/evaluation.h"
 #include "cli/grid.h"
 #include "config/config.h"
 #include "config/write.h"
+#include "training/offline.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -12,6 +14,8 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#define GENERATIONS_MAX 1000u
 
 static const char help[] =
         "usage: rue tune DIR --grid FILE [--problem NAME] [OPTION]...\n"
@@ -26,6 +30,8 @@ static const char help[] =
         "  --grid FILE       YAML, see below\n"
         "  --problem NAME    which one; needed where there are several\n"
         "  --past SHARE      of the decisions, that are chosen on (0.6)\n"
+        "  --generations N   oracles that are trained in batches are trained\n"
+        "                    anew after each N-th part of the decisions (10)\n"
         "  --alpha A         intervals hold with probability 1 - A (0.05)\n"
         "  --ess N           least effective sample size, on each part (500)\n"
         "  --from N          first record\n"
@@ -37,7 +43,7 @@ static const char help[] =
         "\n"
         "A grid is a list; each entry stands for all combinations of the lists\n"
         "in its `policy`, which is as in a configuration otherwise. Policies\n"
-        "learn as in service; oracles that are trained in batches are refused:\n"
+        "learn as in service; trees and pairwise begin untrained:\n"
         "  grid:\n"
         "    - name: ridge\n"
         "      policy:\n"
@@ -370,14 +376,21 @@ static int tune_grid(const struct tune_command *command, struct ledger *ledger,
         const struct grid *grid, struct err *err)
 {
     struct tune *tune = calloc(1, sizeof(*tune));
+    struct tune_settings settings = command->settings;
     char name[PANEL_NAME_SIZE];
+    struct cli_booster booster;
+    struct offline offline;
     uint32_t candidate;
     int status;
 
     if (tune == NULL)
         return err_set(err, STATUS_INTERNAL, "no memory");
-    status = tune_run(tune, ledger, &command->settings, grid->candidates,
-            grid->count, &candidate, err);
+    cli_booster_open(&booster);
+    offline_open(&offline, ledger, &booster.booster);
+    settings.panel.trainer = &offline.trainer;
+    status = tune_run(tune, ledger, &settings, grid->candidates, grid->count,
+            &candidate, err);
+    cli_booster_close(&booster);
     if (status == 0)
         status = report(command, tune, err);
     else if (candidate < grid->count)
@@ -415,6 +428,7 @@ enum letter {
     GRID = 256,
     PROBLEM,
     PAST,
+    GENERATIONS,
     ALPHA,
     ESS,
     FROM,
@@ -428,6 +442,7 @@ static const struct option options[] = {
         {"grid", required_argument, NULL, GRID},
         {"problem", required_argument, NULL, PROBLEM},
         {"past", required_argument, NULL, PAST},
+        {"generations", required_argument, NULL, GENERATIONS},
         {"alpha", required_argument, NULL, ALPHA},
         {"ess", required_argument, NULL, ESS},
         {"from", required_argument, NULL, FROM},
@@ -449,6 +464,19 @@ static bool share_of(const char *option, double *out)
     return false;
 }
 
+static bool take_generations(struct tune_command *command)
+{
+    uint64_t count = 0;
+
+    if (!cli_count("tune", "--generations", optarg, &count))
+        return false;
+    command->settings.generations = (uint32_t)count;
+    if (count > 0 && count <= GENERATIONS_MAX)
+        return true;
+    (void)cli_usage("tune", "--generations: 1 to %u", GENERATIONS_MAX);
+    return false;
+}
+
 static bool take_option(struct tune_command *command, int letter)
 {
     struct panel_settings *panel = &command->settings.panel;
@@ -462,6 +490,8 @@ static bool take_option(struct tune_command *command, int letter)
         return true;
     case PAST:
         return share_of("--past", &command->settings.past);
+    case GENERATIONS:
+        return take_generations(command);
     case ALPHA:
         return share_of("--alpha", &panel->alpha);
     case ESS:
@@ -489,7 +519,8 @@ int cmd_tune(int argc, char **argv)
 {
     struct tune_command command = {.settings = {.panel = PANEL_SETTINGS_DEFAULT,
                                            .limits = SUPPORT_LIMITS_DEFAULT,
-                                           .past = 0.6}};
+                                           .past = 0.6,
+                                           .generations = 10}};
     int letter;
 
     command.settings.panel.times = 0;

@@ -1,8 +1,10 @@
 #include "cli/evaluation.h"
 
 #include "base/units.h"
+#include "cli/booster.h"
 #include "config/flat.h"
 #include "replay/progressive.h"
+#include "training/offline.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -642,12 +644,14 @@ static int run_progressive(const struct panel *panel, struct ledger *ledger,
 }
 
 static int run_panel(struct panel *panel, struct ledger *ledger,
+        const struct panel_trainer *trainer,
         const struct evaluation *evaluation, struct err *err)
 {
     struct panel_settings settings = evaluation->settings;
     int status;
 
     settings.progress = progress;
+    settings.trainer = trainer;
     status = panel_open(panel, ledger, &settings, err);
     if (status == 0 && evaluation->policies != NULL)
         status = evaluation_add_file(panel, evaluation->policies, err);
@@ -663,6 +667,8 @@ static int run_panel(struct panel *panel, struct ledger *ledger,
 int evaluation_run(const struct evaluation *evaluation)
 {
     struct store_settings settings = {.read_only = true};
+    struct cli_booster booster;
+    struct offline offline;
     struct ledger *ledger;
     struct panel panel;
     struct err err;
@@ -670,8 +676,11 @@ int evaluation_run(const struct evaluation *evaluation)
 
     if (status != 0)
         return cli_fail(evaluation->command, &err);
-    status = run_panel(&panel, ledger, evaluation, &err);
+    cli_booster_open(&booster);
+    offline_open(&offline, ledger, &booster.booster);
+    status = run_panel(&panel, ledger, &offline.trainer, evaluation, &err);
     panel_close(&panel);
+    cli_booster_close(&booster);
     ledger_close(ledger);
     return status == 0 ? 0 : cli_fail(evaluation->command, &err);
 }

@@ -1,5 +1,6 @@
 #include "cli/sim_generations.h"
 
+#include "cli/booster.h"
 #include "cli/cli.h"
 #include "report/html.h"
 #include "sim/drill_summary.h"
@@ -120,20 +121,6 @@ static int play_all(struct session *command, const struct booster *booster)
         }
     cli_progress("payments", all, all);
     return 0;
-}
-
-/* rue-train beside this program, or by PATH. */
-static void find_trainer(char *out, size_t size)
-{
-    ssize_t length = readlink("/proc/self/exe", out, size - 16);
-    char *slash;
-
-    out[length > 0 ? length : 0] = '\0';
-    slash = strrchr(out, '/');
-    if (slash != NULL)
-        memcpy(slash + 1, "rue-train", sizeof("rue-train"));
-    if (slash == NULL || access(out, X_OK) != 0)
-        memcpy(out, "rue-train", sizeof("rue-train"));
 }
 
 /* ---- reports ---- */
@@ -486,7 +473,7 @@ static int run(struct session *command)
     struct err err;
     int exit_status;
 
-    find_trainer(beside, sizeof(beside));
+    cli_find_trainer(beside, sizeof(beside));
     command->runs = calloc(
             command->policy_count * command->seeds, sizeof(*command->runs));
     if (command->runs == NULL) {

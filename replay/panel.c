@@ -438,6 +438,61 @@ void panel_close(struct panel *panel)
     free(panel->arena.data);
 }
 
+/* Is it trained in batches? One that has such an oracle within another cannot
+ * be: nobody trains that. */
+static int find_trained(const struct panel *panel,
+        const struct problem_spec *spec, bool *trained, struct err *err)
+{
+    const struct oracle_spec *oracle = &spec->policy.oracle;
+
+    *trained = false;
+    if (spec->policy.learner != NULL || spec == panel->spec)
+        return 0;
+    *trained = oracle->oracle->batch;
+    for (oracle = oracle->inner; oracle != NULL; oracle = oracle->inner)
+        if (oracle->oracle->batch)
+            return err_set(err, STATUS_UNSUPPORTED,
+                    "oracle %s is trained in batches, and not within another",
+                    oracle->oracle->name);
+    return 0;
+}
+
+static int plan_training(
+        const struct panel *panel, struct panel_policy *row, struct err *err)
+{
+    const char *oracle = row->spec->policy.oracle.oracle->name;
+
+    if (panel->settings.trainer == NULL)
+        return err_set(err, STATUS_UNSUPPORTED,
+                "oracle %s is trained in batches; a log is folded here",
+                oracle);
+    if (row->schedule != PANEL_ONLINE)
+        return 0;
+    row->schedule = PANEL_ROWS;
+    row->every = row->next = (int64_t)panel->settings.generation_rows;
+    return row->every > 0
+            ? 0
+            : err_set(err, STATUS_INVALID,
+                      "oracle %s is trained in batches: say when, with learn: "
+                      "promotions or a duration",
+                      oracle);
+}
+
+static int open_policy(
+        struct panel *panel, struct panel_policy *row, struct err *err)
+{
+    row->learning = problem_open(row->spec, err);
+    row->serving = row->schedule == PANEL_ONLINE || row->trained
+            ? row->learning
+            : problem_open(row->spec, err);
+    if (panel->settings.mrdr)
+        row->weighted = problem_open(panel->models[0]->spec, err);
+    return row->learning == NULL || row->serving == NULL ||
+                    (panel->settings.mrdr && row->weighted == NULL)
+            ? STATUS_INTERNAL
+            : 0;
+}
+
 int panel_add(struct panel *panel, struct bytes name,
         enum panel_schedule schedule, nanos every,
         const struct keyvalue *policy, size_t count, uint32_t *line,
@@ -445,6 +500,8 @@ int panel_add(struct panel *panel, struct bytes name,
 {
     const struct problem_spec *spec;
     struct panel_policy *row;
+    bool trained;
+    int status;
 
     *line = 0;
     err->status = STATUS_INTERNAL;
@@ -452,6 +509,9 @@ int panel_add(struct panel *panel, struct bytes name,
                       : spec_of_values(panel, policy, count, line, err);
     if (spec == NULL)
         return (int)err->status;
+    status = find_trained(panel, spec, &trained, err);
+    if (status != 0)
+        return status;
     row = add_row(panel, PANEL_POLICY, name, err);
     if (row == NULL)
         return (int)err->status;
@@ -459,15 +519,9 @@ int panel_add(struct panel *panel, struct bytes name,
     row->schedule = schedule;
     row->every = every;
     row->next = panel->began + every;
-    row->learning = problem_open(spec, err);
-    row->serving =
-            schedule == PANEL_ONLINE ? row->learning : problem_open(spec, err);
-    if (panel->settings.mrdr)
-        row->weighted = problem_open(panel->models[0]->spec, err);
-    return row->learning == NULL || row->serving == NULL ||
-                    (panel->settings.mrdr && row->weighted == NULL)
-            ? STATUS_INTERNAL
-            : 0;
+    row->trained = trained;
+    status = trained ? plan_training(panel, row, err) : 0;
+    return status == 0 ? open_policy(panel, row, err) : status;
 }
 
 /* ---- reading ---- */

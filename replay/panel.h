@@ -43,6 +43,25 @@ enum panel_schedule {
     PANEL_ONLINE, /* at once */
     PANEL_PROMOTIONS, /* with the generations of the log */
     PANEL_EVERY, /* after every so much time */
+    PANEL_ROWS, /* after every so many decisions of the problem; what is trained
+                   in batches, in place of online */
+};
+
+/* A generation of an oracle that is trained in batches. */
+struct panel_training {
+    const struct problem_spec *spec;
+    struct problem *serving; /* what serves so far, and then the new one */
+    uint64_t from, before; /* records: the log outside is not looked at */
+    nanos now; /* the time of `before` */
+};
+
+/* Who trains them: training/offline.h, which stands above this folder.
+ * NOT_FOUND where there is no outcome to learn from yet; `serving` is then, and
+ * after any failure, as it was. */
+struct panel_trainer {
+    int (*train)(
+            void *self, const struct panel_training *training, struct err *err);
+    void *self;
 };
 
 /* All that one slice says of one policy. */
@@ -61,7 +80,7 @@ struct panel_policy {
     enum panel_kind kind;
     uint32_t place; /* of a constant */
     enum panel_schedule schedule;
-    nanos every;
+    int64_t every; /* nanoseconds or decisions */
     uint64_t played; /* rows where a constant or baseline was eligible */
     struct panel_slice *slices; /* [slice_count] */
     struct overlap *overlap; /* [places] */
@@ -71,9 +90,11 @@ struct panel_policy {
 
     /* Of a policy that learns. */
     const struct problem_spec *spec;
-    struct problem *learning, *serving; /* the same where it is online */
+    bool trained; /* by the trainer, in batches */
+    struct problem *learning, *serving; /* the same where it is online or
+                                           trained */
     struct problem *weighted; /* mrdr's model; NULL: was not asked for */
-    nanos next;
+    int64_t next; /* time or number of decisions */
 };
 
 enum panel_slice_kind {
@@ -107,6 +128,11 @@ struct panel_settings {
     uint64_t report_from; /* rows before this record are learned from, but do
                              not count; 0 = all count */
     struct ope_settings ope;
+    const struct panel_trainer *trainer; /* NULL: what is trained in batches is
+                                            refused */
+    uint64_t generation_rows; /* what is trained in batches, and asked for
+                                 online, is trained anew every so many
+                                 decisions; 0: refused */
     void (*progress)(void *self, const char *what, uint64_t done, uint64_t all);
     void *self;
 };
@@ -162,6 +188,7 @@ struct panel {
 
     /* Of the pass. */
     bool outside, fitting;
+    uint64_t seen; /* decisions of the problem */
     struct arena arena;
     double *target, *other; /* [actions_max] */
 };
@@ -175,8 +202,10 @@ int panel_open(struct panel *panel, struct ledger *ledger,
 void panel_close(struct panel *panel);
 
 /* Adds a policy: the problem with these `policy.` settings in place of its own
- * (none: its own). The values need not outlive the call. INVALID names what is
- * wrong, `line` gets its line. Before panel_run. */
+ * (none: its own). The values need not outlive the call. An oracle that is
+ * trained in batches is trained anew at each generation, so it needs a schedule
+ * or the settings' `generation_rows`; UNSUPPORTED without a trainer. INVALID
+ * names what is wrong, `line` gets its line. Before panel_run. */
 int panel_add(struct panel *panel, struct bytes name,
         enum panel_schedule schedule, nanos every,
         const struct keyvalue *policy, size_t count, uint32_t *line,

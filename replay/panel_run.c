@@ -418,6 +418,25 @@ static int learn_policies(
     return status;
 }
 
+/* The log before this record is what there is to learn from; as long as that
+ * is nothing, what there was goes on serving. */
+static int train_generation(struct panel *panel, struct panel_policy *policy,
+        const struct walk_record *walked, struct err *err)
+{
+    const struct panel_trainer *trainer = panel->settings.trainer;
+    struct panel_training training = {.spec = policy->spec,
+            .serving = policy->serving,
+            .from = panel->settings.from,
+            .before = walked->sequence,
+            .now = walked->record->head.time};
+    int status = trainer->train(trainer->self, &training, err);
+
+    policy->served += status == 0;
+    if (status == STATUS_NOT_FOUND)
+        return 0;
+    return status == 0 ? 0 : err_prefix(err, "policy '%s'", policy->name);
+}
+
 /* What has been learned so far serves from here on. */
 static int begin_generation(struct panel_policy *policy, struct err *err)
 {
@@ -436,23 +455,44 @@ static int begin_generation(struct panel_policy *policy, struct err *err)
     return status;
 }
 
+/* Is it time for a policy's next generation? Then the one after is planned. */
+static bool is_due(const struct panel *panel, struct panel_policy *policy,
+        const struct record *head)
+{
+    int64_t at = head->time;
+
+    switch (policy->schedule) {
+    case PANEL_ONLINE:
+        return false;
+    case PANEL_PROMOTIONS:
+        return head->kind == RECORD_PROMOTION;
+    case PANEL_EVERY:
+        break;
+    case PANEL_ROWS:
+        /* Not before there is a decision to serve. */
+        if (head->kind != RECORD_DECISION)
+            return false;
+        at = (int64_t)panel->seen;
+        break;
+    }
+    if (at < policy->next)
+        return false;
+    policy->next += policy->every * ((at - policy->next) / policy->every + 1);
+    return true;
+}
+
 static int keep_schedules(
-        struct panel *panel, const struct record *head, struct err *err)
+        struct panel *panel, const struct walk_record *walked, struct err *err)
 {
     int status = 0;
 
     for (uint32_t i = 0; status == 0 && i < panel->policy_count; i++) {
         struct panel_policy *policy = &panel->policies[i];
-        bool due = policy->schedule == PANEL_EVERY
-                ? head->time >= policy->next
-                : policy->schedule == PANEL_PROMOTIONS &&
-                        head->kind == RECORD_PROMOTION;
-        if (policy->kind != PANEL_POLICY || !due)
+        if (policy->kind != PANEL_POLICY ||
+                !is_due(panel, policy, &walked->record->head))
             continue;
-        status = begin_generation(policy, err);
-        if (policy->schedule == PANEL_EVERY)
-            policy->next += policy->every *
-                    ((head->time - policy->next) / policy->every + 1);
+        status = policy->trained ? train_generation(panel, policy, walked, err)
+                                 : begin_generation(policy, err);
     }
     return status;
 }
@@ -506,7 +546,8 @@ static int visit(void *self, const struct walk_record *walked, struct err *err)
         return 0;
     if (panel->fitting)
         return learn_models(panel, walked, err);
-    status = keep_schedules(panel, &record->head, err);
+    status = keep_schedules(panel, walked, err);
+    panel->seen += record->head.kind == RECORD_DECISION;
     if (status == 0 && record->head.kind == RECORD_DECISION && counts)
         status = decision_row(panel, walked, err);
     if (status == 0 && panel->settings.folds == 0)

@@ -156,6 +156,10 @@ int progressive_run(struct ledger_reader *reader,
     if (spec->settings.form != FORM_DECIDE)
         return err_set(err, STATUS_INVALID,
                 "progressive-ips: only of problems with form: decide");
+    if (spec->policy.learner == NULL && spec->policy.oracle.oracle->batch)
+        return err_set(err, STATUS_UNSUPPORTED,
+                "progressive-ips: oracle %s learns no row by itself",
+                spec->policy.oracle.oracle->name);
     run.problem = problem_open(spec, err);
     if (run.problem == NULL)
         return STATUS_INTERNAL;

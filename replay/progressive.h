@@ -27,7 +27,8 @@ struct progressive {
 
 /* `spec` is the problem's (with its number), or one of the same shape with
  * another policy. Records `from` to `last`; 0: the first and the last there
- * are. INVALID: its form is another; CORRUPT names the record. */
+ * are. INVALID: its form is another; UNSUPPORTED: its oracle is trained in
+ * batches; CORRUPT names the record. */
 int progressive_run(struct ledger_reader *reader,
         const struct problem_spec *spec, uint64_t from, uint64_t last,
         struct progressive *result, struct err *err) MUST_USE;

@@ -8,23 +8,25 @@
 
 /* The whole log's panel knows its span; what is before the split is the
  * past's. */
-static int find_split(
-        struct panel *panel, double share, uint64_t *split, struct err *err)
+static int find_split(struct tune *tune, const struct tune_settings *settings,
+        struct err *err)
 {
+    const struct panel *panel = &tune->past;
     uint64_t from = panel->settings.from, last = panel->settings.last;
     uint64_t all, before;
-    int status = span_decisions(&panel->reader, panel->number, from, last,
-            UINT64_MAX, &all, split, err);
+    int status = span_decisions(&tune->past.reader, panel->number, from, last,
+            UINT64_MAX, &all, &tune->split, err);
 
     if (status != 0)
         return status;
-    before = (uint64_t)floor(share * (double)all);
+    before = (uint64_t)floor(settings->past * (double)all);
     if (before == 0 || before >= all)
         return err_set(err, STATUS_INVALID,
                 "%llu decisions cannot be split into a past and a future",
                 (unsigned long long)all);
-    return span_decisions(&panel->reader, panel->number, from, last, before,
-            &all, split, err);
+    tune->each = (all + settings->generations - 1) / settings->generations;
+    return span_decisions(&tune->past.reader, panel->number, from, last, before,
+            &all, &tune->split, err);
 }
 
 /* ---- gains ---- */
@@ -61,22 +63,10 @@ static struct tune_gain gain_of(const struct panel *panel,
 static int add_candidate(struct panel *panel,
         const struct tune_candidate *candidate, struct err *err)
 {
-    const struct panel_policy *added;
-    const struct oracle_spec *oracle;
     uint32_t line;
-    int status = panel_add(panel, candidate->name, PANEL_ONLINE, 0,
-            candidate->policy, candidate->count, &line, err);
 
-    if (status != 0)
-        return status;
-    added = &panel->policies[panel->policy_count - 1];
-    for (oracle = &added->spec->policy.oracle; oracle != NULL;
-            oracle = oracle->inner)
-        if (added->spec->policy.learner == NULL && oracle->oracle->batch)
-            return err_set(err, STATUS_UNSUPPORTED,
-                    "oracle %s is trained in batches; a log is folded here",
-                    oracle->oracle->name);
-    return 0;
+    return panel_add(panel, candidate->name, PANEL_ONLINE, 0, candidate->policy,
+            candidate->count, &line, err);
 }
 
 static int run_past(struct tune *tune, struct ledger *ledger,
@@ -90,11 +80,12 @@ static int run_past(struct tune *tune, struct ledger *ledger,
     wanted.report_from = 0;
     status = panel_open(&tune->past, ledger, &wanted, err);
     if (status == 0)
-        status = find_split(&tune->past, settings->past, &tune->split, err);
+        status = find_split(tune, settings, err);
     if (status != 0)
         return status;
     panel_close(&tune->past);
     wanted.last = tune->split - 1;
+    wanted.generation_rows = tune->each;
     status = panel_open(&tune->past, ledger, &wanted, err);
     tune->first = tune->past.policy_count;
     for (uint32_t i = 0; status == 0 && i < tune->count; i++) {
@@ -134,6 +125,7 @@ static int run_future(struct tune *tune, struct ledger *ledger,
     int status;
 
     wanted.report_from = tune->split;
+    wanted.generation_rows = tune->each;
     status = panel_open(&tune->future, ledger, &wanted, err);
     if (status == 0)
         status = add_candidate(&tune->future, choice, err);
@@ -163,6 +155,9 @@ int tune_run(struct tune *tune, struct ledger *ledger,
     if (!(settings->past > 0.0 && settings->past < 1.0))
         return err_set(err, STATUS_INVALID,
                 "the past's share, %g, is not between 0 and 1", settings->past);
+    if (settings->generations == 0)
+        return err_set(
+                err, STATUS_INVALID, "there is no generation of 0 parts");
     status = run_past(tune, ledger, settings, candidates, candidate, err);
     if (status != 0)
         return status;

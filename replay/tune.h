@@ -5,6 +5,8 @@
  * Both parts are panels (replay/panel.h): all candidates share one pass over
  * the past, and the one chosen has a pass of its own, in which it learns the
  * past as it did before and goes on learning; rows count from the split on.
+ * What is trained in batches begins untrained and is trained anew, on the log
+ * before, every so many decisions, in the past as in the future.
  *
  * - Choice: the largest lower limit of the gain over the logged policy (doubly
  *   robust difference, ope_term_difference). With m candidates each limit is
@@ -38,6 +40,8 @@ struct tune_settings {
     struct panel_settings panel; /* `report_from` is not looked at */
     struct support_limits limits;
     double past; /* share of the decisions that the choice is made on */
+    uint32_t generations; /* oracles that are trained in batches are trained
+                             anew after each such part of the decisions */
 };
 
 /* A gain of rewards on [0,1]. */
@@ -52,6 +56,7 @@ struct tune {
     uint32_t first; /* of the candidates among the past's policies */
     uint32_t count;
     uint64_t split; /* first record of the future */
+    uint64_t each; /* decisions of a generation */
     struct tune_gain gains[TUNE_CANDIDATES_MAX]; /* on the past */
     uint32_t ranked; /* how many of them are */
     bool has_choice; /* false: none can be ranked */
@@ -62,8 +67,8 @@ struct tune {
 
 /* Both passes. `candidate` is set to the one that an error is of, or to
  * `count`. INVALID: its settings; UNSUPPORTED: its oracle is trained in
- * batches, which a fold does not do; what panel_open says. tune_close takes one
- * that failed, too. The ledger must outlive it. */
+ * batches, and the panel's settings have no trainer; what panel_open says.
+ * tune_close takes one that failed, too. The ledger must outlive it. */
 int tune_run(struct tune *tune, struct ledger *ledger,
         const struct tune_settings *settings,
         const struct tune_candidate *candidates, uint32_t count,

@@ -25,6 +25,8 @@ static bool is_known(const struct examples *examples,
 
     if (!state->learned || state->deferred)
         return false;
+    if (rules->before > 0 && state->last >= rules->before)
+        return false;
     return rules->cut != CUT_WAIT || wait == 0 ||
             decision->head.time <= rules->now - wait;
 }
@@ -190,6 +192,8 @@ static int read_chunk(struct examples *examples,
         return status;
     for (uint32_t i = 0; status == 0 && i < EXAMPLES_CHUNK; i++) {
         status = log_cursor_next(&cursor, &entry, err);
+        if (status == 0 && rules->before > 0 && entry.sequence >= rules->before)
+            status = STATUS_NOT_FOUND;
         if (status == 0)
             status = take_entry(examples, rules, &entry, err);
         else if (status == STATUS_NOT_FOUND)

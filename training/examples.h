@@ -59,6 +59,8 @@ struct examples_rules {
     enum examples_cut cut;
     nanos now;
     uint64_t since; /* decisions before this sequence are of another shape */
+    uint64_t before; /* the log from this record on is not looked at: what is
+                        known since then is not known yet; 0 = all of it */
     size_t most; /* examples to keep, at least 1 */
 };
 

@@ -265,6 +265,84 @@ START_TEST(generations_follow_their_schedule)
 }
 END_TEST
 
+/* What a panel asks of its trainer. */
+static struct {
+    uint32_t count;
+    uint64_t before[16];
+    nanos now[16];
+    int status;
+} asked;
+
+static int note_training(
+        void *self, const struct panel_training *training, struct err *err)
+{
+    (void)self;
+    ck_assert_uint_eq(training->from, 1);
+    ck_assert_str_eq(training->spec->policy.oracle.oracle->name, "trees");
+    asked.before[asked.count] = training->before;
+    asked.now[asked.count++] = training->now;
+    return asked.count == 1 ? STATUS_NOT_FOUND
+            : asked.status == 0
+            ? 0
+            : err_set(err, (enum status)asked.status, "no trees today");
+}
+
+static int add_trees(
+        struct panel *panel, enum panel_schedule schedule, struct err *err)
+{
+    struct keyvalue policy[2] = {setting("policy.oracle", "trees"),
+            setting("policy.explorer", "greedy")};
+    uint32_t line;
+
+    return panel_add(panel, bytes_of_text("trees"), schedule,
+            1000 * NANOS_PER_SECOND, policy, 2, &line, err);
+}
+
+/* Every 1,000 s, which are as many rounds of a decision and a feedback; or
+ * every 1,500 decisions. */
+START_TEST(batch_oracles_are_trained_at_their_generations)
+{
+    const struct panel_trainer trainer = {.train = note_training};
+    struct panel_settings wanted = PANEL_SETTINGS_DEFAULT;
+    struct panel panel;
+    struct err err;
+
+    write_log(0);
+    wanted.trainer = &trainer;
+    memset(&asked, 0, sizeof(asked));
+    panel = open_panel(&wanted);
+    ck_assert_int_eq(add_trees(&panel, PANEL_EVERY, &err), 0);
+    run(&panel);
+    /* The last one for the expiry of the last; the first found nothing. */
+    ck_assert_uint_eq(asked.count, 4);
+    ck_assert_uint_eq(policy_of(&panel, "trees")->served, 3);
+    for (uint32_t i = 0; i < 4; i++) {
+        ck_assert_int_ge(
+                asked.now[i], (nanos)(i + 1) * 1000 * NANOS_PER_SECOND);
+        ck_assert_int_le(
+                asked.now[i], (nanos)(i + 1) * 1011 * NANOS_PER_SECOND);
+    }
+    panel_close(&panel);
+    wanted.generation_rows = 1500;
+    memset(&asked, 0, sizeof(asked));
+    panel = open_panel(&wanted);
+    ck_assert_int_eq(add_trees(&panel, PANEL_ONLINE, &err), 0);
+    run(&panel);
+    ck_assert_uint_eq(asked.count, 2);
+    ck_assert_uint_eq(asked.before[0], 2 + 2 * 1500); /* the next decision */
+    ck_assert_uint_eq(asked.before[1], 2 + 2 * 3000);
+    panel_close(&panel);
+    memset(&asked, 0, sizeof(asked));
+    asked.status = STATUS_IO;
+    panel = open_panel(&wanted);
+    ck_assert_int_eq(add_trees(&panel, PANEL_ONLINE, &err), 0);
+    ck_assert_int_eq(panel_run(&panel, &err), STATUS_IO);
+    ck_assert(strstr(err.text, "policy 'trees': no trees today") != NULL);
+    panel_close(&panel);
+    scribe_close(&scribe);
+}
+END_TEST
+
 /* Cross-fitted or progressive, weighted or not: the same truth. */
 START_TEST(models_agree)
 {
@@ -321,6 +399,7 @@ END_TEST
 
 START_TEST(mistakes_are_named)
 {
+    const struct panel_trainer trainer = {.train = note_training};
     struct panel_settings wanted = PANEL_SETTINGS_DEFAULT;
     struct keyvalue policy[2] = {setting("policy.oracle", "ridge"),
             setting("policy.explorer", "nonsense")};
@@ -335,6 +414,12 @@ START_TEST(mistakes_are_named)
             STATUS_INVALID);
     ck_assert_uint_eq(line, 7);
     ck_assert(strstr(err.text, "nonsense") != NULL);
+    ck_assert_int_eq(add_trees(&panel, PANEL_EVERY, &err), STATUS_UNSUPPORTED);
+    panel_close(&panel);
+    wanted.trainer = &trainer;
+    panel = open_panel(&wanted);
+    ck_assert_int_eq(add_trees(&panel, PANEL_ONLINE, &err), STATUS_INVALID);
+    ck_assert(strstr(err.text, "say when") != NULL);
     panel_close(&panel);
     wanted.problem = bytes_of_text("nobody");
     ck_assert_int_eq(
@@ -597,6 +682,7 @@ int main(void)
     tcase_add_test(panels, the_logged_policy_is_its_mean);
     tcase_add_loop_test(panels, the_same_policy_has_weight_one, 0, 3);
     tcase_add_test(panels, generations_follow_their_schedule);
+    tcase_add_test(panels, batch_oracles_are_trained_at_their_generations);
     tcase_add_test(panels, models_agree);
     tcase_add_test(panels, the_past_teaches_only);
     tcase_add_test(panels, time_begins_with_decisions);

@@ -91,7 +91,8 @@ static struct tune_settings wanted(double ess)
 {
     struct tune_settings out = {.panel = PANEL_SETTINGS_DEFAULT,
             .limits = SUPPORT_LIMITS_DEFAULT,
-            .past = 0.5};
+            .past = 0.5,
+            .generations = 10};
 
     out.panel.times = 0;
     out.limits.ess_ranking = ess;

@@ -99,6 +99,36 @@ START_TEST(a_cut_by_the_wait_takes_what_is_old_enough)
 }
 END_TEST
 
+/* Neither decisions from a record on nor what was told from it on. */
+START_TEST(the_log_before_a_record_knows_nothing_of_later)
+{
+    struct examples_rules with;
+
+    history_open(SETTINGS);
+    history_decide(0, 0.1);
+    history_report(0, 0.25, 0);
+    history_decide(1, 0.2);
+    history_decide(2, 0.3);
+    history_report(2, 0.5, 0);
+    with = rules();
+    with.before = history.sequence + 1;
+    history_report(1, 1.0, 0); /* told later */
+    history_report(2, 0.75, 0); /* corrected later: which was it before? */
+    history_decide(3, 0.4); /* decided later */
+    history_report(3, 0.125, 0);
+    gather(with);
+    ck_assert_str_eq(values(), "0.25");
+    ck_assert_uint_eq(examples.waiting, 2);
+    ck_assert_uint_eq(examples.through, with.before - 1);
+    leave();
+    with.before = 0;
+    gather(with);
+    ck_assert_str_eq(values(), "0.25 1 0.75 0.125");
+    leave();
+    history_close();
+}
+END_TEST
+
 START_TEST(the_newest_are_kept)
 {
     struct examples_rules with;
@@ -251,6 +281,7 @@ int main(void)
 
     tcase_add_test(tcase, what_is_known_is_taken_as_it_is_known_last);
     tcase_add_test(tcase, a_cut_by_the_wait_takes_what_is_old_enough);
+    tcase_add_test(tcase, the_log_before_a_record_knows_nothing_of_later);
     tcase_add_test(tcase, the_newest_are_kept);
     tcase_add_test(tcase, decisions_of_another_shape_are_left_out);
     tcase_add_test(tcase, what_retention_took_is_passed_over);

@@ -221,13 +221,16 @@ static void print_policy(const struct session *command, uint32_t policy)
             summary.worst_drop, summary.drawdown, summary.odd_even,
             summary.odd_even_se);
     printf("  V last - first %+.2f; mean V over " REFERENCE
-           " %+.2f (%.2f); share of the gap %.1f %%, at generation 10 %.1f %%\n",
+           " %+.2f (%.2f); share of the gap %.1f %%, at generation 10 %.1f %%",
             summary.gain, gain, gain_se, 100 * summary.share_of_gap,
             100 * summary.share_of_gap_10);
     if (!is_trained(command->policy[policy])) {
+        putchar('\n');
         print_played(command, policy);
         return;
     }
+    printf(", without exploring %.1f %%\n",
+            100 * summary.share_of_gap_greedy_10);
     printf("  bias of the top %+.1f -> %+.1f; distance %.2f; trained on %.0f "
            "rows, effective %.0f\n",
             summary.bias_first, summary.bias_last, summary.distance_last,
@@ -313,7 +316,7 @@ static json_t *json_policy(const struct session *command, uint32_t policy)
     value = json_pack(
             "{s:o, s:o, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, "
             "s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:f, "
-            "s:f}",
+            "s:f, s:f}",
             "v", json_numbers(s.v, command->generations + 1), "v_se",
             json_numbers(s.v_se, command->generations + 1), "d21", s.d21,
             "d21_se", s.d21_se, "d21_least", s.d21_least, "drops_0.05",
@@ -321,9 +324,10 @@ static json_t *json_policy(const struct session *command, uint32_t policy)
             s.worst_drop, "drawdown", s.drawdown, "odd_minus_even", s.odd_even,
             "odd_minus_even_se", s.odd_even_se, "v_last_minus_first", s.gain,
             "mean_vs_w1", gain, "se", gain_se, "share_of_gap", s.share_of_gap,
-            "share_of_gap_10", s.share_of_gap_10, "bias_first", s.bias_first,
-            "bias_last", s.bias_last, "distance", s.distance_last, "rows",
-            s.rows_last, "effective", s.effective_last, "blocked", s.blocked,
+            "share_of_gap_10", s.share_of_gap_10, "share_of_gap_greedy_10",
+            s.share_of_gap_greedy_10, "bias_first", s.bias_first, "bias_last",
+            s.bias_last, "distance", s.distance_last, "rows", s.rows_last,
+            "effective", s.effective_last, "blocked", s.blocked,
             "blocked_better", s.blocked_better, "covered", s.covered);
     if (command->life)
         (void)json_object_set_new(

@@ -331,6 +331,7 @@ static void judge_case(struct run *run, uint32_t i,
         }
     }
     value->exploration += 1.0 - most;
+    value->greedy += one->approval[best];
     value->bias_top += got->scores[best] - one->approval[best];
     value->distance += 0.5 * distance;
 }
@@ -352,6 +353,7 @@ static int judge(struct run *run, struct generation_values *value)
     value->v /= count;
     value->rmse = sqrt(value->rmse / count);
     value->exploration /= count;
+    value->greedy /= count;
     value->bias_top /= count;
     value->distance /= count;
     value->best = payments_panel_best(panel);

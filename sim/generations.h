@@ -73,6 +73,7 @@ struct generation_account {
 /* One generation of one policy in one seed. */
 struct generation_values {
     double v; /* exact value, share approved */
+    double greedy; /* the same if it took what it predicts best, always */
     double best, uniform; /* of a clairvoyant and of a uniform policy */
     double rate; /* share approved in its log */
     double rows, effective; /* it was trained on */
@@ -110,6 +111,7 @@ struct generations_summary {
     double odd_even, odd_even_se;
     double gain; /* V_last - V_1 */
     double share_of_gap, share_of_gap_10;
+    double share_of_gap_greedy_10; /* of the best predicted actions alone */
     double mean_v; /* over generations 1.. */
     double blocked; /* share of candidates */
     double blocked_better; /* of candidates: blocked though they were better */

@@ -90,16 +90,18 @@ static double odd_minus_even(const struct generations_run *run)
     return count[0] == 0 ? 0.0 : sum[1] / count[1] - sum[0] / count[0];
 }
 
-/* (mean V_g - mean uniform)/(mean best - mean uniform) */
-static double share_at(
-        const struct generations_run *runs, uint32_t seeds, uint32_t generation)
+/* (mean V_g - mean uniform)/(mean best - mean uniform); with `greedy` V_g is
+ * that of the best predicted action alone. */
+static double share_at(const struct generations_run *runs, uint32_t seeds,
+        uint32_t generation, bool greedy)
 {
     double v = 0.0, uniform = 0.0, best = 0.0;
 
     for (uint32_t s = 0; s < seeds; s++) {
-        v += runs[s].value[generation].v;
-        uniform += runs[s].value[generation].uniform;
-        best += runs[s].value[generation].best;
+        const struct generation_values *value = &runs[s].value[generation];
+        v += greedy ? value->greedy : value->v;
+        uniform += value->uniform;
+        best += value->best;
     }
     return (v - uniform) / (best - uniform);
 }
@@ -107,7 +109,7 @@ static double share_at(
 void generations_summarise(const struct generations_run *runs, uint32_t seeds,
         struct generations_summary *out)
 {
-    uint32_t last = runs[0].count - 1;
+    uint32_t last = runs[0].count - 1, tenth = last < 10 ? last : 10;
     double transitions = last > 1 ? (double)seeds * (last - 1) : 1.0;
     struct tally d21 = {0}, odd = {0};
 
@@ -148,8 +150,9 @@ void generations_summarise(const struct generations_run *runs, uint32_t seeds,
     out->worst_drop /= seeds;
     out->drawdown /= seeds;
     out->gain = out->v[last] - out->v[1];
-    out->share_of_gap = share_at(runs, seeds, last);
-    out->share_of_gap_10 = share_at(runs, seeds, last < 10 ? last : 10);
+    out->share_of_gap = share_at(runs, seeds, last, false);
+    out->share_of_gap_10 = share_at(runs, seeds, tenth, false);
+    out->share_of_gap_greedy_10 = share_at(runs, seeds, tenth, true);
 }
 
 void generations_difference(const struct generations_run *runs,

@@ -26,6 +26,9 @@ START_TEST(retraining_learns_and_does_not_fall)
     ck_assert_double_gt(runs[0].value[1].v, runs[0].value[0].uniform + 0.02);
     ck_assert_double_gt(runs[0].value[3].v, runs[0].value[1].v);
     ck_assert_double_lt(runs[0].value[3].v, runs[0].value[3].best);
+    /* Exploring costs, and no more than the floor and fastcb take. */
+    ck_assert_double_gt(runs[0].value[3].greedy, runs[0].value[3].v);
+    ck_assert_double_lt(runs[0].value[3].greedy, runs[0].value[3].v + 0.02);
     ck_assert_double_eq(runs[0].value[2].rows, 5000);
     ck_assert_double_gt(runs[0].value[3].effective, 5000);
 }
@@ -59,8 +62,10 @@ START_TEST(reports_are_as_defined)
     for (int s = 0; s < 2; s++) {
         runs[s].count = 5;
         for (int g = 0; g < 5; g++)
-            runs[s].value[g] = (struct generation_values){
-                    .v = v[s][g], .uniform = .8, .best = .9};
+            runs[s].value[g] = (struct generation_values){.v = v[s][g],
+                    .greedy = v[s][g] + .01,
+                    .uniform = .8,
+                    .best = .9};
     }
     generations_summarise(runs, 2, &summary);
     ck_assert_double_eq_tol(summary.d21, (-.4 + .2) / 2, 1e-9);
@@ -71,6 +76,8 @@ START_TEST(reports_are_as_defined)
     ck_assert_double_eq_tol(summary.worst_drop, (.4 + .05) / 2, 1e-9);
     ck_assert_double_eq_tol(summary.drawdown, (.4 + .05) / 2, 1e-9);
     ck_assert_double_eq_tol(summary.share_of_gap, .55, 1e-9);
+    ck_assert_double_eq_tol(summary.share_of_gap_10, .55, 1e-9);
+    ck_assert_double_eq_tol(summary.share_of_gap_greedy_10, .65, 1e-9);
     ck_assert_double_eq_tol(summary.gain, 1.0, 1e-9);
     generations_difference(runs, runs + 1, 1, &mean, &se);
     ck_assert_double_eq_tol(mean, (85.15 - 84.3375), 1e-9);

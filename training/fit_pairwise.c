@@ -25,7 +25,9 @@
 #define PENALTY_MIN  0.05
 #define PENALTY_MAX  3e3
 
-/* One coefficient of one row: the same matrix for every step. */
+/* A row as it is read: its context's atoms and its action's. What it says of
+ * the products follows from them and is not stored: the rows are walked some
+ * hundred times, and the fewer bytes they are, the sooner. */
 struct cell {
     uint32_t place;
     float value;
@@ -35,8 +37,8 @@ struct fit {
     const struct training_job *job;
     const struct pairwise_options *options;
     struct pairwise_model model;
-    uint32_t count; /* coefficients, the intercept first */
-    size_t *start; /* [rows + 1] */
+    uint32_t count; /* coefficients: 1, contexts, actions, their products */
+    size_t *start; /* [2 * rows + 1] a row's context, and its action */
     struct cell *cells;
     double *label, *weight;
     double *w, *penalty; /* [count] */
@@ -46,37 +48,7 @@ struct fit {
     double *room; /* [5 * count] */
 };
 
-/* ---- the matrix ---- */
-
-static uint32_t fill_row(const struct fit *fit, const struct lesson *lesson,
-        struct pairwise_atom *atoms, uint32_t room, struct cell *cells)
-{
-    const struct pairwise_side *context = &fit->model.context;
-    const struct pairwise_side *action = &fit->model.action;
-    struct pairwise_atom *own = atoms + room;
-    uint32_t slot = lesson->actions->slot == NULL
-            ? UINT32_MAX
-            : lesson->actions->slot[lesson->chosen];
-    uint32_t c = pairwise_read(
-            context, &lesson->context->shared, UINT32_MAX, atoms, room);
-    uint32_t a = pairwise_read(
-            action, side_features(lesson, SIDE_OF_ACTION), slot, own, room);
-    uint32_t main = 1 + context->atoms, pair = main + action->atoms, count = 0;
-
-    cells[count++] = (struct cell){0, 1.0F};
-    for (uint32_t i = 0; i < c; i++)
-        cells[count++] =
-                (struct cell){1 + atoms[i].place, (float)atoms[i].value};
-    for (uint32_t k = 0; k < a; k++)
-        cells[count++] =
-                (struct cell){main + own[k].place, (float)own[k].value};
-    for (uint32_t i = 0; i < c; i++)
-        for (uint32_t k = 0; k < a; k++)
-            cells[count++] = (struct cell){
-                    pair + atoms[i].place * action->atoms + own[k].place,
-                    (float)(atoms[i].value * own[k].value)};
-    return count;
-}
+/* ---- the rows ---- */
 
 /* Most atoms of one side in any lesson. */
 static uint32_t most_atoms(const struct fit *fit)
@@ -94,57 +66,95 @@ static uint32_t most_atoms(const struct fit *fit)
     return fit->model.context.columns + fit->model.action.columns + 1 + named;
 }
 
-static int fill_matrix(struct fit *fit, struct err *err)
+/* Both sides' atoms behind the `used` cells; returns how many there are then.
+ */
+static size_t read_row(struct fit *fit, size_t row, struct pairwise_atom *atoms,
+        uint32_t room, size_t used)
+{
+    const struct lesson *lesson = &fit->job->lessons[row];
+    uint32_t slot = lesson->actions->slot == NULL
+            ? UINT32_MAX
+            : lesson->actions->slot[lesson->chosen];
+
+    for (int kind = 0; kind < 2; kind++) {
+        bool context = kind == SIDE_OF_CONTEXT;
+        uint32_t count = pairwise_read(
+                context ? &fit->model.context : &fit->model.action,
+                side_features(lesson, (enum side_kind)kind),
+                context ? UINT32_MAX : slot, atoms, room);
+        for (uint32_t i = 0; i < count; i++)
+            fit->cells[used++] =
+                    (struct cell){atoms[i].place, (float)atoms[i].value};
+        fit->start[2 * row + (size_t)kind + 1] = used;
+    }
+    return used;
+}
+
+static int read_rows(struct fit *fit, struct err *err)
 {
     const struct training_job *job = fit->job;
     uint32_t room = most_atoms(fit);
-    size_t row_max = ((size_t)room + 1) * ((size_t)room + 1);
-    struct pairwise_atom *atoms = calloc(2 * (size_t)room, sizeof(*atoms));
-    struct cell *row = calloc(row_max, sizeof(*row));
+    struct pairwise_atom *atoms = calloc(room, sizeof(*atoms));
     size_t capacity = 0, used = 0;
     double weights = 0.0;
     int status = 0;
 
+    if (atoms == NULL)
+        return err_set(err, STATUS_INTERNAL, "training: no memory");
     for (size_t i = 0; i < job->count; i++)
         weights += job->lessons[i].weight;
     for (size_t i = 0; status == 0 && i < job->count; i++) {
-        const struct lesson *lesson = &job->lessons[i];
-        uint32_t count = 0;
-        if (atoms != NULL && row != NULL)
-            count = fill_row(fit, lesson, atoms, room, row);
-        if (used + count > capacity) {
+        if (used + 2 * (size_t)room > capacity) {
             struct cell *more;
-            capacity = 2 * (used + count) + 1024;
+            capacity = 2 * (used + 2 * (size_t)room) + 1024;
             more = realloc(fit->cells, capacity * sizeof(*more));
-            if (more == NULL)
-                count = 0;
-            else
-                fit->cells = more;
+            if (more == NULL) {
+                status = err_set(err, STATUS_INTERNAL, "training: no memory");
+                break;
+            }
+            fit->cells = more;
         }
-        if (count == 0) {
-            status = err_set(err, STATUS_INTERNAL, "training: no memory");
-            break;
-        }
-        memcpy(fit->cells + used, row, count * sizeof(*row));
-        fit->start[i] = used;
-        used += count;
-        fit->start[i + 1] = used;
-        fit->label[i] = fmin(fmax(lesson->loss, 0.0), 1.0);
-        fit->weight[i] = lesson->weight * (double)job->count / weights;
+        used = read_row(fit, i, atoms, room, used);
+        fit->label[i] = fmin(fmax(job->lessons[i].loss, 0.0), 1.0);
+        fit->weight[i] = job->lessons[i].weight * (double)job->count / weights;
     }
     free(atoms);
-    free(row);
     return status;
 }
 
 /* ---- derivatives ---- */
 
+/* A row's two lists of atoms. */
+struct row_view {
+    const struct cell *context, *action;
+    size_t contexts, actions;
+};
+
+static struct row_view view_row(const struct fit *fit, size_t row)
+{
+    const size_t *start = fit->start + 2 * row;
+
+    return (struct row_view){fit->cells + start[0], fit->cells + start[1],
+            start[1] - start[0], start[2] - start[1]};
+}
+
 static double row_dot(const struct fit *fit, size_t row, const double *w)
 {
-    double q = 0.0;
+    struct row_view view = view_row(fit, row);
+    size_t width = fit->model.action.atoms;
+    const double *own = w + 1, *main = own + fit->model.context.atoms;
+    const double *pair = main + width;
+    double q = w[0];
 
-    for (size_t i = fit->start[row]; i < fit->start[row + 1]; i++)
-        q += w[fit->cells[i].place] * (double)fit->cells[i].value;
+    for (size_t i = 0; i < view.contexts; i++) {
+        const double *line = pair + view.context[i].place * width;
+        double sum = own[view.context[i].place];
+        for (size_t k = 0; k < view.actions; k++)
+            sum += line[view.action[k].place] * (double)view.action[k].value;
+        q += sum * (double)view.context[i].value;
+    }
+    for (size_t k = 0; k < view.actions; k++)
+        q += main[view.action[k].place] * (double)view.action[k].value;
     return q;
 }
 
@@ -177,11 +187,30 @@ static double evaluate(struct fit *fit, const double *w)
     return sum;
 }
 
-static void add_row(
-        const struct fit *fit, size_t row, double factor, double *out)
+/* out += factor x; with `squares`, factor x^2. */
+static void add_row(const struct fit *fit, size_t row, double factor,
+        bool squares, double *out)
 {
-    for (size_t i = fit->start[row]; i < fit->start[row + 1]; i++)
-        out[fit->cells[i].place] += factor * (double)fit->cells[i].value;
+    struct row_view view = view_row(fit, row);
+    size_t width = fit->model.action.atoms;
+    double *own = out + 1, *main = own + fit->model.context.atoms;
+    double *pair = main + width;
+
+    out[0] += factor;
+    for (size_t i = 0; i < view.contexts; i++) {
+        double *line = pair + view.context[i].place * width;
+        double x = (double)view.context[i].value;
+        double part = factor * (squares ? x * x : x);
+        own[view.context[i].place] += part;
+        for (size_t k = 0; k < view.actions; k++) {
+            double z = (double)view.action[k].value;
+            line[view.action[k].place] += part * (squares ? z * z : z);
+        }
+    }
+    for (size_t k = 0; k < view.actions; k++) {
+        double z = (double)view.action[k].value;
+        main[view.action[k].place] += factor * (squares ? z * z : z);
+    }
 }
 
 static void gradient(const struct fit *fit, double *g)
@@ -189,7 +218,7 @@ static void gradient(const struct fit *fit, double *g)
     for (uint32_t i = 0; i < fit->count; i++)
         g[i] = fit->penalty[i] * fit->w[i];
     for (size_t i = 0; i < fit->job->count; i++)
-        add_row(fit, i, fit->r[i], g);
+        add_row(fit, i, fit->r[i], false, g);
 }
 
 /* The diagonal of the loss's second derivative, without penalties. */
@@ -197,10 +226,7 @@ static void diagonal(const struct fit *fit, double *d)
 {
     memset(d, 0, fit->count * sizeof(*d));
     for (size_t row = 0; row < fit->job->count; row++)
-        for (size_t i = fit->start[row]; i < fit->start[row + 1]; i++) {
-            double x = (double)fit->cells[i].value;
-            d[fit->cells[i].place] += fit->h[row] * x * x;
-        }
+        add_row(fit, row, fit->h[row], true, d);
 }
 
 /* out = (H + penalty) v */
@@ -209,7 +235,7 @@ static void curvature(const struct fit *fit, const double *v, double *out)
     for (uint32_t i = 0; i < fit->count; i++)
         out[i] = fit->penalty[i] * v[i];
     for (size_t i = 0; i < fit->job->count; i++)
-        add_row(fit, i, fit->h[i] * row_dot(fit, i, v), out);
+        add_row(fit, i, fit->h[i] * row_dot(fit, i, v), false, out);
 }
 
 static double dot(const double *a, const double *b, uint32_t count)
@@ -367,7 +393,7 @@ static int room_for(struct fit *fit, struct err *err)
                 "pairwise: %zu coefficients, more than `coefficients: %u`",
                 count - 1, fit->options->coefficients);
     fit->count = (uint32_t)count;
-    fit->start = calloc(rows + 1, sizeof(*fit->start));
+    fit->start = calloc(2 * rows + 1, sizeof(*fit->start));
     fit->label = calloc(rows, sizeof(double));
     fit->weight = calloc(rows, sizeof(double));
     fit->h = calloc(rows, sizeof(double));
@@ -402,7 +428,7 @@ static void release(struct fit *fit)
 
 static int find_coefficients(struct fit *fit, struct err *err)
 {
-    int status = fill_matrix(fit, err);
+    int status = read_rows(fit, err);
 
     if (status == 0)
         status = number_blocks(fit, err);

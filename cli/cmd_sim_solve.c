@@ -23,7 +23,7 @@ static const char help[] =
         "Rows in natural order. An iteration of ssor is a forward and a\n"
         "backward sweep.\n"
         "\n"
-        "  --matrix FILE     a symmetric Matrix Market file\n"
+        "  --matrix FILE     a symmetric Matrix Market file, `general` too\n"
         "  --laplacian M     5-point Laplacian on M x M interior points,\n"
         "                    diagonal 4; the default, with M = 10\n"
         "  --laplacian9 M    9-point star, diagonal 8\n"

@@ -1,5 +1,7 @@
 #include "sim/sparse.h"
 
+#include "sim/matrix_market.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -125,83 +127,143 @@ static int copy_in(cholmod_sparse *all, struct sparse *matrix, struct err *err)
     const double *value = all->x;
     int status = allocate(
             matrix, (uint32_t)all->ncol, (size_t)start[all->ncol] / 2, err);
+    bool finite = true;
 
     if (status != 0)
         return status;
     for (uint32_t column = 0; column < matrix->n; column++) {
         begin_row(matrix, column);
-        for (int at = start[column]; at < start[column + 1]; at++)
+        for (int at = start[column]; at < start[column + 1]; at++) {
             put(matrix, column, (uint32_t)row[at], value[at]);
-        if (!(matrix->diagonal[column] > 0.0)) {
+            finite &= isfinite(value[at]);
+        }
+        if (!(matrix->diagonal[column] > 0.0) || !finite) {
             sparse_free(matrix);
             return err_set(err, STATUS_INVALID,
-                    "the matrix has no positive diagonal in row %u",
+                    finite ? "the matrix has no positive diagonal in row %u"
+                           : "entries of row %u do not add up to a number",
                     column + 1);
         }
     }
     return 0;
 }
 
-/* Does every entry above the diagonal have its like below it? Both are sorted.
- */
-static bool equals_its_transpose(cholmod_sparse *all, cholmod_common *common)
+/* INVALID, with the place, unless all entries have their like on the other side
+ * of the diagonal. Both are sorted, so each column's next entry is the one that
+ * the walk over rows comes to. */
+static int check_symmetry(cholmod_sparse *all, int *next, struct err *err)
 {
-    cholmod_sparse *turned = cholmod_transpose(all, 1, common);
-    bool same = turned != NULL && cholmod_sort(turned, common);
+    const int *start = all->p, *row = all->i;
+    const double *value = all->x;
+    int n = (int)all->ncol;
 
-    if (same) {
-        const int *a = all->p, *b = turned->p;
-        size_t entries = (size_t)a[all->ncol];
-        same = memcmp(a, b, (all->ncol + 1) * sizeof(*a)) == 0 &&
-                memcmp(all->i, turned->i, entries * sizeof(int)) == 0 &&
-                memcmp(all->x, turned->x, entries * sizeof(double)) == 0;
-    }
-    cholmod_free_sparse(&turned, common);
-    return same;
+    memcpy(next, start, (size_t)n * sizeof(*next));
+    for (int column = 0; column < n; column++)
+        for (int at = start[column]; at < start[column + 1]; at++) {
+            int other = next[row[at]]++;
+            if (other >= start[row[at] + 1] || row[other] != column ||
+                    value[other] != value[at])
+                return err_set(err, STATUS_INVALID,
+                        "the matrix is not symmetric: row %d, column %d",
+                        row[at] + 1, column + 1);
+        }
+    return 0;
 }
 
+static int need_symmetry(
+        cholmod_sparse *all, cholmod_common *common, struct err *err)
+{
+    int *next = cholmod_malloc(all->ncol, sizeof(*next), common);
+    int status = next == NULL
+            ? err_set(err, STATUS_INTERNAL, "no memory for the matrix")
+            : check_symmetry(all, next, err);
+
+    cholmod_free(all->ncol, sizeof(*next), next, common);
+    return status;
+}
+
+/* Zeros that a file stores are left out, as those that it does not. */
 static int convert(cholmod_sparse *read, cholmod_common *common,
         struct sparse *matrix, struct err *err)
 {
-    cholmod_sparse *all;
-    int status;
+    cholmod_sparse *all = cholmod_copy(read, 0, 1, common);
+    int status = 0;
 
-    if (read->nrow != read->ncol || read->xtype != CHOLMOD_REAL)
-        return err_set(err, STATUS_INVALID,
-                "the matrix is not real, square and symmetric");
-    all = cholmod_copy(read, 0, 1, common);
-    if (all == NULL || !cholmod_sort(all, common))
+    if (all == NULL || !cholmod_drop(0.0, all, common) ||
+            !cholmod_sort(all, common))
         status = err_set(err, STATUS_INTERNAL, "no memory for the matrix");
-    else if (read->stype == 0 && !equals_its_transpose(all, common))
-        status = err_set(err, STATUS_INVALID,
-                "the matrix is not real, square and symmetric");
-    else
+    if (status == 0 && read->stype == 0)
+        status = need_symmetry(all, common, err);
+    if (status == 0)
         status = copy_in(all, matrix, err);
     cholmod_free_sparse(&all, common);
     return status;
 }
 
-int sparse_read(const char *path, struct sparse *matrix, struct err *err)
+/* Entries given twice are added up; where that mixes the triangles of a
+ * symmetric file, it is not what was meant. */
+static int check_triangles(cholmod_sparse *read,
+        const struct matrix_market *market, cholmod_common *common,
+        struct err *err)
 {
-    FILE *file = fopen(path, "r");
+    if (!market->symmetric || !market->below || !market->above ||
+            (uint64_t)cholmod_nnz(read, common) == market->entries)
+        return 0;
+    return err_set(err, STATUS_INVALID,
+            "symmetric, and entries of both triangles are given twice");
+}
+
+/* NULL if SuiteSparse cannot. */
+static cholmod_sparse *read_array(FILE *file, cholmod_common *common)
+{
+    cholmod_dense *dense = cholmod_read_dense(file, common);
+    cholmod_sparse *sparse =
+            dense == NULL ? NULL : cholmod_dense_to_sparse(dense, 1, common);
+
+    cholmod_free_dense(&dense, common);
+    return sparse;
+}
+
+static int read_checked(FILE *file, const struct matrix_market *market,
+        struct sparse *matrix, struct err *err)
+{
     cholmod_sparse *read;
     cholmod_common common;
     int status;
 
-    if (file == NULL)
-        return err_set(err, STATUS_IO, "%s: %s", path, strerrordesc_np(errno));
     cholmod_start(&common);
     common.print = 0;
-    read = cholmod_read_sparse(file, &common);
-    (void)fclose(file);
+    read = market->array ? read_array(file, &common)
+                         : cholmod_read_sparse(file, &common);
     if (read == NULL)
-        status = err_set(err, STATUS_INVALID,
-                "%s: not a sparse Matrix Market file", path);
+        status = err_set(err,
+                common.status == CHOLMOD_OUT_OF_MEMORY ? STATUS_INTERNAL
+                                                       : STATUS_INVALID,
+                "SuiteSparse cannot read it");
     else
+        status = check_triangles(read, market, &common, err);
+    if (status == 0)
         status = convert(read, &common, matrix, err);
     cholmod_free_sparse(&read, &common);
     cholmod_finish(&common);
     return status;
+}
+
+int sparse_read(const char *path, struct sparse *matrix, struct err *err)
+{
+    struct matrix_market market;
+    FILE *file = fopen(path, "r");
+    int status;
+
+    if (file == NULL)
+        return err_set(err, STATUS_IO, "%s: %s", path, strerrordesc_np(errno));
+    status = matrix_market_check(file, &market, err);
+    if (status == 0 && fseek(file, 0, SEEK_SET) != 0)
+        status = err_set(err, STATUS_IO, "%s", strerrordesc_np(errno));
+    if (status == 0)
+        status = read_checked(file, &market, matrix, err);
+    (void)fclose(file);
+    return status == 0 ? 0 : err_prefix(err, "%s", path);
 }
 
 /* ---- shifting and multiplying ---- */

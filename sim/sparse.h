@@ -38,9 +38,11 @@ int sparse_laplacian(
         uint32_t m, struct sparse *matrix, struct err *err) MUST_USE;
 int sparse_laplacian9(
         uint32_t m, struct sparse *matrix, struct err *err) MUST_USE;
-/* A symmetric Matrix Market file, by SuiteSparse's reader; a file of both
- * triangles counts if they agree. INVALID if it is not square, real and
- * symmetric with a positive diagonal; IO if it cannot be read. */
+/* A Matrix Market file, by SuiteSparse's reader: `coordinate` or `array`,
+ * symmetric (either triangle) or general with entries that agree exactly.
+ * Entries given twice are added up. INVALID, with the line or place, if it is
+ * not square, real, finite and symmetric with a positive diagonal; IO if it
+ * cannot be read. */
 int sparse_read(
         const char *path, struct sparse *matrix, struct err *err) MUST_USE;
 void sparse_free(struct sparse *matrix);

@@ -1,5 +1,6 @@
 #include "training/batch.h"
 
+#include "training/past.h"
 #include "training/rows.h"
 #include "training/train.h"
 #include "training/verdict.h"
@@ -9,50 +10,6 @@
 bool batch_wanted(const struct problem_spec *spec)
 {
     return spec->policy.learner == NULL && spec->policy.oracle.oracle->batch;
-}
-
-/* ---- ages ---- */
-
-static int descending(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-    return (x < y) - (x > y);
-}
-
-/* Sorts and drops what is there twice. */
-static size_t unique(uint64_t *list, size_t count)
-{
-    size_t kept = 0;
-
-    qsort(list, count, sizeof(*list), descending);
-    for (size_t i = 0; i < count; i++)
-        if (kept == 0 || list[kept - 1] != list[i])
-            list[kept++] = list[i];
-    return kept;
-}
-
-uint32_t *batch_ages(const struct example *list, size_t count)
-{
-    uint64_t *seen = calloc(count + 1, sizeof(*seen));
-    uint32_t *age = calloc(count + 1, sizeof(*age));
-    size_t distinct;
-
-    if (seen == NULL || age == NULL) {
-        free(seen);
-        free(age);
-        return NULL;
-    }
-    for (size_t i = 0; i < count; i++)
-        seen[i] = list[i].generation;
-    distinct = unique(seen, count);
-    for (size_t i = 0; i < count; i++) {
-        const uint64_t *at = bsearch(
-                &list[i].generation, seen, distinct, sizeof(*seen), descending);
-        age[i] = (uint32_t)(at - seen);
-    }
-    free(seen);
-    return age;
 }
 
 /* ---- rows ---- */
@@ -87,7 +44,7 @@ static double weight_of(
 static int gather(struct batch *batch, struct rows *rows, struct err *err)
 {
     const struct examples *examples = batch->examples;
-    uint32_t *age = batch_ages(examples->list, examples->count);
+    uint32_t *age = past_ages(examples->list, examples->count);
     int status = 0;
 
     if (age == NULL)

@@ -26,8 +26,4 @@ bool batch_wanted(const struct problem_spec *spec);
 /* NOT_FOUND without a row to learn from. */
 int batch_train(struct batch *batch, struct err *err) MUST_USE;
 
-/* How many generations older than the newest each example is: generations that
- * no example was decided by do not count. From malloc; NULL without memory. */
-uint32_t *batch_ages(const struct example *list, size_t count);
-
 #endif

@@ -3,6 +3,7 @@
 #include "base/hash.h"
 #include "policies/pmf.h"
 #include "service/engine/outcome.h"
+#include "training/past.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -67,7 +68,21 @@ static bool fits(
             decision->count <= spec->policy.shape.actions_max;
 }
 
-/* Room for one more: the list grows up to `most`, then its older half goes. */
+/* Leaves at most `most` examples. */
+static int let_go(struct examples *examples, struct err *err)
+{
+    size_t kept = examples->memory != NULL
+            ? past_keep(examples->list, examples->count, examples->memory,
+                      examples->most)
+            : past_newest(examples->list, examples->count, examples->most);
+
+    if (kept == SIZE_MAX)
+        return err_set(err, STATUS_INTERNAL, "no memory");
+    examples->count = kept;
+    return 0;
+}
+
+/* Room for one more: the list grows to twice `most`, then some go. */
 static int make_room(struct examples *examples, struct err *err)
 {
     size_t capacity =
@@ -76,12 +91,8 @@ static int make_room(struct examples *examples, struct err *err)
 
     if (examples->count < examples->capacity)
         return 0;
-    if (examples->count == 2 * examples->most) {
-        memmove(examples->list, examples->list + examples->most,
-                examples->most * sizeof(*examples->list));
-        examples->count = examples->most;
-        return 0;
-    }
+    if (examples->count == 2 * examples->most)
+        return let_go(examples, err);
     capacity = capacity < 2 * examples->most ? capacity : 2 * examples->most;
     grown = realloc(examples->list, capacity * sizeof(*grown));
     if (grown == NULL)
@@ -243,7 +254,6 @@ int examples_open(struct examples *examples, const struct problem_spec *spec,
         struct ledger_reader *reader, const struct examples_rules *rules,
         struct err *err)
 {
-    size_t surplus;
     int status;
 
     examples->spec = spec;
@@ -251,6 +261,7 @@ int examples_open(struct examples *examples, const struct problem_spec *spec,
     examples->list = NULL;
     examples->count = examples->capacity = 0;
     examples->most = rules->most;
+    examples->memory = rules->memory;
     examples->through = examples->waiting = examples->scanned = 0;
     examples->reads = 0;
     examples->arena = arena_over(malloc(ARENA_BYTES), ARENA_BYTES);
@@ -262,20 +273,12 @@ int examples_open(struct examples *examples, const struct problem_spec *spec,
     status = read_log(examples, rules, err);
     if (status != 0 || examples->count <= rules->most)
         return status;
-    surplus = examples->count - rules->most;
-    memmove(examples->list, examples->list + surplus,
-            rules->most * sizeof(*examples->list));
-    examples->count = rules->most;
-    return 0;
+    return let_go(examples, err);
 }
 
 void examples_keep(struct examples *examples, size_t rows)
 {
-    size_t surplus = examples->count > rows ? examples->count - rows : 0;
-
-    memmove(examples->list, examples->list + surplus,
-            (examples->count - surplus) * sizeof(*examples->list));
-    examples->count -= surplus;
+    examples->count = past_newest(examples->list, examples->count, rows);
 }
 
 void examples_close(struct examples *examples)

@@ -19,6 +19,7 @@
 #ifndef TRAINING_EXAMPLES_H
 #define TRAINING_EXAMPLES_H
 
+#include "policies/memory.h"
 #include "service/engine/problem.h"
 #include "service/engine/round.h"
 #include "storage/ledger.h"
@@ -44,7 +45,8 @@ struct examples {
     struct ledger_reader *reader;
     struct example *list; /* [count] in the order of the log; heap memory */
     size_t count, capacity;
-    size_t most; /* of them the newest are kept */
+    size_t most; /* of them are kept */
+    const struct memory_options *memory; /* which; NULL: the newest */
     uint64_t through; /* the last record that was looked at */
     uint64_t waiting; /* decisions passed over because nothing is known yet */
     uint64_t scanned; /* records */
@@ -62,6 +64,8 @@ struct examples_rules {
     uint64_t before; /* the log from this record on is not looked at: what is
                         known since then is not known yet; 0 = all of it */
     size_t most; /* examples to keep, at least 1 */
+    /* Which (past.h); NULL: the newest. It must outlive the examples. */
+    const struct memory_options *memory;
 };
 
 /* Reads the log. The reader is this one's alone until examples_close. */

@@ -29,6 +29,7 @@ struct work {
     struct problem *model; /* what is trained */
     struct generation generation;
     struct examples examples;
+    struct memory_options memory; /* what they are kept by */
     char why[GENERATION_WHY_MAX]; /* of the verdict */
     struct err *err;
 };
@@ -245,6 +246,21 @@ static void apply_window(struct work *work)
             work->job->known);
 }
 
+/* What a batch oracle's memory and the gate want of the past; NULL: the newest
+ * are learned, all alike, or a window is cut from them. */
+static const struct memory_options *memory_of(struct work *work)
+{
+    const struct problem_settings *settings = &work->spec.settings;
+
+    if (!batch_wanted(&work->spec) ||
+            settings->retrain_window == RETRAIN_VARIANCE)
+        return NULL;
+    work->memory = settings->retrain_past;
+    if (settings->gate.veto && work->memory.recent < settings->gate.held_for)
+        work->memory.recent = settings->gate.held_for;
+    return &work->memory;
+}
+
 static int train(struct work *work)
 {
     struct examples_rules rules = {
@@ -252,6 +268,7 @@ static int train(struct work *work)
             .now = work->job->now,
             .since = work->since,
             .most = work->spec.settings.retrain_rows,
+            .memory = memory_of(work),
     };
     int status = start_model(work, &rules);
 

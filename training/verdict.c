@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "training/batch.h"
+#include "training/past.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -120,7 +121,7 @@ static int weigh_all(struct weighing *weighing, struct err *err)
     const struct verdict_job *job = weighing->job;
     size_t room = 2 * policy_scratch(&job->spec->policy) +
             64 * (size_t)job->spec->policy.shape.actions_max + 4096;
-    uint32_t *age = batch_ages(job->examples->list, job->examples->count);
+    uint32_t *age = past_ages(job->examples->list, job->examples->count);
     int status;
 
     weighing->arena = arena_over(malloc(room), room);

@@ -350,8 +350,11 @@ static const struct option_row rows[] = {
                 .min = 1,
                 .max = 1e8,
                 .fallback = 1e6,
-                .sentence = "most events that one training learns, the "
-                            "newest"},
+                .sentence = "most events that one training reads into "
+                            "memory: the newest; with oracles that are "
+                            "trained in batches half of them those whose "
+                            "action was unlikely (retrain.informative), if "
+                            "there are so many"},
         MEMORY_ROWS("retrain.", AT(retrain_past)),
         {.name = "retrain.hold",
                 .type = OPTION_FLAG,

@@ -142,23 +142,6 @@ START_TEST(an_empty_log_teaches_nothing)
 }
 END_TEST
 
-START_TEST(ages_count_generations_that_decided)
-{
-    static const uint64_t generation[] = {0, 0, 4, 9, 4, 9};
-    static const uint32_t wanted[] = {2, 2, 1, 0, 1, 0};
-    struct example list[6];
-    uint32_t *age;
-
-    memset(list, 0, sizeof(list));
-    for (int i = 0; i < 6; i++)
-        list[i].generation = generation[i];
-    age = batch_ages(list, 6);
-    for (int i = 0; i < 6; i++)
-        ck_assert_uint_eq(age[i], wanted[i]);
-    free(age);
-}
-END_TEST
-
 /* A copy holds all that it points to, whatever becomes of the lesson. */
 START_TEST(rows_are_copies)
 {
@@ -209,7 +192,6 @@ int main(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_loop_test(tcase, a_log_becomes_a_model, 0, 2);
     tcase_add_test(tcase, an_empty_log_teaches_nothing);
-    tcase_add_test(tcase, ages_count_generations_that_decided);
     tcase_add_test(tcase, rows_are_copies);
     suite_add_tcase(suite, tcase);
     return run_suite(suite);

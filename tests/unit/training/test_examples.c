@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "tests/unit/training/history.h"
 
+#include <math.h>
 #include <stdlib.h>
 
 #define SETTINGS                                                               \
@@ -152,6 +153,47 @@ START_TEST(the_newest_are_kept)
 }
 END_TEST
 
+/* A reading that lets go many times keeps what one with room for all would. */
+START_TEST(half_of_the_room_is_for_unlikely_actions)
+{
+    struct memory_options memory = {
+            .recent = 2, .informative = 0.2, .generations = 20, .decay = 0.9};
+    static uint64_t wanted[2][20]; /* likely and not, the newest first */
+    size_t found[2] = {0, 0};
+    struct examples_rules with;
+
+    history_open("context: x\nactions: left\nactions: middle\nactions: right\n"
+                 "policy.oracle: ridge\npolicy.explorer: epsilon\n"
+                 "policy.epsilon: 0.3\nreward.wait: 10s\n");
+    for (uint32_t i = 0; i < 400; i++) {
+        double x = fmod(0.618034 * i, 1.0);
+        history_report(i, history_decide(i, x) == 0 ? 0.9 : 0.1, 0);
+    }
+    with = rules();
+    gather(with);
+    for (size_t i = examples.count; i-- > 0;) {
+        bool unlikely = examples.list[i].propensity < memory.informative;
+        if (found[unlikely] < 20)
+            wanted[unlikely][found[unlikely]++] = examples.list[i].sequence;
+    }
+    leave();
+    ck_assert_uint_eq(found[0] + found[1], 40);
+    with.most = 40;
+    with.memory = &memory;
+    gather(with);
+    ck_assert_uint_eq(examples.count, 40);
+    for (size_t i = examples.count, at[2] = {0, 0}; i-- > 0;) {
+        bool unlikely = examples.list[i].propensity < memory.informative;
+        ck_assert_uint_eq(
+                examples.list[i].sequence, wanted[unlikely][at[unlikely]++]);
+    }
+    /* The newest forty are others. */
+    ck_assert_uint_lt(examples.list[0].sequence, history.sequence - 160);
+    leave();
+    history_close();
+}
+END_TEST
+
 START_TEST(decisions_of_another_shape_are_left_out)
 {
     struct examples_rules with;
@@ -283,6 +325,7 @@ int main(void)
     tcase_add_test(tcase, a_cut_by_the_wait_takes_what_is_old_enough);
     tcase_add_test(tcase, the_log_before_a_record_knows_nothing_of_later);
     tcase_add_test(tcase, the_newest_are_kept);
+    tcase_add_test(tcase, half_of_the_room_is_for_unlikely_actions);
     tcase_add_test(tcase, decisions_of_another_shape_are_left_out);
     tcase_add_test(tcase, what_retention_took_is_passed_over);
     tcase_add_test(tcase, an_expression_values_the_past);

@@ -1,8 +1,8 @@
-#include "cli/cli.h"
+#include "cli/options.h"
 #include "config/config.h"
 #include "policies/registry.h"
 
-#include <getopt.h>
+#include <getopt.h> /* optind */
 #include <stdio.h>
 #include <string.h>
 
@@ -202,26 +202,16 @@ static int show(const char *path, bool json)
 
 int cmd_config(int argc, char **argv)
 {
-    static const struct option options[] = {
-            {"json", no_argument, NULL, 'j'},
-            {"help", no_argument, NULL, 'h'},
-            {NULL, 0, NULL, 0},
-    };
     bool json = false;
-    int letter, words;
+    const struct cli_option options[] = {
+            CLI_FLAG("json", &json),
+            CLI_HELP(help),
+    };
+    int status = cli_options(options, ARRAY_COUNT(options), argc, argv);
+    int words = argc - optind;
 
-    while ((letter = getopt_long(argc, argv, "h", options, NULL)) != -1)
-        switch (letter) {
-        case 'j':
-            json = true;
-            break;
-        case 'h':
-            fputs(help, stdout);
-            return 0;
-        default:
-            return EXIT_USAGE;
-        }
-    words = argc - optind;
+    if (status >= 0)
+        return status;
     if (words == 2 && strcmp(argv[optind], "check") == 0)
         return check(argv[optind + 1], json);
     if ((words == 1 || words == 2) && strcmp(argv[optind], "show") == 0)

@@ -1,9 +1,10 @@
 #include "cli/connect.h"
+#include "cli/options.h"
 
 #include "base/limits.h"
 #include "base/units.h"
 
-#include <getopt.h>
+#include <getopt.h> /* optind */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -54,20 +55,6 @@ struct decide_command {
 
 /* ---- reading lists ---- */
 
-/* Cuts text at each comma, in place. Returns how many words, 0 if too many. */
-static size_t cut(char *text, const char *words[], size_t max)
-{
-    size_t count = 0;
-    char *rest = text, *word;
-
-    while ((word = strsep(&rest, ",")) != NULL) {
-        if (count == max)
-            return 0;
-        words[count++] = word;
-    }
-    return count;
-}
-
 static bool take_numbers(const char *option, char *text, double *numbers,
         size_t max, size_t *count)
 {
@@ -86,8 +73,9 @@ static bool take_numbers(const char *option, char *text, double *numbers,
     return true;
 }
 
-static bool take_features(struct decide_command *command, char *text)
+static bool take_features(void *target, const char *option, char *text)
 {
+    struct decide_command *command = target;
     rue_question *question = &command->question;
     char *rest = text, *row;
     size_t used = 0;
@@ -96,11 +84,11 @@ static bool take_features(struct decide_command *command, char *text)
     question->action_rows = 0;
     while ((row = strsep(&rest, ";")) != NULL) {
         size_t columns;
-        if (!take_numbers("--features", row, command->features + used,
+        if (!take_numbers(option, row, command->features + used,
                     NUMBERS_MAX - used, &columns))
             return false;
         if (question->action_rows > 0 && columns != question->action_columns) {
-            (void)cli_usage("decide", "--features: rows differ in length");
+            (void)cli_usage("decide", "%s: rows differ in length", option);
             return false;
         }
         question->action_columns = columns;
@@ -110,18 +98,19 @@ static bool take_features(struct decide_command *command, char *text)
     return true;
 }
 
-static bool take_excluded(struct decide_command *command, char *text)
+static bool take_excluded(void *target, const char *option, char *text)
 {
+    struct decide_command *command = target;
     char *rest = text, *word;
 
     command->question.excluded = command->excluded;
     while ((word = strsep(&rest, ",")) != NULL) {
         uint64_t place;
-        if (!cli_count("decide", "--exclude", word, &place))
+        if (!cli_count("decide", option, word, &place))
             return false;
         if (place >= ACTIONS_MAX ||
                 command->question.excluded_count == ACTIONS_MAX) {
-            (void)cli_usage("decide", "--exclude: too many or too large");
+            (void)cli_usage("decide", "%s: too many or too large", option);
             return false;
         }
         command->excluded[command->question.excluded_count++] = (uint32_t)place;
@@ -130,13 +119,15 @@ static bool take_excluded(struct decide_command *command, char *text)
 }
 
 /* SPACE.NAME=VALUE, NAME=VALUE */
-static bool take_named(struct decide_command *command, char *text)
+static bool take_named(void *target, const char *option, char *text)
 {
+    struct decide_command *command = target;
     rue_named *named = &command->named[command->question.named_count];
     char *value = strchr(text, '='), *dot = strchr(text, '.');
 
     if (value == NULL || command->question.named_count == NAMED_MAX) {
-        (void)cli_usage("decide", "--named: NAME=VALUE, at most %u", NAMED_MAX);
+        (void)cli_usage(
+                "decide", "%s: NAME=VALUE, at most %u", option, NAMED_MAX);
         return false;
     }
     *value++ = '\0';
@@ -283,100 +274,88 @@ static int run(const struct decide_command *command)
     return 0;
 }
 
-static bool take_option(struct decide_command *command, int letter)
+static bool take_context(void *target, const char *option, char *text)
 {
-    rue_question *question = &command->question;
-    uint64_t count;
+    struct decide_command *command = target;
 
-    switch (letter) {
-    case 'x':
-        question->context = command->context;
-        return take_numbers("--context", optarg, command->context, COLUMNS_MAX,
-                &question->context_count);
-    case 'a':
-        question->actions = command->actions;
-        question->action_count = cut(optarg, command->actions, ACTIONS_MAX);
-        return question->action_count > 0 ||
-                !cli_usage("decide", "--actions: too many");
-    case 'f':
-        return take_features(command, optarg);
-    case 'e':
-        return take_excluded(command, optarg);
-    case 'g':
-        question->groups = command->groups;
-        question->group_count = cut(optarg, command->groups, GROUPS_MAX);
-        return question->group_count > 0 ||
-                !cli_usage("decide", "--groups: too many");
-    case 'n':
-        return take_named(command, optarg);
-    case 'b':
-        if (!cli_count("decide", "--baseline", optarg, &count))
-            return false;
-        if (count >= ACTIONS_MAX) {
-            (void)cli_usage(
-                    "decide", "--baseline: at most %u", ACTIONS_MAX - 1);
+    command->question.context = command->context;
+    return take_numbers(option, text, command->context, COLUMNS_MAX,
+            &command->question.context_count);
+}
+
+/* The words between commas; false and a usage message if there are more than
+ * `max`. */
+static bool take_words(const char *option, char *text, const char *words[],
+        size_t max, size_t *count)
+{
+    char *rest = text, *word;
+
+    *count = 0;
+    while ((word = strsep(&rest, ",")) != NULL) {
+        if (*count == max) {
+            (void)cli_usage("decide", "%s: too many", option);
             return false;
         }
-        question->has_baseline = 1;
-        question->baseline = (uint32_t)count;
-        return true;
-    case 'i':
-        question->event = optarg;
-        return true;
-    case 'd':
-        question->deferred = 1;
-        return true;
-    case 'E':
-        question->experts = 1;
-        return true;
-    case 'c':
-        command->endpoint = optarg;
-        return true;
-    case 't':
-        return cli_timeout("decide", optarg, &command->timeout_ms);
-    case 'j':
-        command->json = true;
-        return true;
-    default:
-        return false;
+        words[(*count)++] = word;
     }
+    return true;
+}
+
+static bool take_actions(void *target, const char *option, char *text)
+{
+    struct decide_command *command = target;
+
+    command->question.actions = command->actions;
+    return take_words(option, text, command->actions, ACTIONS_MAX,
+            &command->question.action_count);
+}
+
+static bool take_groups(void *target, const char *option, char *text)
+{
+    struct decide_command *command = target;
+
+    command->question.groups = command->groups;
+    return take_words(option, text, command->groups, GROUPS_MAX,
+            &command->question.group_count);
 }
 
 int cmd_decide(int argc, char **argv)
 {
-    static const struct option options[] = {
-            {"context", required_argument, NULL, 'x'},
-            {"actions", required_argument, NULL, 'a'},
-            {"features", required_argument, NULL, 'f'},
-            {"exclude", required_argument, NULL, 'e'},
-            {"groups", required_argument, NULL, 'g'},
-            {"named", required_argument, NULL, 'n'},
-            {"baseline", required_argument, NULL, 'b'},
-            {"event", required_argument, NULL, 'i'},
-            {"deferred", no_argument, NULL, 'd'},
-            {"experts", no_argument, NULL, 'E'},
-            {"connect", required_argument, NULL, 'c'},
-            {"timeout", required_argument, NULL, 't'},
-            {"json", no_argument, NULL, 'j'},
-            {"help", no_argument, NULL, 'h'},
-            {NULL, 0, NULL, 0},
-    };
     static struct decide_command command;
-    int letter;
+    rue_question *question = &command.question;
+    bool deferred = false, experts = false;
+    const struct cli_option options[] = {
+            CLI_CALL("context", take_context, &command),
+            CLI_CALL("actions", take_actions, &command),
+            CLI_CALL("features", take_features, &command),
+            CLI_CALL("exclude", take_excluded, &command),
+            CLI_CALL("groups", take_groups, &command),
+            CLI_CALL("named", take_named, &command),
+            CLI_COUNT32("baseline", &question->baseline, 0, ACTIONS_MAX - 1),
+            CLI_TEXT("event", &question->event),
+            CLI_FLAG("deferred", &deferred),
+            CLI_FLAG("experts", &experts),
+            CLI_TEXT("connect", &command.endpoint),
+            CLI_TIMEOUT(&command.timeout_ms),
+            CLI_FLAG("json", &command.json),
+            CLI_HELP(help),
+    };
+    int status;
 
     memset(&command, 0, sizeof(command));
     command.endpoint = CONNECT_ENDPOINT;
     command.timeout_ms = 2000;
-    while ((letter = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-        if (letter == 'h') {
-            fputs(help, stdout);
-            return 0;
-        }
-        if (!take_option(&command, letter))
-            return EXIT_USAGE;
-    }
+    question->baseline = ACTIONS_MAX;
+    status = cli_options(options, ARRAY_COUNT(options), argc, argv);
+    if (status >= 0)
+        return status;
     if (optind + 1 != argc)
         return cli_usage("decide", "name the problem");
+    question->has_baseline = question->baseline < ACTIONS_MAX;
+    if (!question->has_baseline)
+        question->baseline = 0;
+    question->deferred = deferred;
+    question->experts = experts;
     command.problem = argv[optind];
     return run(&command);
 }

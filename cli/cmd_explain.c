@@ -1,12 +1,12 @@
 /* rue explain: one decision, made again from the log. */
 #include "base/text.h"
-#include "cli/cli.h"
+#include "cli/options.h"
 #include "replay/explain.h"
 #include "report/html.h"
 #include "report/svg.h"
 #include "service/engine/round.h"
 
-#include <getopt.h>
+#include <getopt.h> /* optind */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -435,43 +435,20 @@ static int run(struct explain_command *command, struct err *err)
 
 int cmd_explain(int argc, char **argv)
 {
-    static const struct option options[] = {
-            {"store", required_argument, NULL, 's'},
-            {"problem", required_argument, NULL, 'p'},
-            {"top", required_argument, NULL, 't'},
-            {"json", no_argument, NULL, 'j'},
-            {"html", required_argument, NULL, 'w'},
-            {"help", no_argument, NULL, 'h'},
-            {NULL, 0, NULL, 0},
-    };
     struct explain_command command = {.top = 8};
+    const struct cli_option options[] = {
+            CLI_TEXT("store", &command.store),
+            CLI_TEXT("problem", &command.problem),
+            CLI_ANY_COUNT("top", &command.top),
+            CLI_FLAG("json", &command.json),
+            CLI_TEXT("html", &command.html),
+            CLI_HELP(help),
+    };
+    int status = cli_options(options, ARRAY_COUNT(options), argc, argv);
     struct err err = {STATUS_OK, ""};
-    int letter;
 
-    while ((letter = getopt_long(argc, argv, "h", options, NULL)) != -1)
-        switch (letter) {
-        case 's':
-            command.store = optarg;
-            break;
-        case 'p':
-            command.problem = optarg;
-            break;
-        case 't':
-            if (!cli_count("explain", "--top", optarg, &command.top))
-                return EXIT_USAGE;
-            break;
-        case 'j':
-            command.json = true;
-            break;
-        case 'w':
-            command.html = optarg;
-            break;
-        case 'h':
-            fputs(help, stdout);
-            return 0;
-        default:
-            return EXIT_USAGE;
-        }
+    if (status >= 0)
+        return status;
     if (optind + 1 != argc)
         return cli_usage("explain", "name the event");
     if (command.store == NULL)

@@ -1,12 +1,12 @@
 /* rue export: a log in the formats of others, or as it is. */
-#include "cli/cli.h"
+#include "cli/options.h"
 #include "formats/write.h"
 #include "proto/record_json.h"
 #include "replay/model_line.h"
 #include "service/engine/problem.h"
 #include "storage/ledger.h"
 
-#include <getopt.h>
+#include <getopt.h> /* optind */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -302,26 +302,16 @@ static int run(struct export_command *command, struct err *err)
 
 int cmd_export(int argc, char **argv)
 {
-    static const struct option options[] = {
-            {"problem", required_argument, NULL, 'p'},
-            {"help", no_argument, NULL, 'h'},
-            {NULL, 0, NULL, 0},
-    };
     static struct export_command command;
+    const struct cli_option options[] = {
+            CLI_TEXT("problem", &command.problem),
+            CLI_HELP_OF(print_help),
+    };
+    int status = cli_options(options, ARRAY_COUNT(options), argc, argv);
     struct err err = {STATUS_OK, ""};
-    int letter;
 
-    while ((letter = getopt_long(argc, argv, "h", options, NULL)) != -1)
-        switch (letter) {
-        case 'p':
-            command.problem = optarg;
-            break;
-        case 'h':
-            print_help();
-            return 0;
-        default:
-            return EXIT_USAGE;
-        }
+    if (status >= 0)
+        return status;
     if (optind + 2 != argc)
         return cli_usage("export", "name the format and the store's directory");
     command.writing = writing_find(argv[optind]);

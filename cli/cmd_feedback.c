@@ -1,9 +1,10 @@
 #include "cli/connect.h"
+#include "cli/options.h"
 
 #include "base/limits.h"
 #include "proto/record.h"
 
-#include <getopt.h>
+#include <getopt.h> /* optind */
 #include <stdio.h>
 #include <string.h>
 
@@ -96,24 +97,9 @@ static int run(const struct feedback_command *command)
     return 0;
 }
 
-/* A number of an option that is counted from `least`. */
-static bool take_count(const char *option, uint64_t least, uint32_t *out)
+static bool take_costs(void *target, const char *option, char *text)
 {
-    uint64_t count;
-
-    if (!cli_count("feedback", option, optarg, &count))
-        return false;
-    if (count < least || count > ACTIONS_MAX) {
-        (void)cli_usage("feedback", "%s: %u to %u", option, (unsigned)least,
-                ACTIONS_MAX);
-        return false;
-    }
-    *out = (uint32_t)count;
-    return true;
-}
-
-static bool take_costs(struct feedback_command *command, char *text)
-{
+    struct feedback_command *command = target;
     rue_report *report = &command->report;
     char *rest = text, *word;
 
@@ -121,10 +107,10 @@ static bool take_costs(struct feedback_command *command, char *text)
     report->cost_count = 0;
     while ((word = strsep(&rest, ",")) != NULL) {
         if (report->cost_count == ACTIONS_MAX) {
-            (void)cli_usage("feedback", "--costs: at most %u", ACTIONS_MAX);
+            (void)cli_usage("feedback", "%s: at most %u", option, ACTIONS_MAX);
             return false;
         }
-        if (!cli_number("feedback", "--costs", word,
+        if (!cli_number("feedback", option, word,
                     &command->costs[report->cost_count]))
             return false;
         report->cost_count++;
@@ -132,78 +118,40 @@ static bool take_costs(struct feedback_command *command, char *text)
     return true;
 }
 
-static bool take_field(struct feedback_command *command, char *text)
+static bool take_field(void *target, const char *option, char *text)
 {
+    struct feedback_command *command = target;
     rue_report *report = &command->report;
     rue_field *field = &command->fields[report->field_count];
     char *rest = text;
 
     if (report->field_count == FIELDS_MAX) {
-        (void)cli_usage("feedback", "--field: at most %u", FIELDS_MAX);
+        (void)cli_usage("feedback", "%s: at most %u", option, FIELDS_MAX);
         return false;
     }
     field->name = strsep(&rest, "=");
     if (rest == NULL) {
-        (void)cli_usage("feedback", "--field: NAME=NUMBER");
+        (void)cli_usage("feedback", "%s: NAME=NUMBER", option);
         return false;
     }
     report->fields = command->fields;
     report->field_count++;
-    return cli_number("feedback", "--field", rest, &field->value);
+    return cli_number("feedback", option, rest, &field->value);
 }
 
-static bool take_cause(struct feedback_command *command, const char *word)
+static bool take_cause(void *target, const char *option, char *word)
 {
+    struct feedback_command *command = target;
+
     for (unsigned i = 0; i <= CAUSE_LAST; i++) {
         if (strcmp(word, cause_name((enum cause)i)) != 0)
             continue;
         command->report.cause = (rue_cause)i;
         return true;
     }
-    (void)cli_usage(
-            "feedback", "--cause: unknown, action, other, customer or timeout");
+    (void)cli_usage("feedback",
+            "%s: unknown, action, other, customer or timeout", option);
     return false;
-}
-
-static bool take_option(struct feedback_command *command, int letter)
-{
-    rue_report *report = &command->report;
-
-    switch (letter) {
-    case 'i':
-        report->id = optarg;
-        return true;
-    case 'a':
-        command->activate = true;
-        return true;
-    case 'k':
-        return take_count("--position", 1, &report->position);
-    case 's':
-        report->has_shown = 1;
-        return take_count("--shown", 0, &report->shown);
-    case 'p':
-        return cli_number(
-                "feedback", "--propensity", optarg, &report->propensity);
-    case 'C':
-        return take_costs(command, optarg);
-    case 'F':
-        return take_field(command, optarg);
-    case 'u':
-        return take_cause(command, optarg);
-    case 'f':
-        report->costs_full = 1;
-        return true;
-    case 'c':
-        command->endpoint = optarg;
-        return true;
-    case 't':
-        return cli_timeout("feedback", optarg, &command->timeout_ms);
-    case 'j':
-        command->json = true;
-        return true;
-    default:
-        return false;
-    }
 }
 
 static int take_words(struct feedback_command *command, char **words, int count)
@@ -230,36 +178,37 @@ static int take_words(struct feedback_command *command, char **words, int count)
 
 int cmd_feedback(int argc, char **argv)
 {
-    static const struct option options[] = {
-            {"id", required_argument, NULL, 'i'},
-            {"activate", no_argument, NULL, 'a'},
-            {"position", required_argument, NULL, 'k'},
-            {"shown", required_argument, NULL, 's'},
-            {"propensity", required_argument, NULL, 'p'},
-            {"costs", required_argument, NULL, 'C'},
-            {"full", no_argument, NULL, 'f'},
-            {"field", required_argument, NULL, 'F'},
-            {"cause", required_argument, NULL, 'u'},
-            {"connect", required_argument, NULL, 'c'},
-            {"timeout", required_argument, NULL, 't'},
-            {"json", no_argument, NULL, 'j'},
-            {"help", no_argument, NULL, 'h'},
-            {NULL, 0, NULL, 0},
-    };
     static struct feedback_command command;
-    int letter, status;
+    rue_report *report = &command.report;
+    bool full = false;
+    const struct cli_option options[] = {
+            CLI_TEXT("id", &report->id),
+            CLI_FLAG("activate", &command.activate),
+            CLI_COUNT32("position", &report->position, 1, ACTIONS_MAX),
+            CLI_COUNT32("shown", &report->shown, 0, ACTIONS_MAX),
+            CLI_ANY_NUMBER("propensity", &report->propensity),
+            CLI_CALL("costs", take_costs, &command),
+            CLI_FLAG("full", &full),
+            CLI_CALL("field", take_field, &command),
+            CLI_CALL("cause", take_cause, &command),
+            CLI_TEXT("connect", &command.endpoint),
+            CLI_TIMEOUT(&command.timeout_ms),
+            CLI_FLAG("json", &command.json),
+            CLI_HELP(help),
+    };
+    int status;
 
     memset(&command, 0, sizeof(command));
     command.endpoint = CONNECT_ENDPOINT;
     command.timeout_ms = 2000;
-    while ((letter = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-        if (letter == 'h') {
-            fputs(help, stdout);
-            return 0;
-        }
-        if (!take_option(&command, letter))
-            return EXIT_USAGE;
-    }
+    report->shown = UINT32_MAX; /* none */
+    status = cli_options(options, ARRAY_COUNT(options), argc, argv);
+    if (status >= 0)
+        return status;
+    report->has_shown = report->shown != UINT32_MAX;
+    if (!report->has_shown)
+        report->shown = 0;
+    report->costs_full = full;
     status = take_words(&command, argv + optind, argc - optind);
     return status != 0 ? status : run(&command);
 }

@@ -1,10 +1,10 @@
 /* rue importance: which features matter. */
 #include "base/text.h"
-#include "cli/cli.h"
+#include "cli/options.h"
 #include "replay/importance.h"
 #include "replay/span.h"
 
-#include <getopt.h>
+#include <getopt.h> /* optind */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -386,64 +386,25 @@ static int run(struct importance_command *command, struct err *err)
     return status;
 }
 
-static bool take_option(struct importance_command *command, int letter)
-{
-    switch (letter) {
-    case 'p':
-        command->problem = optarg;
-        return true;
-    case 'f':
-        command->from = optarg;
-        return true;
-    case 't':
-        command->to = optarg;
-        return true;
-    case 'n':
-        return cli_count("importance", "--top", optarg, &command->top);
-    case 's':
-        if (!cli_count("importance", "--sample", optarg, &command->sample))
-            return false;
-        if (command->sample > 0)
-            return true;
-        (void)cli_usage("importance", "--sample: at least 1");
-        return false;
-    case 'g':
-        command->groups = true;
-        return true;
-    case 'j':
-        command->json = true;
-        return true;
-    default:
-        return false;
-    }
-}
-
 int cmd_importance(int argc, char **argv)
 {
-    static const struct option options[] = {
-            {"problem", required_argument, NULL, 'p'},
-            {"from", required_argument, NULL, 'f'},
-            {"to", required_argument, NULL, 't'},
-            {"top", required_argument, NULL, 'n'},
-            {"sample", required_argument, NULL, 's'},
-            {"groups", no_argument, NULL, 'g'},
-            {"json", no_argument, NULL, 'j'},
-            {"help", no_argument, NULL, 'h'},
-            {NULL, 0, NULL, 0},
-    };
     struct importance_command command = {
             .sample = IMPORTANCE_SAMPLE, .top = 20};
+    const struct cli_option options[] = {
+            CLI_TEXT("problem", &command.problem),
+            CLI_TEXT("from", &command.from),
+            CLI_TEXT("to", &command.to),
+            CLI_ANY_COUNT("top", &command.top),
+            CLI_COUNT("sample", &command.sample, 1, UINT64_MAX),
+            CLI_FLAG("groups", &command.groups),
+            CLI_FLAG("json", &command.json),
+            CLI_HELP(help),
+    };
+    int status = cli_options(options, ARRAY_COUNT(options), argc, argv);
     struct err err;
-    int letter;
 
-    while ((letter = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-        if (letter == 'h') {
-            fputs(help, stdout);
-            return 0;
-        }
-        if (!take_option(&command, letter))
-            return EXIT_USAGE;
-    }
+    if (status >= 0)
+        return status;
     if (optind + 1 != argc)
         return cli_usage("importance", "name the store's directory");
     command.directory = argv[optind];

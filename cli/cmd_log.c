@@ -1,10 +1,10 @@
-#include "cli/cli.h"
 #include "cli/generation.h"
 #include "cli/log_line.h"
+#include "cli/options.h"
 #include "policies/drift.h"
 #include "storage/ledger.h"
 
-#include <getopt.h>
+#include <getopt.h> /* optind */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -705,43 +705,19 @@ static int run(struct log_command *command)
 
 int cmd_log(int argc, char **argv)
 {
-    static const struct option options[] = {
-            {"from", required_argument, NULL, 'f'},
-            {"count", required_argument, NULL, 'n'},
-            {"problem", required_argument, NULL, 'p'},
-            {"event", required_argument, NULL, 'e'},
-            {"json", no_argument, NULL, 'j'},
-            {"help", no_argument, NULL, 'h'},
-            {NULL, 0, NULL, 0},
-    };
     struct log_command command = {.from = 1, .count = UINT64_MAX};
-    int letter;
+    const struct cli_option options[] = {
+            CLI_ANY_COUNT("from", &command.from),
+            CLI_ANY_COUNT("count", &command.count),
+            CLI_TEXT("problem", &command.problem),
+            CLI_TEXT("event", &command.event),
+            CLI_FLAG("json", &command.json),
+            CLI_HELP(help),
+    };
+    int status = cli_options(options, ARRAY_COUNT(options), argc, argv);
 
-    while ((letter = getopt_long(argc, argv, "h", options, NULL)) != -1)
-        switch (letter) {
-        case 'f':
-            if (!cli_count("log", "--from", optarg, &command.from))
-                return EXIT_USAGE;
-            break;
-        case 'n':
-            if (!cli_count("log", "--count", optarg, &command.count))
-                return EXIT_USAGE;
-            break;
-        case 'p':
-            command.problem = optarg;
-            break;
-        case 'e':
-            command.event = optarg;
-            break;
-        case 'j':
-            command.json = true;
-            break;
-        case 'h':
-            fputs(help, stdout);
-            return 0;
-        default:
-            return EXIT_USAGE;
-        }
+    if (status >= 0)
+        return status;
     if (optind + 1 != argc)
         return cli_usage("log", "name the store's directory");
     command.directory = argv[optind];

@@ -1,7 +1,7 @@
-#include "cli/cli.h"
+#include "cli/options.h"
 #include "replay/exact.h"
 
-#include <getopt.h>
+#include <getopt.h> /* optind */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -117,30 +117,17 @@ static int replay_directory(
 
 int cmd_replay(int argc, char **argv)
 {
-    static const struct option options[] = {
-            {"problem", required_argument, NULL, 'p'},
-            {"json", no_argument, NULL, 'j'},
-            {"help", no_argument, NULL, 'h'},
-            {NULL, 0, NULL, 0},
-    };
     const char *problem = NULL;
     bool json = false;
-    int letter;
+    const struct cli_option options[] = {
+            CLI_TEXT("problem", &problem),
+            CLI_FLAG("json", &json),
+            CLI_HELP(help),
+    };
+    int status = cli_options(options, ARRAY_COUNT(options), argc, argv);
 
-    while ((letter = getopt_long(argc, argv, "h", options, NULL)) != -1)
-        switch (letter) {
-        case 'p':
-            problem = optarg;
-            break;
-        case 'j':
-            json = true;
-            break;
-        case 'h':
-            fputs(help, stdout);
-            return 0;
-        default:
-            return EXIT_USAGE;
-        }
+    if (status >= 0)
+        return status;
     if (optind + 1 != argc)
         return cli_usage("replay", "name the store's directory");
     return replay_directory(argv[optind], problem, json);

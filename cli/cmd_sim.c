@@ -1,8 +1,9 @@
 #include "cli/connect.h"
+#include "cli/options.h"
 #include "cli/sim_generations.h"
 #include "sim/play.h"
 
-#include <getopt.h>
+#include <getopt.h> /* optind */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -166,71 +167,27 @@ static int run(struct sim_command *command)
     return exit_status;
 }
 
-static bool take_option(struct sim_command *command, int letter)
-{
-    uint64_t count;
-
-    switch (letter) {
-    case 'c':
-        command->endpoint = optarg;
-        return true;
-    case 'p':
-        command->problem = optarg;
-        return true;
-    case 'v':
-        command->world.variant = optarg;
-        return true;
-    case 'P':
-        command->world.policy = optarg;
-        return true;
-    case 's':
-        if (!cli_count("sim", "--seed", optarg, &count))
-            return false;
-        command->world.seed = (uint32_t)count;
-        return true;
-    case 'r':
-        if (!cli_count("sim", "--rounds", optarg, &count))
-            return false;
-        command->world.rounds = (uint32_t)count;
-        return true;
-    case 'd':
-        command->world.data = optarg;
-        return true;
-    case 't':
-        return cli_timeout("sim", optarg, &command->timeout_ms);
-    case 'C':
-        command->config = true;
-        return true;
-    case 'j':
-        command->json = true;
-        return true;
-    default:
-        return false;
-    }
-}
-
 int cmd_sim(int argc, char **argv)
 {
-    static const struct option options[] = {
-            {"connect", required_argument, NULL, 'c'},
-            {"problem", required_argument, NULL, 'p'},
-            {"variant", required_argument, NULL, 'v'},
-            {"policy", required_argument, NULL, 'P'},
-            {"seed", required_argument, NULL, 's'},
-            {"rounds", required_argument, NULL, 'r'},
-            {"data", required_argument, NULL, 'd'},
-            {"timeout", required_argument, NULL, 't'},
-            {"config", no_argument, NULL, 'C'},
-            {"json", no_argument, NULL, 'j'},
-            {"help", no_argument, NULL, 'h'},
-            {NULL, 0, NULL, 0},
-    };
     struct sim_command command = {
             .world = {.data = "tests/data", .seed = 1},
             .endpoint = CONNECT_ENDPOINT,
             .timeout_ms = 30000,
     };
-    int letter;
+    const struct cli_option options[] = {
+            CLI_TEXT("connect", &command.endpoint),
+            CLI_TEXT("problem", &command.problem),
+            CLI_TEXT("variant", &command.world.variant),
+            CLI_TEXT("policy", &command.world.policy),
+            CLI_COUNT32("seed", &command.world.seed, 0, UINT32_MAX),
+            CLI_COUNT32("rounds", &command.world.rounds, 0, UINT32_MAX),
+            CLI_TEXT("data", &command.world.data),
+            CLI_TIMEOUT(&command.timeout_ms),
+            CLI_FLAG("config", &command.config),
+            CLI_FLAG("json", &command.json),
+            CLI_HELP_OF(print_help),
+    };
+    int status;
 
     if (argc > 1 && strcmp(argv[1], "sor") == 0) {
         static char title[] = "rue sim sor";
@@ -244,14 +201,9 @@ int cmd_sim(int argc, char **argv)
     }
     if (sim_generations_wanted(argc, argv))
         return sim_generations(argc, argv);
-    while ((letter = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-        if (letter == 'h') {
-            print_help();
-            return 0;
-        }
-        if (!take_option(&command, letter))
-            return EXIT_USAGE;
-    }
+    status = cli_options(options, ARRAY_COUNT(options), argc, argv);
+    if (status >= 0)
+        return status;
     if (optind + 1 != argc)
         return cli_usage("sim", "name one world");
     command.functions = world_find(argv[optind]);

@@ -1,6 +1,7 @@
 #include "cli/connect.h"
+#include "cli/options.h"
 
-#include <getopt.h>
+#include <getopt.h> /* optind */
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -79,39 +80,22 @@ static void print_json(const char *problem, const rue_service_status *status)
 
 int cmd_status(int argc, char **argv)
 {
-    static const struct option options[] = {
-            {"connect", required_argument, NULL, 'c'},
-            {"timeout", required_argument, NULL, 't'},
-            {"json", no_argument, NULL, 'j'},
-            {"help", no_argument, NULL, 'h'},
-            {NULL, 0, NULL, 0},
-    };
     const char *endpoint = CONNECT_ENDPOINT, *problem;
     uint64_t timeout = 2000;
     bool json = false;
+    const struct cli_option options[] = {
+            CLI_TEXT("connect", &endpoint),
+            CLI_TIMEOUT(&timeout),
+            CLI_FLAG("json", &json),
+            CLI_HELP(help),
+    };
+    int exit_status = cli_options(options, ARRAY_COUNT(options), argc, argv);
     rue_service_status status;
     rue_status result;
     rue_client *client;
-    int letter;
 
-    while ((letter = getopt_long(argc, argv, "h", options, NULL)) != -1)
-        switch (letter) {
-        case 'c':
-            endpoint = optarg;
-            break;
-        case 't':
-            if (!cli_timeout("status", optarg, &timeout))
-                return EXIT_USAGE;
-            break;
-        case 'j':
-            json = true;
-            break;
-        case 'h':
-            fputs(help, stdout);
-            return 0;
-        default:
-            return EXIT_USAGE;
-        }
+    if (exit_status >= 0)
+        return exit_status;
     if (optind + 1 < argc)
         return cli_usage("status", "name at most one problem");
     problem = optind < argc ? argv[optind] : NULL;

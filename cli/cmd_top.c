@@ -1,7 +1,8 @@
 #include "cli/connect.h"
+#include "cli/options.h"
 #include "cli/top_view.h"
 
-#include <getopt.h>
+#include <getopt.h> /* optind */
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -152,33 +153,19 @@ static int run(struct top_command *command)
 
 int cmd_top(int argc, char **argv)
 {
-    static const struct option options[] = {
-            {"connect", required_argument, NULL, 'c'},
-            {"every", required_argument, NULL, 'e'},
-            {"help", no_argument, NULL, 'h'},
-            {NULL, 0, NULL, 0},
-    };
     struct top_command command = {
             .view = {.endpoint = CONNECT_ENDPOINT, .every_s = 2.0}};
-    int letter;
+    const struct cli_option options[] = {
+            CLI_TEXT("connect", &command.view.endpoint),
+            CLI_ANY_NUMBER("every", &command.view.every_s),
+            CLI_HELP(help),
+    };
+    int status = cli_options(options, ARRAY_COUNT(options), argc, argv);
 
-    while ((letter = getopt_long(argc, argv, "h", options, NULL)) != -1)
-        switch (letter) {
-        case 'c':
-            command.view.endpoint = optarg;
-            break;
-        case 'e':
-            if (!cli_number("top", "--every", optarg, &command.view.every_s))
-                return EXIT_USAGE;
-            if (!(command.view.every_s >= 0.25 && command.view.every_s <= 60.0))
-                return cli_usage("top", "--every: 0.25 to 60 seconds");
-            break;
-        case 'h':
-            fputs(help, stdout);
-            return 0;
-        default:
-            return EXIT_USAGE;
-        }
+    if (status >= 0)
+        return status;
+    if (!(command.view.every_s >= 0.25 && command.view.every_s <= 60.0))
+        return cli_usage("top", "--every: 0.25 to 60 seconds");
     if (optind < argc)
         return cli_usage("top", "it takes options only");
     return run(&command);

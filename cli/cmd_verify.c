@@ -1,7 +1,7 @@
-#include "cli/cli.h"
+#include "cli/options.h"
 #include "replay/verify.h"
 
-#include <getopt.h>
+#include <getopt.h> /* optind */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -115,25 +115,15 @@ static int verify_directory(const char *directory, bool json)
 
 int cmd_verify(int argc, char **argv)
 {
-    static const struct option options[] = {
-            {"json", no_argument, NULL, 'j'},
-            {"help", no_argument, NULL, 'h'},
-            {NULL, 0, NULL, 0},
-    };
     bool json = false;
-    int letter;
+    const struct cli_option options[] = {
+            CLI_FLAG("json", &json),
+            CLI_HELP(help),
+    };
+    int status = cli_options(options, ARRAY_COUNT(options), argc, argv);
 
-    while ((letter = getopt_long(argc, argv, "h", options, NULL)) != -1)
-        switch (letter) {
-        case 'j':
-            json = true;
-            break;
-        case 'h':
-            fputs(help, stdout);
-            return 0;
-        default:
-            return EXIT_USAGE;
-        }
+    if (status >= 0)
+        return status;
     if (optind + 1 != argc)
         return cli_usage("verify", "name the store's directory");
     return verify_directory(argv[optind], json);

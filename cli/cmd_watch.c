@@ -1,8 +1,8 @@
-#include "cli/cli.h"
 #include "cli/log_line.h"
+#include "cli/options.h"
 #include "client/listener.h"
 
-#include <getopt.h>
+#include <getopt.h> /* optind */
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -354,43 +354,19 @@ static int take_topics(struct watch_command *command, int argc, char **argv)
 
 int cmd_watch(int argc, char **argv)
 {
-    static const struct option options[] = {
-            {"problem", required_argument, NULL, 'p'},
-            {"connect", required_argument, NULL, 'c'},
-            {"count", required_argument, NULL, 'n'},
-            {"timeout", required_argument, NULL, 't'},
-            {"json", no_argument, NULL, 'j'},
-            {"help", no_argument, NULL, 'h'},
-            {NULL, 0, NULL, 0},
-    };
     struct watch_command command = {.endpoint = ENDPOINT};
-    int letter;
+    const struct cli_option options[] = {
+            CLI_TEXT("problem", &command.problem),
+            CLI_TEXT("connect", &command.endpoint),
+            CLI_ANY_COUNT("count", &command.count),
+            CLI_TIMEOUT(&command.timeout),
+            CLI_FLAG("json", &command.json),
+            CLI_HELP(help),
+    };
+    int status = cli_options(options, ARRAY_COUNT(options), argc, argv);
 
-    while ((letter = getopt_long(argc, argv, "h", options, NULL)) != -1)
-        switch (letter) {
-        case 'p':
-            command.problem = optarg;
-            break;
-        case 'c':
-            command.endpoint = optarg;
-            break;
-        case 'n':
-            if (!cli_count("watch", "--count", optarg, &command.count))
-                return EXIT_USAGE;
-            break;
-        case 't':
-            if (!cli_timeout("watch", optarg, &command.timeout))
-                return EXIT_USAGE;
-            break;
-        case 'j':
-            command.json = true;
-            break;
-        case 'h':
-            fputs(help, stdout);
-            return 0;
-        default:
-            return EXIT_USAGE;
-        }
+    if (status >= 0)
+        return status;
     if (take_topics(&command, argc - optind, argv + optind) != 0)
         return EXIT_USAGE;
     return run(&command);

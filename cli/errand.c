@@ -1,56 +1,28 @@
 #include "cli/errand.h"
+#include "cli/options.h"
 
-#include <getopt.h>
+#include <getopt.h> /* optind */
 #include <stdio.h>
 
 int errand_open(struct errand_call *call, int argc, char **argv)
 {
-    static const struct option options[] = {
-            {"connect", required_argument, NULL, 'c'},
-            {"timeout", required_argument, NULL, 't'},
-            {"json", no_argument, NULL, 'j'},
-            {"wait", no_argument, NULL, 'w'},
-            {"share", required_argument, NULL, 's'},
-            {"shadow", no_argument, NULL, 'S'},
-            {"help", no_argument, NULL, 'h'},
-            {NULL, 0, NULL, 0},
-    };
     const char *endpoint = CONNECT_ENDPOINT;
     uint64_t timeout = 5000;
-    int letter;
+    const struct cli_option options[] = {
+            CLI_TEXT("connect", &endpoint),
+            CLI_TIMEOUT(&timeout),
+            CLI_FLAG("json", &call->json),
+            CLI_FLAG("wait", &call->wait),
+            CLI_NUMBER("share", &call->share, 0.0, 1.0),
+            CLI_FLAG("shadow", &call->shadow),
+            CLI_HELP(call->help),
+    };
+    int status = cli_options(options, ARRAY_COUNT(options), argc, argv);
 
-    while ((letter = getopt_long(argc, argv, "h", options, NULL)) != -1)
-        switch (letter) {
-        case 'c':
-            endpoint = optarg;
-            break;
-        case 't':
-            if (!cli_timeout(call->command, optarg, &timeout))
-                return EXIT_USAGE;
-            break;
-        case 'j':
-            call->json = true;
-            break;
-        case 'w':
-            if (!call->has_wait)
-                return cli_usage(call->command, "it does not wait");
-            call->wait = true;
-            break;
-        case 's':
-            if (!cli_number(call->command, "--share", optarg, &call->share))
-                return EXIT_USAGE;
-            if (!(call->share > 0.0 && call->share < 1.0))
-                return cli_usage(call->command, "--share: inside 0 and 1");
-            break;
-        case 'S':
-            call->shadow = true;
-            break;
-        case 'h':
-            fputs(call->help, stdout);
-            return 0;
-        default:
-            return EXIT_USAGE;
-        }
+    if (status >= 0)
+        return status;
+    if (call->wait && !call->has_wait)
+        return cli_usage(call->command, "it does not wait");
     if ((call->shadow || call->share > 0.0) && !call->has_trial)
         return cli_usage(call->command, "it takes no --share and no --shadow");
     if (call->shadow && call->share > 0.0)

@@ -12,6 +12,7 @@
  * files; then _other and _other_above are its loss and share, and _gain what it
  * loses more than auto, with _gain_ci95 over the pairs. */
 #include "base/rng.h"
+#include "bench/measure.h"
 #include "sim/bakeoff.h"
 
 #include <math.h>
@@ -231,20 +232,6 @@ static const struct world worlds[] = {
                 .telling = 4,
                 .signal = 3.0},
 };
-
-_Noreturn static void give_up(const char *why)
-{
-    fprintf(stderr, "bench: %s\n", why);
-    exit(1);
-}
-
-static uint32_t setting(const char *name, uint32_t other)
-{
-    const char *text = getenv(name);
-    unsigned long value = text == NULL ? other : strtoul(text, NULL, 10);
-
-    return value >= 1 && value <= 1000 ? (uint32_t)value : other;
-}
 
 /* ---- files ---- */
 
@@ -480,13 +467,14 @@ int main(void)
     const char *only = getenv("ONLY"), *policy = getenv("POLICY");
     static char keys[SETTINGS_MAX][80];
     static struct keyvalue values[SETTINGS_MAX];
-    struct bakeoff_settings settings = {
-            .policy = values, .orders = setting("ORDERS", 5), .seed = 1};
+    struct bakeoff_settings settings = {.policy = values,
+            .orders = setting("ORDERS", 5, 1, 1000),
+            .seed = 1};
 
     settings.policy_count =
             split_policy(policy == NULL ? "" : policy, keys, values);
     for (size_t i = 0; i < sizeof(worlds) / sizeof(worlds[0]); i++)
         if (only == NULL || strstr(worlds[i].name, only) != NULL)
-            measure(&worlds[i], &settings, setting("SEEDS", 2));
+            measure(&worlds[i], &settings, setting("SEEDS", 2, 1, 1000));
     return 0;
 }

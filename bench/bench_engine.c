@@ -8,6 +8,7 @@
  * a decide step and its feedback step. Medians of the turns; TURNS=N in the
  * environment. WATCHED=1: with somebody looking on (service/engine/pulse.h), as
  * in a service with HTTP. */
+#include "bench/measure.h"
 #include "proto/rue.pb-c.h"
 #include "proto/wire.h"
 #include "sim/desk.h"
@@ -62,20 +63,6 @@ static struct bench_shape shapes[] = {
 
 static struct arena arena;
 static struct err err;
-
-_Noreturn static void give_up(const char *what)
-{
-    fprintf(stderr, "bench: %s\n", what);
-    exit(1);
-}
-
-static double now_ns(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-}
 
 /* ---- frames ---- */
 
@@ -264,19 +251,13 @@ static void take_turn(struct bench_shape *shape, int turn)
         shape->ns[i][turn] = ns[i] / EVENTS - clock;
 }
 
-static int compare(const void *a, const void *b)
-{
-    double left = *(const double *)a, right = *(const double *)b;
-
-    return (left > right) - (left < right);
-}
-
 static void print_shape(struct bench_shape *shape, int turns)
 {
     double median[STAGES], best[STAGES];
 
     for (int i = 0; i < STAGES; i++) {
-        qsort(shape->ns[i], (size_t)turns, sizeof(shape->ns[i][0]), compare);
+        qsort(shape->ns[i], (size_t)turns, sizeof(shape->ns[i][0]),
+                compare_doubles);
         median[i] = shape->ns[i][turns / 2];
         best[i] = shape->ns[i][0];
         printf("%s_%s %.0f ns\n", stage_names[i], shape->name, median[i]);

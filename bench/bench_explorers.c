@@ -1,6 +1,7 @@
 /* What each explorer costs: nanoseconds to turn the scores (and widths) of 10
  * actions into probabilities, the least of several turns; and a whole decision
  * by ridge of 10 actions x 30 features under two of them. */
+#include "bench/measure.h"
 #include "policies/policy.h"
 #include "policies/registry.h"
 
@@ -17,20 +18,6 @@
 static struct arena arena, scratch;
 static struct err err;
 static double sink;
-
-static double now_ns(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-}
-
-_Noreturn static void give_up(void)
-{
-    fprintf(stderr, "bench: %s\n", err.text);
-    exit(1);
-}
 
 /* ---- an explorer by itself ---- */
 
@@ -69,7 +56,7 @@ static void measure_explorer(const struct explorer *explorer)
     double least = 1e30;
 
     if (options_parse(&explorer->options, NULL, 0, options, &err) != 0)
-        give_up();
+        give_up(err.text);
     for (int turn = 0; turn < TURNS; turn++) {
         double start = now_ns(), each;
         for (uint64_t i = 0; i < calls; i++)
@@ -120,7 +107,7 @@ static struct policy *make_policy(
 
     if (policy_spec_parse(
                 spec, &shape, &range, &value, 1, &arena, NULL, &err) != 0)
-        give_up();
+        give_up(err.text);
     return policy_init(
             aligned_alloc(64, (policy_footprint(spec) + 63) / 64 * 64), spec);
 }
@@ -131,7 +118,7 @@ static void decide(const struct policy *policy, const struct round_data *round,
     arena_reset(&scratch);
     if (policy_decide(policy, &round->context, &round->actions, 1, event,
                 &scratch, out, &err) != 0)
-        give_up();
+        give_up(err.text);
     sink += out->propensity;
 }
 

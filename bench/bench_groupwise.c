@@ -6,6 +6,7 @@
  * after it, with _ci95, is half of its 95 % interval. `alone` is groupwise
  * without groups: always_on by itself, with its gamma. SEEDS=N, ROUNDS=N in the
  * environment; ONLY=TEXT: only the regrets whose name has it, and no cost. */
+#include "bench/measure.h"
 #include "policies/policy.h"
 #include "policies/registry.h"
 
@@ -24,28 +25,6 @@
 
 static struct arena arena, scratch;
 static struct err err;
-
-static double now_ns(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-}
-
-_Noreturn static void give_up(void)
-{
-    fprintf(stderr, "bench: %s\n", err.text);
-    exit(1);
-}
-
-static uint32_t setting(const char *name, uint32_t other, uint32_t most)
-{
-    const char *text = getenv(name);
-    unsigned long value = text == NULL ? other : strtoul(text, NULL, 10);
-
-    return value >= 2 && value <= most ? (uint32_t)value : other;
-}
 
 /* ---- worlds ---- */
 
@@ -176,7 +155,7 @@ static struct policy *make_policy(struct policy_spec *spec,
                 bytes_of_text(texts[i][1]), 0, false};
     if (policy_spec_parse(
                 spec, &shape, &range, values, count, &arena, NULL, &err) != 0)
-        give_up();
+        give_up(err.text);
     return policy_init(
             aligned_alloc(64, (policy_footprint(spec) + 63) / 64 * 64), spec);
 }
@@ -187,7 +166,7 @@ static void decide(const struct policy *policy, const struct round_data *round,
     arena_reset(&scratch);
     if (policy_decide(policy, &round->context, &round->actions, 1, event,
                 &scratch, out, &err) != 0)
-        give_up();
+        give_up(err.text);
 }
 
 static void teach(struct policy *policy, const struct round_data *round,
@@ -377,8 +356,8 @@ int main(void)
         measure_cost(counts[i], counts[i], "all");
     }
     for (size_t w = 0; w < ARRAY_COUNT(worlds); w++)
-        measure_world(&worlds[w], setting("SEEDS", 20, SEEDS_MAX),
-                setting("ROUNDS", 20000, UINT32_MAX));
+        measure_world(&worlds[w], setting("SEEDS", 20, 2, SEEDS_MAX),
+                setting("ROUNDS", 20000, 2, UINT32_MAX));
     free(arena.data);
     free(scratch.data);
     return 0;

@@ -6,6 +6,7 @@
  *
  * `whole` is what `rue import` does without a configuration: it reads the file
  * twice. EVENTS=N in the environment. */
+#include "bench/measure.h"
 #include "formats/stream.h"
 #include "replay/import.h"
 
@@ -20,21 +21,6 @@
 #define SPEC_BYTES ((size_t)16 << 20)
 
 static struct err err;
-
-_Noreturn static void give_up(const char *what)
-{
-    fprintf(stderr, "bench: %s: %s\n", what, err.text);
-    exit(1);
-}
-
-static double cpu_s(void)
-{
-    struct rusage usage;
-
-    (void)getrusage(RUSAGE_SELF, &usage);
-    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-            1e-6 * (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
-}
 
 /* ---- the logs ---- */
 
@@ -222,7 +208,7 @@ static double whole(const struct format *format, int fd, double *second)
     struct store_settings settings = {
             .map_bytes = (uint64_t)1 << 33, .no_sync = true};
     struct arena specs = arena_over(malloc(SPEC_BYTES), SPEC_BYTES);
-    double start = cpu_s(), between, end;
+    double start = clock_s(CLOCK_PROCESS_CPUTIME_ID), between, end;
     struct problem_spec spec;
     struct ledger *ledger;
     struct import *import;
@@ -234,7 +220,7 @@ static double whole(const struct format *format, int fd, double *second)
             problem_spec_parse_text(&spec, bytes_of_text("bench"),
                     bytes_of_text(text), &specs, &err) != 0)
         give_up("no settings");
-    between = cpu_s();
+    between = clock_s(CLOCK_PROCESS_CPUTIME_ID);
     if (mkdtemp(directory) == NULL ||
             ledger_open(directory, &settings, &ledger, &err) != 0 ||
             import_open(&import, ledger, &spec, &err) != 0)
@@ -242,7 +228,7 @@ static double whole(const struct format *format, int fd, double *second)
     (void)pass(format, fd, take_import, import);
     if (import_commit(import, &err) != 0)
         give_up("no commit");
-    end = cpu_s();
+    end = clock_s(CLOCK_PROCESS_CPUTIME_ID);
     import_close(import);
     ledger_close(ledger);
     survey_close(&survey);
@@ -262,9 +248,9 @@ static void measure(
     (void)snprintf(
             name, sizeof(name), "import_%s_%s", log->format->name, shape->name);
     (void)pass(log->format, fd, take_nothing, NULL); /* warm */
-    start = cpu_s();
+    start = clock_s(CLOCK_PROCESS_CPUTIME_ID);
     (void)pass(log->format, fd, take_nothing, NULL);
-    parse = cpu_s() - start;
+    parse = clock_s(CLOCK_PROCESS_CPUTIME_ID) - start;
     both = whole(log->format, fd, &second);
     printf("%s_bytes %.0f B/event\n", name, bytes / events);
     printf("%s_parse %.0f events/s\n", name, events / parse);

@@ -8,6 +8,7 @@
  * SEEDS=N, ROUNDS=N, POINTS=N, POLICY=NAME in the environment. The numbers seen
  * are in docs/parameter.md. */
 #include "base/rng.h"
+#include "bench/measure.h"
 #include "local/rue-local.h"
 
 #include <math.h>
@@ -50,23 +51,6 @@ static const struct game games[] = {
                 3, true},
 };
 #define GAMES (sizeof(games) / sizeof(games[0]))
-
-_Noreturn static void give_up(const char *what)
-{
-    fprintf(stderr, "bench: %s\n", what);
-    exit(1);
-}
-
-static unsigned from_environment(
-        const char *name, unsigned otherwise, unsigned most)
-{
-    const char *text = getenv(name);
-    unsigned long value = text == NULL ? otherwise : strtoul(text, NULL, 10);
-
-    if (value < 1 || value > most)
-        give_up(name);
-    return (unsigned)value;
-}
 
 /* ---- systems ---- */
 
@@ -266,9 +250,9 @@ static void compare(const struct game *game, bool high, unsigned seeds,
 
 int main(void)
 {
-    unsigned seeds = from_environment("SEEDS", 4, SEEDS_MAX);
-    unsigned rounds = from_environment("ROUNDS", 2000, 1000000);
-    unsigned points = from_environment("POINTS", 20, 1000);
+    unsigned seeds = setting("SEEDS", 4, 1, SEEDS_MAX);
+    unsigned rounds = setting("ROUNDS", 2000, 1, 1000000);
+    unsigned points = setting("POINTS", 20, 1, 1000);
     const char *only = getenv("POLICY");
 
     check_solver();

@@ -7,6 +7,7 @@
  * `alone` has the always-on expert only, `groups` two more that are awake.
  * Medians of the turns, which all things take one after another. TURNS=N in the
  * environment. */
+#include "bench/measure.h"
 #include "policies/graph.h"
 #include "policies/policy.h"
 
@@ -49,20 +50,6 @@ static struct bench_case cases[] = {
 #define CASES (sizeof(cases) / sizeof(cases[0]))
 
 static double losses[ROWS][EDGES];
-
-_Noreturn static void give_up(const char *what)
-{
-    fprintf(stderr, "bench: %s\n", what);
-    exit(1);
-}
-
-static double now_ns(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-}
 
 /* ---- one call of each kind ---- */
 
@@ -207,17 +194,10 @@ static void take_turn(struct bench_case *one, int turn)
     }
 }
 
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
 static void print_case(struct bench_case *one, int turns)
 {
     for (int kind = 0; kind < KINDS; kind++) {
-        qsort(one->each[kind], (size_t)turns, sizeof(double), compare);
+        qsort(one->each[kind], (size_t)turns, sizeof(double), compare_doubles);
         printf("%s_paths_%s %.0f ns\n", kind_names[kind], one->name,
                 one->each[kind][turns / 2]);
     }

@@ -14,6 +14,7 @@
  * All things take their turns one after another, so that a noisy machine is
  * noisy for all; medians of the turns. TURNS=N in the environment. */
 #include "base/wide.h"
+#include "bench/measure.h"
 #include "policies/linalg.h"
 #include "policies/policy.h"
 #include "policies/registry.h"
@@ -38,20 +39,6 @@
 static struct arena arena, scratch;
 static struct err err;
 static double sink;
-
-static double now_ns(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-}
-
-_Noreturn static void give_up(const char *what)
-{
-    fprintf(stderr, "bench: %s\n", what);
-    exit(1);
-}
 
 /* ---- rounds ---- */
 
@@ -380,22 +367,6 @@ static void take_turn(struct item *item, int turn)
 }
 
 /* ---- results ---- */
-
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-static double median(const double *values, int count)
-{
-    double sorted[TURNS_MAX];
-
-    memcpy(sorted, values, (size_t)count * sizeof(*sorted));
-    qsort(sorted, (size_t)count, sizeof(*sorted), compare);
-    return sorted[count / 2];
-}
 
 static struct item *item_of(const char *kind, const char *one)
 {

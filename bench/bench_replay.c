@@ -10,6 +10,7 @@
  * one four times as long: it must be the same.
  *
  * Medians of TURNS (5) passes over EVENTS (100,000) in the environment. */
+#include "bench/measure.h"
 #include "replay/exact.h"
 #include "replay/panel.h"
 #include "replay/rebuild.h"
@@ -36,28 +37,6 @@ static const struct bench_shape shapes[] = {
         {"mixed", 10, 20},
         {"catalogue", 30, 0},
 };
-
-_Noreturn static void give_up(const char *what, const struct err *err)
-{
-    fprintf(stderr, "bench: %s: %s\n", what, err->text);
-    exit(1);
-}
-
-static double cpu_seconds(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec * 1e-9;
-}
-
-static uint32_t from_environment(const char *name, uint32_t fallback)
-{
-    const char *text = getenv(name);
-    unsigned long value = text == NULL ? 0 : strtoul(text, NULL, 10);
-
-    return value > 0 && value < 100000000 ? (uint32_t)value : fallback;
-}
 
 /* ---- a log ---- */
 
@@ -125,7 +104,7 @@ static struct ledger *open_log(const char *directory)
     struct err err;
 
     if (ledger_open(directory, &settings, &ledger, &err) != 0)
-        give_up("store", &err);
+        give_up(err.text);
     return ledger;
 }
 
@@ -140,7 +119,7 @@ static void write_log(
     struct err err;
 
     if (ledger_open(directory, &settings, &ledger, &err) != 0)
-        give_up("store", &err);
+        give_up(err.text);
     settings_of(shape, text, sizeof(text));
     scribe_open(&scribe, ledger, text);
     for (uint32_t i = 0; i < events + DELAY; i++) {
@@ -171,7 +150,7 @@ static void replay_exactly(struct ledger *ledger)
     struct err err;
 
     if (exact_run(ledger, &settings, &report, &err) != 0)
-        give_up("exact", &err);
+        give_up(err.text);
     if (report.problems[0].differs) {
         fprintf(stderr, "bench: %s\n", report.problems[0].difference);
         exit(1);
@@ -192,14 +171,14 @@ static void fold_again(struct ledger *ledger)
     (void)arena;
     /* The spec, as a panel reads it. */
     if (panel_open(&panel, ledger, &settings, &err) != 0)
-        give_up("spec", &err);
+        give_up(err.text);
     problem = problem_open(panel.spec, &err);
     if (problem == NULL)
-        give_up("problem", &err);
+        give_up(err.text);
     rebuild.problems = &problem;
     if (ledger_reader_open(ledger, &reader, &err) != 0 ||
             rebuild_run(&rebuild, &reader, &err) != 0)
-        give_up("fold", &err);
+        give_up(err.text);
     ledger_reader_close(&reader);
     problem_close(problem);
     panel_close(&panel);
@@ -216,7 +195,7 @@ static void evaluate(struct ledger *ledger)
             panel_add(&panel, bytes_of_text("served"), PANEL_ONLINE, 0, NULL, 0,
                     &line, &err) != 0 ||
             panel_run(&panel, &err) != 0)
-        give_up("evaluate", &err);
+        give_up(err.text);
     panel_close(&panel);
 }
 
@@ -252,7 +231,7 @@ static void remove_store(const char *directory)
 static void measure(const struct bench_shape *shape, uint32_t events)
 {
     char directory[] = "/tmp/rue-bench-XXXXXX";
-    uint32_t turns = from_environment("TURNS", 5);
+    uint32_t turns = setting("TURNS", 5, 1, UINT32_MAX);
     double seconds[PASSES][TURNS_MAX];
     const char *only = getenv("PASS");
     struct ledger *ledger;
@@ -264,10 +243,10 @@ static void measure(const struct bench_shape *shape, uint32_t events)
     turns = turns < TURNS_MAX ? turns : TURNS_MAX;
     for (uint32_t turn = 0; turn < turns; turn++)
         for (size_t p = 0; p < PASSES; p++) {
-            double began = cpu_seconds();
+            double began = clock_s(CLOCK_PROCESS_CPUTIME_ID);
             if (only == NULL || strcmp(only, passes[p].name) == 0)
                 passes[p].run(ledger);
-            seconds[p][turn] = cpu_seconds() - began;
+            seconds[p][turn] = clock_s(CLOCK_PROCESS_CPUTIME_ID) - began;
         }
     for (size_t p = 0; p < PASSES; p++) {
         if (only != NULL && strcmp(only, passes[p].name) != 0)
@@ -317,7 +296,7 @@ static long replayed_kib(const char *directory)
     struct err err;
 
     if (exact_run(ledger, &settings, &report, &err) != 0)
-        give_up("exact", &err);
+        give_up(err.text);
     note_most(&most, 0, 0);
     exact_free(&report);
     ledger_close(ledger);
@@ -360,7 +339,7 @@ static void measure_memory(uint32_t events)
 
 int main(void)
 {
-    uint32_t events = from_environment("EVENTS", 100000);
+    uint32_t events = setting("EVENTS", 100000, 1, UINT32_MAX);
 
     measure_memory(events);
     measure_memory(4 * events);

@@ -7,6 +7,7 @@
  * for what a cache line brings along or a store fetches first. The triad is
  * counted the same way. Seconds are those that the thread ran. Medians of the
  * turns. TURNS=N in the environment. */
+#include "bench/measure.h"
 #include "sim/pcg.h"
 #include "sim/sor.h"
 
@@ -29,20 +30,6 @@ struct thing {
 };
 
 static double *triad_a, *triad_b, *triad_c;
-
-static double now_s(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-_Noreturn static void give_up(const char *what)
-{
-    fprintf(stderr, "bench: %s\n", what);
-    exit(1);
-}
 
 static double *numbers(size_t count)
 {
@@ -107,19 +94,6 @@ static void open_thing(struct thing *thing, const char *name,
     thing->work = numbers(PCG_WORK * (size_t)thing->matrix.n);
 }
 
-static int by_size(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-static double median(double *values, int count)
-{
-    qsort(values, (size_t)count, sizeof(*values), by_size);
-    return values[count / 2];
-}
-
 int main(void)
 {
     const char *text = getenv("TURNS");
@@ -139,10 +113,11 @@ int main(void)
     open_thing(&things[4], "ssor_cg_small", run_ssor_cg, 60);
     for (int turn = -1; turn < turns; turn++)
         for (size_t i = 0; i < ARRAY_COUNT(things); i++) {
-            double start = now_s();
+            double start = clock_s(CLOCK_THREAD_CPUTIME_ID);
             double bytes = things[i].run(&things[i]);
             if (turn >= 0)
-                things[i].rates[turn] = bytes / (now_s() - start);
+                things[i].rates[turn] =
+                        bytes / (clock_s(CLOCK_THREAD_CPUTIME_ID) - start);
         }
     for (size_t i = 0; i < ARRAY_COUNT(things); i++) {
         rates[i] = median(things[i].rates, turns);

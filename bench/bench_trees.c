@@ -2,6 +2,7 @@
  * run: 100 trees of depth 6 on 20 columns, rows of 20 actions. The least of
  * several turns, which take turns with each other. */
 #include "base/rng.h"
+#include "bench/measure.h"
 #include "policies/flow.h"
 #include "training/xgboost/booster.h"
 
@@ -20,20 +21,6 @@ static float rows[ROWS * COLUMNS], labels[ROWS], weights[ROWS];
 static struct err err;
 static double sink;
 
-static double now_us(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
-}
-
-_Noreturn static void give_up(void)
-{
-    fprintf(stderr, "bench: %s\n", err.text);
-    exit(1);
-}
-
 static void draw(void)
 {
     struct rng rng = rng_keyed(1, 1, RNG_TEST);
@@ -50,7 +37,7 @@ static void draw(void)
 
 static double ours(const struct forest *forest, uint32_t actions)
 {
-    double start = now_us(), sums[ACTIONS];
+    double start = now_ns(), sums[ACTIONS];
 
     for (uint32_t block = 0; block < BLOCKS; block++) {
         forest_sum(forest, rows + (size_t)block * ACTIONS * COLUMNS, COLUMNS,
@@ -58,22 +45,22 @@ static double ours(const struct forest *forest, uint32_t actions)
         for (uint32_t i = 0; i < actions; i++)
             sink += flow_sigmoid(sums[i]);
     }
-    return (now_us() - start) / BLOCKS;
+    return (now_ns() - start) / 1e3 / BLOCKS;
 }
 
 static double theirs(const struct xgboost_model *model, uint32_t actions)
 {
-    double start = now_us();
+    double start = now_ns();
 
     for (uint32_t block = 0; block < BLOCKS; block++) {
         const float *predictions;
         if (xgboost_predict(model, rows + (size_t)block * ACTIONS * COLUMNS,
                     COLUMNS, actions, &predictions, &err) != 0)
-            give_up();
+            give_up(err.text);
         for (uint32_t i = 0; i < actions; i++)
             sink += (double)predictions[i];
     }
-    return (now_us() - start) / BLOCKS;
+    return (now_ns() - start) / 1e3 / BLOCKS;
 }
 
 static void compare(const struct forest *forest,
@@ -109,7 +96,7 @@ int main(void)
     draw();
     if (xgboost_open(&model, &job, &err) != 0 ||
             xgboost_forest(&model, &job, &forest, &err) != 0)
-        give_up();
+        give_up(err.text);
     compare(&forest, &model, 1);
     compare(&forest, &model, ACTIONS);
     fprintf(stderr, "sink %g\n", sink);

@@ -1,9 +1,9 @@
 /* rue bakeoff: multiclass files as bandit problems, and what policies lose on
  * them. */
-#include "cli/cli.h"
+#include "cli/options.h"
 #include "sim/bakeoff.h"
 
-#include <getopt.h>
+#include <getopt.h> /* optind */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,61 +140,35 @@ static int play_file(const struct bakeoff_command *command, const char *path)
     return status == 0 ? 0 : cli_fail("bakeoff", &err);
 }
 
-static bool take_option(struct bakeoff_command *command, int letter)
+static bool take_policy(void *target, const char *option, char *value)
 {
-    uint64_t count;
+    struct bakeoff_command *command = target;
 
-    switch (letter) {
-    case 'p':
-        if (command->policy_count == POLICIES_MAX) {
-            (void)cli_usage("bakeoff", "at most %u policies", POLICIES_MAX);
-            return false;
-        }
-        command->policy[command->policy_count++] = optarg;
-        return true;
-    case 'o':
-        if (!cli_count("bakeoff", "--orders", optarg, &count))
-            return false;
-        command->orders = count > 100000 ? 0 : (uint32_t)count;
-        return true;
-    case 's':
-        if (!cli_count("bakeoff", "--seed", optarg, &count))
-            return false;
-        command->seed = (uint32_t)count;
-        return true;
-    case 'j':
-        command->json = true;
-        return true;
-    default:
+    if (command->policy_count == POLICIES_MAX) {
+        (void)cli_usage("bakeoff", "%s: at most %u", option, POLICIES_MAX);
         return false;
     }
+    command->policy[command->policy_count++] = value;
+    return true;
 }
 
 int cmd_bakeoff(int argc, char **argv)
 {
-    static const struct option options[] = {
-            {"policy", required_argument, NULL, 'p'},
-            {"orders", required_argument, NULL, 'o'},
-            {"seed", required_argument, NULL, 's'},
-            {"json", no_argument, NULL, 'j'},
-            {"help", no_argument, NULL, 'h'},
-            {NULL, 0, NULL, 0},
-    };
     struct bakeoff_command command = {.orders = 5, .seed = 1};
-    int letter, exit_status = 0;
+    const struct cli_option options[] = {
+            CLI_CALL("policy", take_policy, &command),
+            CLI_COUNT32("orders", &command.orders, 1, 100000),
+            CLI_COUNT32("seed", &command.seed, 0, UINT32_MAX),
+            CLI_FLAG("json", &command.json),
+            CLI_HELP_OF(print_help),
+    };
+    int exit_status = cli_options(options, ARRAY_COUNT(options), argc, argv);
 
-    while ((letter = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-        if (letter == 'h') {
-            print_help();
-            return 0;
-        }
-        if (!take_option(&command, letter))
-            return EXIT_USAGE;
-    }
+    if (exit_status >= 0)
+        return exit_status;
+    exit_status = 0;
     if (optind == argc)
         return cli_usage("bakeoff", "name one file or more");
-    if (command.orders == 0)
-        return cli_usage("bakeoff", "--orders: 1 to 100000");
     if (command.policy_count == 0)
         command.policy[command.policy_count++] = "auto";
     for (int i = optind; exit_status == 0 && i < argc; i++)

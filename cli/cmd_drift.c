@@ -1,14 +1,14 @@
 /* rue drift: detectors of change over a file of numbers or over the outcomes of
  * a store, and how good their alarms are where the changes are known. */
-#include "cli/cli.h"
 #include "cli/drift_store.h"
+#include "cli/options.h"
 #include "policies/detector.h"
 #include "policies/proximity.h"
 
 #include "base/units.h"
 
 #include <errno.h>
-#include <getopt.h>
+#include <getopt.h> /* optind */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -144,8 +144,9 @@ static bool watcher_open(struct watcher *watcher, const char *text)
     return true;
 }
 
-static bool parse_changes(struct drift_command *command, const char *text)
+static bool take_changes(void *target, const char *option, char *text)
 {
+    struct drift_command *command = target;
     const char *at = text;
 
     command->scored = true;
@@ -153,7 +154,7 @@ static bool parse_changes(struct drift_command *command, const char *text)
         struct change *change = &command->changes[command->change_count];
         char *end;
         if (command->change_count == CHANGES_MAX) {
-            (void)cli_usage("drift", "--changes: more than %u", CHANGES_MAX);
+            (void)cli_usage("drift", "%s: more than %u", option, CHANGES_MAX);
             return false;
         }
         change->from = change->to = strtod(at, &end);
@@ -164,7 +165,7 @@ static bool parse_changes(struct drift_command *command, const char *text)
                 (command->change_count > 0 &&
                         !(change->from >= change[-1].to))) {
             (void)cli_usage(
-                    "drift", "--changes: '%s' is no ascending list", text);
+                    "drift", "%s: '%s' is no ascending list", option, text);
             return false;
         }
         command->change_count++;
@@ -173,10 +174,12 @@ static bool parse_changes(struct drift_command *command, const char *text)
     return true;
 }
 
-static bool parse_range(struct drift_command *command, const char *text)
+static bool take_range(void *target, const char *option, char *text)
 {
+    struct drift_command *command = target;
     char *end;
 
+    command->ranged = true;
     command->min = strtod(text, &end);
     if (end != text && *end == ':') {
         const char *second = end + 1;
@@ -185,7 +188,7 @@ static bool parse_range(struct drift_command *command, const char *text)
                 isfinite(command->max) && command->max > command->min)
             return true;
     }
-    (void)cli_usage("drift", "--range: '%s' is not MIN:MAX", text);
+    (void)cli_usage("drift", "%s: '%s' is not MIN:MAX", option, text);
     return false;
 }
 
@@ -240,78 +243,45 @@ static int settle(struct drift_command *command)
     return 0;
 }
 
+static bool take_detector(void *target, const char *option, char *text)
+{
+    struct drift_command *command = target;
+
+    if (command->watcher_count < ARRAY_COUNT(command->watchers))
+        return watcher_open(&command->watchers[command->watcher_count++], text);
+    (void)cli_usage("drift", "%s: too many", option);
+    return false;
+}
+
+/* -1: go on; otherwise the exit status. */
 static int parse(struct drift_command *command, int argc, char **argv)
 {
-    static const struct option options[] = {
-            {"column", required_argument, NULL, 'c'},
-            {"detector", required_argument, NULL, 'd'},
-            {"range", required_argument, NULL, 'r'},
-            {"changes", required_argument, NULL, 'k'},
-            {"early", required_argument, NULL, 'e'},
-            {"late", required_argument, NULL, 'l'},
-            {"problem", required_argument, NULL, 'p'},
-            {"stream", required_argument, NULL, 's'},
-            {"action", required_argument, NULL, 'a'},
-            {"group", required_argument, NULL, 'g'},
-            {"json", no_argument, NULL, 'j'},
-            {"help", no_argument, NULL, 'h'},
-            {NULL, 0, NULL, 0},
+    struct drift_store *store = &command->store;
+    const struct cli_option options[] = {
+            CLI_TEXT("column", &command->column),
+            CLI_CALL("detector", take_detector, command),
+            CLI_CALL("range", take_range, command),
+            CLI_CALL("changes", take_changes, command),
+            CLI_ANY_NUMBER("early", &command->early),
+            CLI_ANY_NUMBER("late", &command->late),
+            CLI_TEXT("problem", &store->problem),
+            CLI_TEXT("stream", &store->stream),
+            CLI_TEXT("action", &store->action),
+            CLI_TEXT("group", &store->group),
+            CLI_FLAG("json", &command->json),
+            CLI_HELP(help),
     };
-    int letter;
-    bool good = true;
+    int status = cli_options(options, ARRAY_COUNT(options), argc, argv);
 
-    while (good && (letter = getopt_long(argc, argv, "h", options, NULL)) != -1)
-        switch (letter) {
-        case 'c':
-            command->column = optarg;
-            break;
-        case 'd':
-            if (command->watcher_count == ARRAY_COUNT(command->watchers))
-                return cli_usage("drift", "too many detectors");
-            good = watcher_open(
-                    &command->watchers[command->watcher_count++], optarg);
-            break;
-        case 'r':
-            command->ranged = true;
-            good = parse_range(command, optarg);
-            break;
-        case 'k':
-            good = parse_changes(command, optarg);
-            break;
-        case 'e':
-            good = cli_number("drift", "--early", optarg, &command->early);
-            break;
-        case 'l':
-            good = cli_number("drift", "--late", optarg, &command->late);
-            break;
-        case 'p':
-            command->store.problem = optarg;
-            break;
-        case 's':
-            command->store.stream = optarg;
-            break;
-        case 'a':
-            command->store.action = optarg;
-            break;
-        case 'g':
-            command->store.group = optarg;
-            break;
-        case 'j':
-            command->json = true;
-            break;
-        case 'h':
-            fputs(help, stdout);
-            exit(0);
-        default:
-            return EXIT_USAGE;
-        }
-    if (!good)
-        return EXIT_USAGE;
+    if (status >= 0)
+        return status;
     if (optind + 1 != argc)
         return cli_usage("drift", "name one file or store");
     command->path = argv[optind];
-    return settle(command);
+    status = settle(command);
+    return status == 0 ? -1 : status;
 }
+
 /* ---- the file ---- */
 
 /* The field `column` of a line of CSV without quotes around numbers. */
@@ -591,7 +561,7 @@ int cmd_drift(int argc, char **argv)
             .path = "-", .max = 1.0, .late = 5000.0};
     int status = parse(&command, argc, argv);
 
-    if (status == 0)
+    if (status < 0)
         status = command.store.path != NULL ? read_store(&command)
                                             : read_file(&command);
     for (uint32_t i = 0; status == 0 && i < command.watcher_count; i++)

@@ -1,6 +1,7 @@
 #include "cli/evaluation.h"
+#include "cli/options.h"
 
-#include <getopt.h>
+#include <getopt.h> /* optind */
 #include <stdio.h>
 #include <string.h>
 
@@ -52,148 +53,38 @@ static const char help[] =
         "policies.yaml \\\n"
         "    --html page.html\n";
 
-enum letter {
-    PROBLEM = 256,
-    POLICIES,
-    ESTIMATORS,
-    SLICES,
-    TIMES,
-    FOLDS,
-    MRDR,
-    BOOTSTRAP,
-    ALPHA,
-    ESS,
-    FROM,
-    TO,
-    JSON,
-    HTML,
-    METRIC,
-};
-
-static const struct option options[] = {
-        {"problem", required_argument, NULL, PROBLEM},
-        {"policies", required_argument, NULL, POLICIES},
-        {"estimators", no_argument, NULL, ESTIMATORS},
-        {"slices", no_argument, NULL, SLICES},
-        {"times", required_argument, NULL, TIMES},
-        {"folds", required_argument, NULL, FOLDS},
-        {"mrdr", no_argument, NULL, MRDR},
-        {"bootstrap", no_argument, NULL, BOOTSTRAP},
-        {"alpha", required_argument, NULL, ALPHA},
-        {"ess", required_argument, NULL, ESS},
-        {"from", required_argument, NULL, FROM},
-        {"to", required_argument, NULL, TO},
-        {"json", no_argument, NULL, JSON},
-        {"html", required_argument, NULL, HTML},
-        {"metric", required_argument, NULL, METRIC},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
-};
-
-static bool count_within(
-        const char *option, const char *text, uint64_t most, uint64_t *out)
-{
-    if (!cli_count("evaluate", option, text, out))
-        return false;
-    if (*out <= most)
-        return true;
-    (void)cli_usage(
-            "evaluate", "%s: at most %llu", option, (unsigned long long)most);
-    return false;
-}
-
-static bool take_number(struct evaluation *evaluation, int letter)
-{
-    struct panel_settings *settings = &evaluation->settings;
-    uint64_t count = 0;
-    double value;
-
-    switch (letter) {
-    case TIMES:
-        if (!count_within("--times", optarg, PANEL_TIMES_MAX, &count))
-            return false;
-        settings->times = (uint32_t)count;
-        return true;
-    case FOLDS:
-        if (!count_within("--folds", optarg, PANEL_FOLDS_MAX, &count))
-            return false;
-        settings->folds = (uint32_t)count;
-        if (count != 1)
-            return true;
-        (void)cli_usage("evaluate", "--folds: 0, or 2 and more");
-        return false;
-    case FROM:
-        return cli_count("evaluate", "--from", optarg, &settings->from);
-    case TO:
-        return cli_count("evaluate", "--to", optarg, &settings->last);
-    case ESS:
-        return cli_number(
-                "evaluate", "--ess", optarg, &evaluation->limits.ess_ranking);
-    default:
-        if (!cli_number("evaluate", "--alpha", optarg, &value))
-            return false;
-        settings->alpha = value;
-        if (value > 0.0 && value < 1.0)
-            return true;
-        (void)cli_usage("evaluate", "--alpha: between 0 and 1");
-        return false;
-    }
-}
-
-static bool take_option(struct evaluation *evaluation, int letter)
-{
-    switch (letter) {
-    case PROBLEM:
-        evaluation->settings.problem = bytes_of_text(optarg);
-        return true;
-    case POLICIES:
-        evaluation->policies = optarg;
-        return true;
-    case ESTIMATORS:
-        evaluation->estimators = true;
-        return true;
-    case SLICES:
-        evaluation->slices = true;
-        return true;
-    case MRDR:
-        evaluation->settings.mrdr = true;
-        return true;
-    case BOOTSTRAP:
-        evaluation->settings.bootstrap = true;
-        return true;
-    case JSON:
-        evaluation->json = true;
-        return true;
-    case HTML:
-        evaluation->html = optarg;
-        return true;
-    case METRIC:
-        evaluation->progressive = strcmp(optarg, "progressive-ips") == 0;
-        if (evaluation->progressive)
-            return true;
-        (void)cli_usage("evaluate", "--metric: progressive-ips");
-        return false;
-    case '?':
-        return false;
-    default:
-        return take_number(evaluation, letter);
-    }
-}
-
 int cmd_evaluate(int argc, char **argv)
 {
+    static const char *const metrics[] = {"progressive-ips", NULL};
     struct evaluation evaluation = EVALUATION_DEFAULT;
-    int letter;
+    struct panel_settings *settings = &evaluation.settings;
+    uint32_t metric = UINT32_MAX;
+    const struct cli_option options[] = {
+            CLI_BYTES("problem", &settings->problem),
+            CLI_TEXT("policies", &evaluation.policies),
+            CLI_FLAG("estimators", &evaluation.estimators),
+            CLI_FLAG("slices", &evaluation.slices),
+            CLI_COUNT32("times", &settings->times, 0, PANEL_TIMES_MAX),
+            CLI_COUNT32("folds", &settings->folds, 0, PANEL_FOLDS_MAX),
+            CLI_FLAG("mrdr", &settings->mrdr),
+            CLI_FLAG("bootstrap", &settings->bootstrap),
+            CLI_NUMBER("alpha", &settings->alpha, 0.0, 1.0),
+            CLI_ANY_NUMBER("ess", &evaluation.limits.ess_ranking),
+            CLI_ANY_COUNT("from", &settings->from),
+            CLI_ANY_COUNT("to", &settings->last),
+            CLI_FLAG("json", &evaluation.json),
+            CLI_TEXT("html", &evaluation.html),
+            CLI_CHOICE("metric", &metric, metrics),
+            CLI_HELP(help),
+    };
+    int status = cli_options(options, ARRAY_COUNT(options), argc, argv);
 
+    if (status >= 0)
+        return status;
+    if (settings->folds == 1)
+        return cli_usage("evaluate", "--folds: 0, or 2 and more");
     evaluation.command = "evaluate";
-    while ((letter = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-        if (letter == 'h') {
-            fputs(help, stdout);
-            return 0;
-        }
-        if (!take_option(&evaluation, letter))
-            return EXIT_USAGE;
-    }
+    evaluation.progressive = metric == 0;
     if (optind + 1 != argc)
         return cli_usage("evaluate", "name the store's directory");
     evaluation.directory = argv[optind];

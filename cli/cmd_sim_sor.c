@@ -1,9 +1,10 @@
 /* rue sim sor: what choosing a solver's parameter online saves. */
 #include "cli/connect.h"
+#include "cli/options.h"
 #include "sim/tuning.h"
 #include "sim/tuning_report.h"
 
-#include <getopt.h>
+#include <getopt.h> /* optind */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -58,6 +59,9 @@ static const char help_tail[] =
         "Example:\n"
         "  rue sim sor --experiment high --policy shared --policy grid-oracle\n"
         "  rue sim sor --matrix bcsstk01.mtx --solver ssor-cg\n";
+
+static const char *const experiments[] = {"low", "high", NULL};
+static const char *const solvers[] = {"sor", "ssor-cg", NULL};
 
 struct sor_command {
     struct tuning_settings tuning;
@@ -249,152 +253,76 @@ static int run(struct sor_command *command)
     return 0;
 }
 
-static bool take_policy(struct sor_command *command, const char *name)
+static bool take_policy(void *target, const char *option, char *name)
 {
+    struct sor_command *command = target;
     const struct tuning_policy *policy = tuning_find(name);
 
     if (strcmp(name, "all") == 0)
         return true;
     if (policy == NULL || command->policy_count == TUNING_POLICIES_MAX) {
-        (void)cli_usage("sim sor", "--policy: there is no '%s'", name);
+        (void)cli_usage("sim sor", "%s: there is no '%s'", option, name);
         return false;
     }
     command->policies[command->policy_count++] = policy;
     return true;
 }
 
-static bool take_count(
-        const char *option, uint64_t least, uint64_t most, uint32_t *out)
-{
-    uint64_t count;
-
-    if (!cli_count("sim sor", option, optarg, &count))
-        return false;
-    if (count < least || count > most) {
-        (void)cli_usage("sim sor", "%s: %llu to %llu", option,
-                (unsigned long long)least, (unsigned long long)most);
-        return false;
-    }
-    *out = (uint32_t)count;
-    return true;
-}
-
-static bool take_systems(struct sor_command *command, int letter)
+/* Which systems: one experiment, one file, or heat. */
+static void choose_systems(
+        struct sor_command *command, uint32_t experiment, uint32_t solver)
 {
     struct systems_settings *systems = &command->tuning.systems;
 
-    switch (letter) {
-    case 'e':
-        if (strcmp(optarg, "low") != 0 && strcmp(optarg, "high") != 0) {
-            (void)cli_usage("sim sor", "--experiment: low or high");
-            return false;
-        }
-        systems->kind = strcmp(optarg, "low") == 0 ? SYSTEMS_LOW : SYSTEMS_HIGH;
-        command->experiment = optarg;
-        return true;
-    case 'm':
+    if (systems->path != NULL) {
         systems->kind = SYSTEMS_FILE;
-        systems->path = optarg;
-        command->experiment = optarg;
-        return true;
-    case 'H':
+        command->experiment = systems->path;
+    } else if (systems->nx > 0) {
         systems->kind = SYSTEMS_HEAT;
-        systems->solver = SOLVER_SSOR_CG;
         command->experiment = "heat";
-        return take_count("--heat", 3, 2000, &systems->nx);
-    case 'S':
-        if (strcmp(optarg, "sor") != 0 && strcmp(optarg, "ssor-cg") != 0) {
-            (void)cli_usage("sim sor", "--solver: sor or ssor-cg");
-            return false;
-        }
-        systems->solver =
-                strcmp(optarg, "sor") == 0 ? SOLVER_SOR : SOLVER_SSOR_CG;
-        return true;
-    default:
-        return false;
+    } else {
+        systems->kind = experiment == 0 ? SYSTEMS_LOW : SYSTEMS_HIGH;
+        command->experiment = experiments[experiment];
     }
-}
-
-static bool take_option(struct sor_command *command, int letter)
-{
-    struct tuning_settings *tuning = &command->tuning;
-    uint64_t timeout;
-
-    switch (letter) {
-    case 'P':
-        return take_policy(command, optarg);
-    case 'n':
-        return take_count("--seeds", 1, TUNING_TRIALS_MAX, &tuning->trials);
-    case 's':
-        return take_count("--seed", 0, 4000000000u, &tuning->systems.seed);
-    case 'r':
-        return take_count("--rounds", 1, 10000000, &tuning->systems.rounds);
-    case 'J':
-        return take_count("--jobs", 1, 64, &tuning->jobs);
-    case 'c':
-        tuning->endpoint = optarg;
-        return true;
-    case 'p':
-        tuning->problem = optarg;
-        return true;
-    case 't':
-        if (!cli_timeout("sim sor", optarg, &timeout))
-            return false;
-        tuning->timeout_ms = (int)timeout;
-        return true;
-    case 'C':
-        command->config = true;
-        return true;
-    case 'w':
-        command->html = optarg;
-        tuning->landscape = true;
-        return true;
-    case 'j':
-        command->json = true;
-        return true;
-    default:
-        return take_systems(command, letter);
-    }
+    systems->solver = solver == 1 ||
+                    (systems->kind == SYSTEMS_HEAT && solver == UINT32_MAX)
+            ? SOLVER_SSOR_CG
+            : SOLVER_SOR;
 }
 
 int cmd_sim_sor(int argc, char **argv)
 {
-    static const struct option options[] = {
-            {"experiment", required_argument, NULL, 'e'},
-            {"matrix", required_argument, NULL, 'm'},
-            {"heat", required_argument, NULL, 'H'},
-            {"solver", required_argument, NULL, 'S'},
-            {"policy", required_argument, NULL, 'P'},
-            {"seeds", required_argument, NULL, 'n'},
-            {"seed", required_argument, NULL, 's'},
-            {"rounds", required_argument, NULL, 'r'},
-            {"jobs", required_argument, NULL, 'J'},
-            {"connect", required_argument, NULL, 'c'},
-            {"problem", required_argument, NULL, 'p'},
-            {"timeout", required_argument, NULL, 't'},
-            {"config", no_argument, NULL, 'C'},
-            {"html", required_argument, NULL, 'w'},
-            {"json", no_argument, NULL, 'j'},
-            {"help", no_argument, NULL, 'h'},
-            {NULL, 0, NULL, 0},
+    struct sor_command command = {.tuning = {.systems = {.seed = 1},
+                                          .problem = "sor",
+                                          .progress = progress}};
+    struct tuning_settings *tuning = &command.tuning;
+    uint32_t experiment = 0, solver = UINT32_MAX;
+    uint64_t timeout = 30000;
+    const struct cli_option options[] = {
+            CLI_CHOICE("experiment", &experiment, experiments),
+            CLI_TEXT("matrix", &tuning->systems.path),
+            CLI_COUNT32("heat", &tuning->systems.nx, 3, 2000),
+            CLI_CHOICE("solver", &solver, solvers),
+            CLI_CALL("policy", take_policy, &command),
+            CLI_COUNT32("seeds", &tuning->trials, 1, TUNING_TRIALS_MAX),
+            CLI_COUNT32("seed", &tuning->systems.seed, 0, 4000000000u),
+            CLI_COUNT32("rounds", &tuning->systems.rounds, 1, 10000000),
+            CLI_COUNT32("jobs", &tuning->jobs, 1, 64),
+            CLI_TEXT("connect", &tuning->endpoint),
+            CLI_TEXT("problem", &tuning->problem),
+            CLI_TIMEOUT(&timeout),
+            CLI_FLAG("config", &command.config),
+            CLI_TEXT("html", &command.html),
+            CLI_FLAG("json", &command.json),
+            CLI_HELP_OF(print_help),
     };
-    struct sor_command command = {
-            .tuning = {.systems = {.kind = SYSTEMS_LOW, .seed = 1},
-                    .problem = "sor",
-                    .timeout_ms = 30000,
-                    .progress = progress},
-            .experiment = "low",
-    };
-    int letter;
+    int status = cli_options(options, ARRAY_COUNT(options), argc, argv);
 
-    while ((letter = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-        if (letter == 'h') {
-            print_help();
-            return 0;
-        }
-        if (!take_option(&command, letter))
-            return EXIT_USAGE;
-    }
+    if (status >= 0)
+        return status;
+    choose_systems(&command, experiment, solver);
+    tuning->timeout_ms = (int)timeout;
+    tuning->landscape = command.html != NULL;
     if (optind != argc)
         return cli_usage("sim sor", "'%s': not an option", argv[optind]);
     return run(&command);

@@ -4,12 +4,13 @@
 #include "cli/booster.h"
 #include "cli/evaluation.h"
 #include "cli/grid.h"
+#include "cli/options.h"
 #include "config/config.h"
 #include "config/write.h"
 #include "training/offline.h"
 
 #include <errno.h>
-#include <getopt.h>
+#include <getopt.h> /* optind */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -424,115 +425,34 @@ static int run(const struct tune_command *command)
 
 /* ---- options ---- */
 
-enum letter {
-    GRID = 256,
-    PROBLEM,
-    PAST,
-    GENERATIONS,
-    ALPHA,
-    ESS,
-    FROM,
-    TO,
-    OUT,
-    ANYWAY,
-    JSON
-};
-
-static const struct option options[] = {
-        {"grid", required_argument, NULL, GRID},
-        {"problem", required_argument, NULL, PROBLEM},
-        {"past", required_argument, NULL, PAST},
-        {"generations", required_argument, NULL, GENERATIONS},
-        {"alpha", required_argument, NULL, ALPHA},
-        {"ess", required_argument, NULL, ESS},
-        {"from", required_argument, NULL, FROM},
-        {"to", required_argument, NULL, TO},
-        {"out", required_argument, NULL, OUT},
-        {"anyway", no_argument, NULL, ANYWAY},
-        {"json", no_argument, NULL, JSON},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
-};
-
-static bool share_of(const char *option, double *out)
-{
-    if (!cli_number("tune", option, optarg, out))
-        return false;
-    if (*out > 0.0 && *out < 1.0)
-        return true;
-    (void)cli_usage("tune", "%s: between 0 and 1", option);
-    return false;
-}
-
-static bool take_generations(struct tune_command *command)
-{
-    uint64_t count = 0;
-
-    if (!cli_count("tune", "--generations", optarg, &count))
-        return false;
-    command->settings.generations = (uint32_t)count;
-    if (count > 0 && count <= GENERATIONS_MAX)
-        return true;
-    (void)cli_usage("tune", "--generations: 1 to %u", GENERATIONS_MAX);
-    return false;
-}
-
-static bool take_option(struct tune_command *command, int letter)
-{
-    struct panel_settings *panel = &command->settings.panel;
-
-    switch (letter) {
-    case GRID:
-        command->grid = optarg;
-        return true;
-    case PROBLEM:
-        panel->problem = bytes_of_text(optarg);
-        return true;
-    case PAST:
-        return share_of("--past", &command->settings.past);
-    case GENERATIONS:
-        return take_generations(command);
-    case ALPHA:
-        return share_of("--alpha", &panel->alpha);
-    case ESS:
-        return cli_number(
-                "tune", "--ess", optarg, &command->settings.limits.ess_ranking);
-    case FROM:
-        return cli_count("tune", "--from", optarg, &panel->from);
-    case TO:
-        return cli_count("tune", "--to", optarg, &panel->last);
-    case OUT:
-        command->out = optarg;
-        return true;
-    case ANYWAY:
-        command->anyway = true;
-        return true;
-    case JSON:
-        command->json = true;
-        return true;
-    default:
-        return false;
-    }
-}
-
 int cmd_tune(int argc, char **argv)
 {
     struct tune_command command = {.settings = {.panel = PANEL_SETTINGS_DEFAULT,
                                            .limits = SUPPORT_LIMITS_DEFAULT,
                                            .past = 0.6,
                                            .generations = 10}};
-    int letter;
+    struct panel_settings *panel = &command.settings.panel;
+    const struct cli_option options[] = {
+            CLI_TEXT("grid", &command.grid),
+            CLI_BYTES("problem", &panel->problem),
+            CLI_NUMBER("past", &command.settings.past, 0.0, 1.0),
+            CLI_COUNT32("generations", &command.settings.generations, 1,
+                    GENERATIONS_MAX),
+            CLI_NUMBER("alpha", &panel->alpha, 0.0, 1.0),
+            CLI_ANY_NUMBER("ess", &command.settings.limits.ess_ranking),
+            CLI_ANY_COUNT("from", &panel->from),
+            CLI_ANY_COUNT("to", &panel->last),
+            CLI_TEXT("out", &command.out),
+            CLI_FLAG("anyway", &command.anyway),
+            CLI_FLAG("json", &command.json),
+            CLI_HELP(help),
+    };
+    int status = cli_options(options, ARRAY_COUNT(options), argc, argv);
 
-    command.settings.panel.times = 0;
-    command.settings.panel.progress = progress;
-    while ((letter = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-        if (letter == 'h') {
-            fputs(help, stdout);
-            return 0;
-        }
-        if (!take_option(&command, letter))
-            return EXIT_USAGE;
-    }
+    if (status >= 0)
+        return status;
+    panel->times = 0;
+    panel->progress = progress;
     if (optind + 1 != argc)
         return cli_usage("tune", "name the store's directory");
     if (command.grid == NULL)

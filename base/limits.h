@@ -41,6 +41,9 @@
 /* Largest probability with which decisions were left out of an imported log:
  * one of them stands for at most a million. */
 #define PDROP_MAX 0.999999
+/* Bytes of records and models that an import writes in one transaction, about;
+ * the store has twice as many in pages in memory until it ends. */
+#define IMPORT_BATCH_BYTES ((uint64_t)128 << 20)
 /* Options of one policy. */
 #define OPTIONS_MAX 64u
 

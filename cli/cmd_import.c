@@ -14,7 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAP_BYTES       ((uint64_t)1 << 40)
+#define MAP_BYTES       (2 * GROW_BYTES) /* to begin with */
+#define GROW_BYTES      (8 * IMPORT_BATCH_BYTES) /* with pages of all tables */
 #define SPEC_BYTES      ((size_t)16 << 20)
 #define REPORTED_MAX    100u
 #define MAP_TEXT_SIZE   4096u
@@ -542,7 +543,8 @@ static int sync_store(const char *directory, struct err *err)
 
 static int write_store(struct import_command *command, struct err *err)
 {
-    struct store_settings settings = {.map_bytes = MAP_BYTES, .no_sync = true};
+    struct store_settings settings = {
+            .map_bytes = MAP_BYTES, .grow_bytes = GROW_BYTES, .no_sync = true};
     int status = ledger_open(command->store, &settings, &command->ledger, err);
 
     if (status == 0)
@@ -557,7 +559,8 @@ static int write_store(struct import_command *command, struct err *err)
 
 static int restore_store(struct import_command *command, struct err *err)
 {
-    struct store_settings settings = {.map_bytes = MAP_BYTES, .no_sync = true};
+    struct store_settings settings = {
+            .map_bytes = MAP_BYTES, .grow_bytes = GROW_BYTES, .no_sync = true};
     int status = ledger_open(command->store, &settings, &command->ledger, err);
 
     if (status == 0)

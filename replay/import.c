@@ -15,7 +15,6 @@
 #define IMPORT_ARENA_BYTES ((size_t)96 << 20)
 /* Events and bytes of one transaction. */
 #define BATCH_EVENTS 8192u
-#define BATCH_BYTES  ((uint64_t)128 << 20)
 /* Ids of a catalogue by their hash. */
 #define SLOT_TABLE (4 * ACTIONS_MAX)
 
@@ -390,7 +389,7 @@ int import_add(
         return status == STATUS_INVALID ? STATUS_INTERNAL : status;
     count(import, event, &decision);
     return import->batch_events >= BATCH_EVENTS ||
-                    import->batch_bytes >= BATCH_BYTES
+                    import->batch_bytes >= IMPORT_BATCH_BYTES
             ? import_commit(import, err)
             : 0;
 }

@@ -23,7 +23,8 @@ struct restore {
     struct arena arena; /* heap; of one record */
     struct arena specs; /* heap; of one Config record */
     bool writing;
-    uint32_t batch;
+    uint32_t batch_records;
+    uint64_t batch_bytes;
     uint64_t counts[RECORD_KIND_MAX + 1];
     struct known known[RESTORE_PROBLEMS_MAX];
     uint32_t known_count;
@@ -393,11 +394,22 @@ static int begin(struct restore *restore, struct err *err)
 
 int restore_commit(struct restore *restore, struct err *err)
 {
-    restore->batch = 0;
+    restore->batch_records = 0;
+    restore->batch_bytes = 0;
     if (!restore->writing)
         return 0;
     restore->writing = false;
     return ledger_commit(restore->ledger, err);
+}
+
+/* Commits if the batch is large enough with `bytes` more. */
+static int end_of_batch(struct restore *restore, size_t bytes, struct err *err)
+{
+    restore->batch_bytes += bytes;
+    return restore->batch_records < BATCH_RECORDS &&
+                    restore->batch_bytes < IMPORT_BATCH_BYTES
+            ? 0
+            : restore_commit(restore, err);
 }
 
 /* The number of its problem, given at first sight. */
@@ -422,9 +434,10 @@ static int add_model(
     if (status == 0 && known_of(restore, number) == NULL)
         status = err_set(err, STATUS_INVALID,
                 "model: no config record of its problem comes before");
-    return status == 0 ? model_parts_take(&restore->parts,
-                                 ledger_txn(restore->ledger), number, part, err)
-                       : status;
+    if (status == 0)
+        status = model_parts_take(&restore->parts, ledger_txn(restore->ledger),
+                number, part, err);
+    return status == 0 ? end_of_batch(restore, part->bytes.size, err) : status;
 }
 
 int restore_add(struct restore *restore, struct bytes line, struct err *err)
@@ -466,7 +479,8 @@ int restore_add(struct restore *restore, struct bytes line, struct err *err)
     if (status != 0)
         return status;
     restore->counts[draft.kind]++;
-    return ++restore->batch < BATCH_RECORDS ? 0 : restore_commit(restore, err);
+    restore->batch_records++;
+    return end_of_batch(restore, payload.size, err);
 }
 
 /* ---- life ---- */

@@ -42,8 +42,14 @@ struct store_usage {
     uint64_t free_disk_bytes;
 };
 
+/* A store that is read_only or grows belongs to one thread: its map may be
+ * another after `begin` and `renew`. These fail with IO where it had to be
+ * moved while another transaction of the store is open. */
 struct store_settings {
     uint64_t map_bytes; /* most that the tables may hold */
+    /* 0, or the most that a write transaction may take: map_bytes is what the
+     * store begins with, and grows so that there is always room for one. */
+    uint64_t grow_bytes;
     bool read_only; /* for tools beside a running service */
     bool no_sync; /* tests and imports that can be run again */
 };

@@ -13,12 +13,19 @@
  * want of the room that they would make. Hence the map is MAP_SPARE_BYTES
  * larger than asked for, and only deletes may use these: puts are refused when
  * the tables hold as much as was asked for. The spare part is a range of
- * addresses and costs nothing until it is used. */
+ * addresses and costs nothing until it is used.
+ *
+ * A map of many GiB may be more than the addresses that a process has (ulimit
+ * -v, memcheck, a sanitizer's shadow). Who reads then maps what the file has
+ * now, and a larger part when the writer goes beyond it; who writes without
+ * knowing how much it will be (grow_bytes) begins small. A map is moved only
+ * while no transaction looks at it, and only where a larger one has room. */
 #include "storage/store.h"
 
 #include <errno.h>
 #include <lmdb.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
@@ -41,6 +48,9 @@ struct lmdb {
     MDB_dbi tables[TABLE_COUNT];
     char *directory;
     uint64_t map_bytes; /* as asked for; most that the tables may hold */
+    uint64_t grow_bytes;
+    bool movable; /* the map: one thread has it */
+    unsigned looking; /* if movable: transactions that have a snapshot */
 };
 
 struct lmdb_txn {
@@ -87,6 +97,10 @@ static int failed(
     case MDB_VERSION_MISMATCH:
         return err_set(
                 err, STATUS_CORRUPT, "store: %s: %s", what, mdb_strerror(code));
+    case MDB_MAP_RESIZED:
+        return err_set(err, STATUS_IO,
+                "store: %s: it grew beneath an open transaction; try again",
+                what);
     case MDB_KEYEXIST:
         return err_set(err, STATUS_INTERNAL, "store: %s: out of order", what);
     case ENOSPC:
@@ -136,6 +150,104 @@ static uint64_t used_bytes(const struct lmdb *lmdb, MDB_txn *txn)
     return bytes;
 }
 
+/* ---- the map ---- */
+
+/* Whether the process has so many addresses left. LMDB gives its map away
+ * before it asks for another, and without one it is lost. */
+static bool has_addresses(uint64_t bytes)
+{
+    void *at = mmap(NULL, bytes, PROT_NONE,
+            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    return at != MAP_FAILED && munmap(at, bytes) == 0;
+}
+
+/* What the map is without its spare part; a tool learns it from the file. */
+static int find_map_size(struct lmdb *lmdb)
+{
+    MDB_envinfo info;
+    int code = mdb_env_info(lmdb->env, &info);
+
+    if (code == 0)
+        lmdb->map_bytes = info.me_mapsize > MAP_SPARE_BYTES
+                ? info.me_mapsize - MAP_SPARE_BYTES
+                : 0;
+    return code;
+}
+
+static int move_map(struct lmdb *lmdb, uint64_t bytes)
+{
+    int code;
+
+    if (!lmdb->movable || lmdb->looking > 0)
+        return MDB_MAP_RESIZED;
+    if (!has_addresses(bytes))
+        return ENOMEM;
+    code = mdb_env_set_mapsize(lmdb->env, bytes);
+    return code == 0 ? find_map_size(lmdb) : code;
+}
+
+static uint64_t file_bytes(const struct lmdb *lmdb)
+{
+    struct stat file;
+    int fd;
+
+    return mdb_env_get_fd(lmdb->env, &fd) == 0 && fstat(fd, &file) == 0
+            ? (uint64_t)file.st_size
+            : 0;
+}
+
+/* The writer went beyond the map: half as much again as the file has now, so
+ * that following it is rare. */
+static int follow_writer(struct lmdb *lmdb)
+{
+    uint64_t bytes = file_bytes(lmdb);
+
+    return move_map(lmdb, bytes + bytes / 2);
+}
+
+/* Before a write transaction: room for grow_bytes. */
+static int keep_room(struct lmdb *lmdb)
+{
+    MDB_envinfo info;
+    MDB_stat stat;
+    uint64_t taken;
+    int code = mdb_env_info(lmdb->env, &info);
+
+    if (code != 0 || (code = mdb_env_stat(lmdb->env, &stat)) != 0)
+        return code;
+    taken = (uint64_t)(info.me_last_pgno + 1) * stat.ms_psize;
+    if (taken + lmdb->grow_bytes <= lmdb->map_bytes)
+        return 0;
+    return move_map(lmdb, 2 * (taken + lmdb->grow_bytes) + MAP_SPARE_BYTES);
+}
+
+/* ---- beginning and ending ---- */
+
+static void begin_looking(struct lmdb *lmdb)
+{
+    if (lmdb->movable)
+        lmdb->looking++;
+}
+
+static void end_looking(struct lmdb *lmdb)
+{
+    if (lmdb->movable)
+        lmdb->looking--;
+}
+
+static int begin_txn(struct lmdb *lmdb, bool write, MDB_txn **handle)
+{
+    unsigned flags = write ? 0 : MDB_RDONLY;
+    int code = write && lmdb->grow_bytes > 0 ? keep_room(lmdb) : 0;
+
+    if (code == 0)
+        code = mdb_txn_begin(lmdb->env, NULL, flags, handle);
+    if (code == MDB_MAP_RESIZED && (code = follow_writer(lmdb)) == 0)
+        code = mdb_txn_begin(lmdb->env, NULL, flags, handle);
+    return code;
+}
+
 static int lmdb_begin(struct store *store, bool write, struct store_txn **txn,
         struct err *err)
 {
@@ -145,14 +257,12 @@ static int lmdb_begin(struct store *store, bool write, struct store_txn **txn,
 
     if (new == NULL)
         return err_set(err, STATUS_INTERNAL, "no memory");
-    code = mdb_txn_begin(lmdb->env, NULL, write ? 0 : MDB_RDONLY, &new->handle);
-    if (code == MDB_MAP_RESIZED && mdb_env_set_mapsize(lmdb->env, 0) == 0)
-        code = mdb_txn_begin(
-                lmdb->env, NULL, write ? 0 : MDB_RDONLY, &new->handle);
+    code = begin_txn(lmdb, write, &new->handle);
     if (code != 0) {
         free(new);
         return failed(lmdb, code, "begin", err);
     }
+    begin_looking(lmdb);
     new->txn = (struct store_txn){store->call, write};
     new->lmdb = lmdb;
     if (write)
@@ -167,8 +277,20 @@ static int lmdb_commit(struct store_txn *txn, struct err *err)
     int code = mdb_txn_commit(self->handle);
     int status = failed(self->lmdb, code, "commit", err);
 
+    end_looking(self->lmdb);
     free(self);
     return status;
+}
+
+static void lmdb_release(struct store_txn *txn)
+{
+    struct lmdb_txn *self = (struct lmdb_txn *)txn;
+
+    if (self->released)
+        return;
+    mdb_txn_reset(self->handle);
+    end_looking(self->lmdb);
+    self->released = true;
 }
 
 static void lmdb_abort(struct store_txn *txn)
@@ -176,16 +298,9 @@ static void lmdb_abort(struct store_txn *txn)
     struct lmdb_txn *self = (struct lmdb_txn *)txn;
 
     mdb_txn_abort(self->handle);
-    free(self);
-}
-
-static void lmdb_release(struct store_txn *txn)
-{
-    struct lmdb_txn *self = (struct lmdb_txn *)txn;
-
     if (!self->released)
-        mdb_txn_reset(self->handle);
-    self->released = true;
+        end_looking(self->lmdb);
+    free(self);
 }
 
 static int lmdb_renew(struct store_txn *txn, struct err *err)
@@ -195,8 +310,12 @@ static int lmdb_renew(struct store_txn *txn, struct err *err)
 
     lmdb_release(txn);
     code = mdb_txn_renew(self->handle);
-    if (code == 0)
+    if (code == MDB_MAP_RESIZED && (code = follow_writer(self->lmdb)) == 0)
+        code = mdb_txn_renew(self->handle);
+    if (code == 0) {
+        begin_looking(self->lmdb);
         self->released = false;
+    }
     return failed(self->lmdb, code, "renew", err);
 }
 
@@ -360,14 +479,11 @@ static int lmdb_last(struct store_cursor *cursor, struct bytes *found,
 static void lmdb_usage(struct store *store, struct store_usage *usage)
 {
     struct lmdb *lmdb = (struct lmdb *)store;
-    struct stat file;
     MDB_txn *txn;
-    int fd;
 
-    *usage = (struct store_usage){
-            .map_bytes = lmdb->map_bytes, .free_disk_bytes = free_disk(lmdb)};
-    if (mdb_env_get_fd(lmdb->env, &fd) == 0 && fstat(fd, &file) == 0)
-        usage->file_bytes = (uint64_t)file.st_size;
+    *usage = (struct store_usage){.map_bytes = lmdb->map_bytes,
+            .file_bytes = file_bytes(lmdb),
+            .free_disk_bytes = free_disk(lmdb)};
     if (mdb_txn_begin(lmdb->env, NULL, MDB_RDONLY, &txn) != 0)
         return;
     usage->used_bytes = used_bytes(lmdb, txn);
@@ -430,20 +546,9 @@ static int open_tables(struct lmdb *lmdb, bool read_only)
     return mdb_txn_commit(txn);
 }
 
-/* What the map is without its spare part; a tool learns it from the file. */
-static int find_map_size(struct lmdb *lmdb)
-{
-    MDB_envinfo info;
-    int code = mdb_env_info(lmdb->env, &info);
-
-    if (code == 0)
-        lmdb->map_bytes = info.me_mapsize > MAP_SPARE_BYTES
-                ? info.me_mapsize - MAP_SPARE_BYTES
-                : 0;
-    return code;
-}
-
-static int open_env(struct lmdb *lmdb, const struct store_settings *settings)
+/* `map_bytes`: 0 = as large as the file says. */
+static int open_env(struct lmdb *lmdb, const struct store_settings *settings,
+        uint64_t map_bytes)
 {
     unsigned flags = MDB_NOTLS | (settings->read_only ? MDB_RDONLY : 0) |
             (settings->no_sync ? MDB_NOSYNC : 0);
@@ -453,14 +558,34 @@ static int open_env(struct lmdb *lmdb, const struct store_settings *settings)
             (code = mdb_env_set_maxdbs(lmdb->env, TABLE_COUNT)) != 0 ||
             (code = mdb_env_set_maxreaders(lmdb->env, READERS_MAX)) != 0)
         return code;
-    if (!settings->read_only &&
-            (code = mdb_env_set_mapsize(
-                     lmdb->env, settings->map_bytes + MAP_SPARE_BYTES)) != 0)
+    if (map_bytes > 0 &&
+            (code = mdb_env_set_mapsize(lmdb->env, map_bytes)) != 0)
         return code;
-    if ((code = mdb_env_open(lmdb->env, lmdb->directory, flags, 0640)) != 0)
+    return mdb_env_open(lmdb->env, lmdb->directory, flags, 0640);
+}
+
+static int open_map(struct lmdb *lmdb, const struct store_settings *settings)
+{
+    int code = open_env(lmdb, settings,
+            settings->read_only ? 0 : settings->map_bytes + MAP_SPARE_BYTES);
+
+    if (code != ENOMEM || !settings->read_only)
         return code;
-    code = open_tables(lmdb, settings->read_only);
-    return code == 0 ? find_map_size(lmdb) : code;
+    /* LMDB makes the least size the one that holds what there is. */
+    mdb_env_close(lmdb->env);
+    lmdb->env = NULL;
+    return open_env(lmdb, settings, 1);
+}
+
+static int open_all(struct lmdb *lmdb, const struct store_settings *settings)
+{
+    int code = open_map(lmdb, settings);
+
+    if (code == 0)
+        code = find_map_size(lmdb);
+    if (code == 0 && lmdb->grow_bytes > 0)
+        code = keep_room(lmdb);
+    return code == 0 ? open_tables(lmdb, settings->read_only) : code;
 }
 
 int store_lmdb_open(const char *directory,
@@ -477,10 +602,12 @@ int store_lmdb_open(const char *directory,
         return err_set(err, STATUS_INTERNAL, "no memory");
     }
     lmdb->store.call = &lmdb_functions;
+    lmdb->grow_bytes = settings->read_only ? 0 : settings->grow_bytes;
+    lmdb->movable = settings->read_only || settings->grow_bytes > 0;
     if (!settings->read_only && mkdir(directory, 0750) != 0 && errno != EEXIST)
         code = errno;
     else
-        code = open_env(lmdb, settings);
+        code = open_all(lmdb, settings);
     if (code != 0) {
         int status = failed(lmdb, code, directory, err);
         if (lmdb->env != NULL)

@@ -6,6 +6,8 @@
 #include "base/rng.h"
 #include "tests/unit/storage/scratch.h"
 
+#include <sys/resource.h>
+
 /* ---- every store ---- */
 
 /* Opens an empty store that is full after about a megabyte. */
@@ -596,6 +598,153 @@ START_TEST(a_second_opener_reads_what_the_first_writes)
 }
 END_TEST
 
+/* ---- a map that moves ---- */
+
+#define PIECE (MIB / 4)
+
+/* Puts pieces first .. first + count - 1 in one transaction. */
+static void put_pieces(uint8_t first, uint8_t count)
+{
+    static uint8_t piece[PIECE];
+    struct store_txn *txn = begin(true);
+
+    for (uint8_t n = first; n < first + count; n++) {
+        memset(piece, n, sizeof(piece));
+        OK(txn->call->put(txn, TABLE_LOG, bytes_of(&n, 1),
+                bytes_of(piece, sizeof(piece)), true, &err));
+    }
+    commit(txn);
+}
+
+/* Pieces 0 .. count - 1 are there, and no other. */
+static void expect_pieces(struct store_txn *txn, uint8_t count)
+{
+    struct bytes value;
+
+    for (uint8_t n = 0; n < count; n++) {
+        OK(txn->call->get(txn, TABLE_LOG, bytes_of(&n, 1), &value, &err));
+        ck_assert_uint_eq(value.size, PIECE);
+        ck_assert_uint_eq(value.data[0], n);
+        ck_assert_uint_eq(value.data[PIECE - 1], n);
+    }
+    FAILS(STATUS_NOT_FOUND,
+            txn->call->get(txn, TABLE_LOG, bytes_of(&count, 1), &value, &err));
+}
+
+START_TEST(a_store_that_grows_takes_more_than_it_began_with)
+{
+    struct store_settings settings = {
+            .map_bytes = MIB, .grow_bytes = 2 * MIB, .no_sync = true};
+    struct store_usage usage;
+    struct store_txn *reader;
+
+    scratch = scratch_make();
+    OK(store_lmdb_open(scratch.path, &settings, &store, &err));
+    for (uint8_t n = 0; n < 120; n += 4)
+        put_pieces(n, 4);
+    reader = begin(false);
+    expect_pieces(reader, 120);
+    reader->call->abort(reader);
+    store->call->usage(store, &usage);
+    ck_assert_uint_gt(usage.map_bytes, 30 * MIB);
+    ck_assert_uint_lt(usage.map_bytes, 300 * MIB);
+    store->call->close(store);
+    /* It holds more than what it begins with now. */
+    OK(store_lmdb_open(scratch.path, &settings, &store, &err));
+    put_pieces(120, 4);
+    reader = begin(false);
+    expect_pieces(reader, 124);
+    reader->call->abort(reader);
+    teardown();
+}
+END_TEST
+
+/* Not while a reader has views into its map. */
+START_TEST(a_store_does_not_grow_beneath_a_reader)
+{
+    struct store_settings settings = {
+            .map_bytes = 16 * MIB, .grow_bytes = 4 * MIB, .no_sync = true};
+    struct store_txn *reader, *txn;
+    uint8_t n = 0;
+
+    scratch = scratch_make();
+    OK(store_lmdb_open(scratch.path, &settings, &store, &err));
+    reader = begin(false);
+    while (n < 80 && store->call->begin(store, true, &txn, &err) == 0) {
+        txn->call->abort(txn);
+        put_pieces(n, 4);
+        n += 4;
+    }
+    ck_assert_uint_gt(n, 40);
+    ck_assert_uint_lt(n, 80);
+    FAILS(STATUS_IO, store->call->begin(store, true, &txn, &err));
+    ck_assert_ptr_nonnull(strstr(err.text, "beneath an open transaction"));
+    expect_pieces(reader, 0);
+    reader->call->release(reader);
+    put_pieces(n, 4);
+    OK(reader->call->renew(reader, &err));
+    expect_pieces(reader, (uint8_t)(n + 4));
+    reader->call->abort(reader);
+    teardown();
+}
+END_TEST
+
+/* Leaves the process so many more addresses than it has; the limit before. */
+static struct rlimit limit_addresses(uint64_t more)
+{
+    FILE *file = fopen("/proc/self/statm", "re");
+    struct rlimit before, limit;
+    unsigned long pages = 0;
+
+    ck_assert_ptr_nonnull(file);
+    ck_assert_int_eq(fscanf(file, "%lu", &pages), 1);
+    (void)fclose(file);
+    ck_assert_int_eq(getrlimit(RLIMIT_AS, &before), 0);
+    limit = before;
+    limit.rlim_cur = pages * (uint64_t)sysconf(_SC_PAGESIZE) + more;
+    ck_assert_int_eq(setrlimit(RLIMIT_AS, &limit), 0);
+    return before;
+}
+
+/* The map that the file speaks of is too much for a reader: it has what there
+ * is, and what comes. */
+START_TEST(a_reader_with_few_addresses_follows_the_writer)
+{
+    struct store_settings writing = {
+            .map_bytes = UINT64_C(64) << 30, .no_sync = true};
+    struct store_settings reading = {.read_only = true};
+    struct store *tool;
+    struct store_txn *reader, *other;
+    struct rlimit before;
+
+    scratch = scratch_make();
+    OK(store_lmdb_open(scratch.path, &writing, &store, &err));
+    put_pieces(0, 2);
+    before = limit_addresses(512 * MIB);
+    OK(store_lmdb_open(scratch.path, &reading, &tool, &err));
+    OK(tool->call->begin(tool, false, &reader, &err));
+    expect_pieces(reader, 2);
+    for (uint8_t n = 2; n < 62; n += 4) {
+        put_pieces(n, 4);
+        expect_pieces(reader, n);
+        OK(reader->call->renew(reader, &err));
+        expect_pieces(reader, (uint8_t)(n + 4));
+    }
+    /* A second one cannot have the map moved beneath the first. */
+    put_pieces(62, 60);
+    FAILS(STATUS_IO, tool->call->begin(tool, false, &other, &err));
+    ck_assert_ptr_nonnull(strstr(err.text, "beneath an open transaction"));
+    expect_pieces(reader, 62);
+    reader->call->abort(reader);
+    OK(tool->call->begin(tool, false, &other, &err));
+    expect_pieces(other, 122);
+    other->call->abort(other);
+    tool->call->close(tool);
+    ck_assert_int_eq(setrlimit(RLIMIT_AS, &before), 0);
+    teardown();
+}
+END_TEST
+
 START_TEST(reading_where_there_is_no_store_is_refused)
 {
     struct store_settings settings = {.read_only = true};
@@ -633,6 +782,9 @@ int main(void)
     suite_add_tcase(suite, against);
     tcase_add_test(lmdb, what_is_committed_is_there_after_reopening);
     tcase_add_test(lmdb, a_second_opener_reads_what_the_first_writes);
+    tcase_add_test(lmdb, a_store_that_grows_takes_more_than_it_began_with);
+    tcase_add_test(lmdb, a_store_does_not_grow_beneath_a_reader);
+    tcase_add_test(lmdb, a_reader_with_few_addresses_follows_the_writer);
     tcase_add_test(lmdb, reading_where_there_is_no_store_is_refused);
     suite_add_tcase(suite, lmdb);
     return run_suite(suite);

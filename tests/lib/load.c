@@ -19,6 +19,7 @@
 #define BATCH_MAX       256u
 #define FRAME_MAX       ((size_t)1 << 20)
 #define CONTEXTS        64u /* different questions, asked in turn */
+#define SILENCE_S       60.0 /* of a service that is stuck */
 
 const char load_config[] =
         "problems:\n"
@@ -52,6 +53,7 @@ struct load {
     uint64_t sent, answered, failed;
     uint64_t turn;
     double start;
+    double heard; /* when the last reply came, or the start */
     int timer_fd; /* ticks while messages are sent at a rate */
     double *latencies; /* [messages] us */
     uint8_t *frame;
@@ -282,7 +284,6 @@ static void wait_for_replies(struct load *load)
 {
     zmq_pollitem_t items[CONNECTIONS_MAX + 1];
     uint32_t count = load->settings->connections;
-    static double heard;
     uint64_t ticks;
     int ready;
 
@@ -293,10 +294,11 @@ static void wait_for_replies(struct load *load)
     ready = zmq_poll(items, (int)count + 1, 1000);
     if (items[count].revents != 0)
         (void)!read(load->timer_fd, &ticks, sizeof(ticks));
-    if (ready > 0 || heard == 0)
-        heard = now_s();
-    if (load->sent > load->answered && now_s() - heard > 20) {
-        fprintf(stderr, "load: no reply for 20 s\n");
+    for (uint32_t c = 0; ready > 0 && c < count; c++)
+        if (items[c].revents & ZMQ_POLLIN)
+            load->heard = now_s();
+    if (load->sent > load->answered && now_s() - load->heard > SILENCE_S) {
+        fprintf(stderr, "load: no reply for %g s\n", SILENCE_S);
         exit(1);
     }
     for (uint32_t c = 0; c < count; c++)
@@ -380,7 +382,7 @@ void load_run(const struct load_settings *settings, struct load_result *result)
     load->latencies = calloc(settings->messages, sizeof(double));
     open_all(load);
     open_timer(load);
-    load->start = now_s();
+    load->start = load->heard = now_s();
     while (load->answered < settings->messages) {
         send_all(load);
         wait_for_replies(load);

@@ -55,7 +55,7 @@ serve() {
     until "$B/rue" status --connect "$endpoint" --timeout 500 \
         >/dev/null 2>&1; do
         tries=$((tries + 1))
-        if [ $tries -gt 60 ] || ! kill -0 "$pid" 2>/dev/null; then
+        if [ $tries -gt 600 ] || ! kill -0 "$pid" 2>/dev/null; then
             broken "rued does not answer"
         fi
     done

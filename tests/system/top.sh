@@ -119,8 +119,8 @@ class Top:
                 self.raw += data
                 self.screen.feed(data)
         return True
-    def wait(self, what, holds, seconds=30):
-        end = time.monotonic() + seconds
+    def wait(self, what, holds):
+        end = time.monotonic() + PATIENCE_S
         while not holds(self.screen):
             need(time.monotonic() < end, f"{what}:\n{self.screen.text()}")
             self.read(0.1)
@@ -129,9 +129,9 @@ class Top:
     def resize(self, rows, columns):
         self.screen = Screen(rows, columns)
         fcntl.ioctl(self.fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-    def end(self, seconds=15):
+    def end(self):
         """its exit status"""
-        end = time.monotonic() + seconds
+        end = time.monotonic() + PATIENCE_S
         while time.monotonic() < end:
             self.read(0.1)
             pid, status = os.waitpid(self.pid, os.WNOHANG)

@@ -7,9 +7,12 @@
 
 /* Room for requests of ordinary size beside that. */
 #define ITEM_ARENA_BYTES 16384
+/* Rows of a batch of few events. */
+#define TABLE_LEAST 256u
+
 static uint32_t table_size_for(uint32_t events)
 {
-    uint32_t size = 64;
+    uint32_t size = TABLE_LEAST;
 
     while (size < 2 * events)
         size *= 2;
@@ -32,12 +35,13 @@ struct batch *batch_new(uint32_t items)
     batch->effect_max = 2 * STEP_EFFECTS_MAX * most + SNAPSHOTS_MAX;
     batch->event_max = most;
     batch->due_max = most;
-    batch->table_size = table_size_for(most);
+    batch->table_size = TABLE_LEAST;
+    batch->table_max = table_size_for(most);
     batch->exchanges = calloc(batch->exchange_max, sizeof(*batch->exchanges));
     batch->effects = calloc(batch->effect_max, sizeof(*batch->effects));
     batch->dues = calloc(batch->due_max, sizeof(*batch->dues));
     batch->events = calloc(batch->event_max, sizeof(*batch->events));
-    batch->table = calloc(batch->table_size, sizeof(*batch->table));
+    batch->table = calloc(batch->table_max, sizeof(*batch->table));
     batch->arena = arena_over(malloc(arena), arena);
     batch->states = arena_over(malloc(states), states);
     if (batch->exchanges == NULL || batch->effects == NULL ||
@@ -66,18 +70,9 @@ void batch_free(struct batch *batch)
 
 void batch_reset(struct batch *batch)
 {
-    /* A batch of few events clears its few table rows, not the table. */
-    if (batch->event_count < batch->table_size / 16)
-        for (uint32_t i = 0; i < batch->event_count; i++) {
-            const struct batch_event *event = &batch->events[i];
-            uint32_t at = (uint32_t)hash_bytes(event->event, event->problem) &
-                    (batch->table_size - 1);
-            for (; batch->table[at] != 0;
-                    at = (at + 1) & (batch->table_size - 1))
-                batch->table[at] = 0;
-        }
-    else
-        memset(batch->table, 0, batch->table_size * sizeof(*batch->table));
+    memset(batch->table, 0, batch->table_size * sizeof(*batch->table));
+    /* The next batch is mostly as large as this one was. */
+    batch->table_size = table_size_for(batch->event_count);
     batch->exchange_count = 0;
     batch->effect_count = 0;
     batch->due_count = 0;
@@ -99,27 +94,60 @@ bool batch_has_room(const struct batch *batch)
             arena_left(&batch->arena) >= REQUEST_ARENA_BYTES;
 }
 
+/* ---- the table of events ---- */
+
+struct batch_key batch_key(uint32_t problem, struct bytes event)
+{
+    return (struct batch_key){problem, event, hash_bytes(event, problem)};
+}
+
+static inline uint32_t upper_half(uint64_t hash)
+{
+    return (uint32_t)(hash >> 32);
+}
+
 /* The row of the table for an event: its own or the free one where it goes. */
-static uint32_t *row_of(
-        struct batch *batch, uint32_t problem, struct bytes event)
+static struct batch_row *row_of(
+        const struct batch *batch, const struct batch_key *key)
 {
     uint32_t mask = batch->table_size - 1;
-    uint32_t at = (uint32_t)hash_bytes(event, problem) & mask;
+    uint32_t at = (uint32_t)key->hash & mask;
 
-    for (; batch->table[at] != 0; at = (at + 1) & mask) {
-        const struct batch_event *found = &batch->events[batch->table[at] - 1];
-        if (found->problem == problem && bytes_equal(found->event, event))
+    for (; batch->table[at].at != 0; at = (at + 1) & mask) {
+        const struct batch_event *found;
+        if (batch->table[at].hash != upper_half(key->hash))
+            continue;
+        found = &batch->events[batch->table[at].at - 1];
+        if (found->problem == key->problem &&
+                bytes_equal(found->event, key->event))
             break;
     }
     return &batch->table[at];
 }
 
-struct batch_event *batch_find(
-        struct batch *batch, uint32_t problem, struct bytes event)
+static void take_row(struct batch *batch, uint32_t i)
 {
-    uint32_t row = *row_of(batch, problem, event);
+    const struct batch_event *event = &batch->events[i];
+    struct batch_key key = {event->problem, event->event, event->hash};
 
-    return row == 0 ? NULL : &batch->events[row - 1];
+    *row_of(batch, &key) = (struct batch_row){i + 1, upper_half(event->hash)};
+}
+
+/* All events into a larger table. */
+static void grow_table(struct batch *batch)
+{
+    memset(batch->table, 0, batch->table_size * sizeof(*batch->table));
+    batch->table_size *= 2;
+    CHECK(batch->table_size <= batch->table_max);
+    for (uint32_t i = 0; i < batch->event_count; i++)
+        take_row(batch, i);
+}
+
+struct batch_event *batch_find(struct batch *batch, const struct batch_key *key)
+{
+    uint32_t at = row_of(batch, key)->at;
+
+    return at == 0 ? NULL : &batch->events[at - 1];
 }
 
 struct bytes batch_keep(struct batch *batch, struct bytes bytes)
@@ -140,17 +168,21 @@ static struct bytes keep(struct batch *batch, struct bytes bytes)
 }
 
 static struct batch_event *find_or_add(
-        struct batch *batch, uint32_t problem, struct bytes event)
+        struct batch *batch, const struct batch_key *key)
 {
-    uint32_t *row = row_of(batch, problem, event);
+    struct batch_event *found = batch_find(batch, key);
 
-    if (*row == 0) {
-        CHECK(batch->event_count < batch->event_max);
-        batch->events[batch->event_count] = (struct batch_event){
-                .problem = problem, .event = keep(batch, event)};
-        *row = ++batch->event_count;
-    }
-    return &batch->events[*row - 1];
+    if (found != NULL)
+        return found;
+    CHECK(batch->event_count < batch->event_max);
+    if (2 * (batch->event_count + 1) > batch->table_size)
+        grow_table(batch);
+    found = &batch->events[batch->event_count];
+    *found = (struct batch_event){.problem = key->problem,
+            .event = keep(batch, key->event),
+            .hash = key->hash};
+    take_row(batch, batch->event_count++);
+    return found;
 }
 
 static struct batch_effect *add_effect(struct batch *batch)
@@ -189,11 +221,11 @@ static const struct event_state *keep_state(
     return kept;
 }
 
-void batch_event_put(struct batch *batch, uint32_t problem, struct bytes event,
+void batch_event_put(struct batch *batch, const struct batch_key *key,
         const struct event_state *state, struct bytes decision,
         const struct batch_effect *earlier)
 {
-    struct batch_event *entry = find_or_add(batch, problem, event);
+    struct batch_event *entry = find_or_add(batch, key);
 
     CHECK(batch->effect_count > 0);
     entry->state = keep_state(batch, state);
@@ -207,9 +239,9 @@ void batch_event_put(struct batch *batch, uint32_t problem, struct bytes event,
     }
 }
 
-void batch_event_del(struct batch *batch, uint32_t problem, struct bytes event)
+void batch_event_del(struct batch *batch, const struct batch_key *key)
 {
-    struct batch_event *entry = find_or_add(batch, problem, event);
+    struct batch_event *entry = find_or_add(batch, key);
 
     entry->state = NULL;
     entry->decision = bytes_of(NULL, 0);

@@ -82,6 +82,7 @@ struct batch_due {
 struct batch_event {
     uint32_t problem;
     struct bytes event;
+    uint64_t hash; /* as in batch_key */
     const struct event_state *state; /* NULL: deleted */
     /* Where its Decision record is: in this batch (payload and effect are
      * set), in the batch before it that has no sequences yet (`earlier`), or
@@ -92,6 +93,21 @@ struct batch_event {
     const struct batch_effect *last; /* its newest record in this batch */
 };
 
+/* An event's name and its hash: made once, looked for in several batches. */
+struct batch_key {
+    uint32_t problem;
+    struct bytes event;
+    uint64_t hash;
+};
+
+struct batch_key batch_key(uint32_t problem, struct bytes event);
+
+/* A row of the hash table: linear probing. */
+struct batch_row {
+    uint32_t at; /* in events + 1; 0: free */
+    uint32_t hash; /* the upper half, to tell most others without a look */
+};
+
 struct batch {
     struct arena arena;
     struct arena states; /* of events; cannot overflow: one per item */
@@ -99,12 +115,14 @@ struct batch {
     struct batch_effect *effects; /* [effect_max] */
     struct batch_due *dues; /* [due_max] */
     struct batch_event *events; /* [event_max] */
-    uint32_t *table; /* [table_size] index into events + 1 */
+    struct batch_row *table; /* [table_max], of which table_size in use */
     uint32_t exchange_count, exchange_max;
     uint32_t effect_count, effect_max;
     uint32_t due_count, due_max;
     uint32_t event_count, event_max;
-    uint32_t table_size; /* power of two, at least 2 event_max */
+    uint32_t table_size; /* power of two, at least 2 event_count: as small as
+                            can be, so that it stays in the cache */
+    uint32_t table_max; /* power of two, at least 2 event_max */
     uint32_t snapshot_count; /* among the effects, models included */
     uint32_t item_count, item_max;
     bool has_relaxed; /* some reply may go early */
@@ -133,7 +151,7 @@ static inline bool batch_must_commit(const struct batch *batch)
 
 /* The event in this batch, or NULL if the batch did not touch it. */
 struct batch_event *batch_find(
-        struct batch *batch, uint32_t problem, struct bytes event);
+        struct batch *batch, const struct batch_key *key);
 
 /* The batch before this one is on disk: its sequences are known now. */
 void batch_resolve(struct batch *batch);
@@ -151,10 +169,10 @@ struct bytes batch_keep(struct batch *batch, struct bytes bytes);
  */
 void batch_append(struct batch *batch, enum record_kind kind, uint32_t problem,
         struct bytes payload);
-void batch_event_put(struct batch *batch, uint32_t problem, struct bytes event,
+void batch_event_put(struct batch *batch, const struct batch_key *key,
         const struct event_state *state, struct bytes decision,
         const struct batch_effect *earlier);
-void batch_event_del(struct batch *batch, uint32_t problem, struct bytes event);
+void batch_event_del(struct batch *batch, const struct batch_key *key);
 void batch_due(struct batch *batch, uint32_t problem, nanos deadline,
         struct bytes event);
 void batch_due_done(struct batch *batch, uint32_t problem, nanos deadline);

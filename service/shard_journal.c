@@ -2,19 +2,18 @@
 
 /* The event in the batch that is on its way to the disk. */
 static struct batch_event *find_older(
-        struct shard *shard, uint32_t problem, struct bytes event)
+        struct shard *shard, const struct batch_key *key)
 {
-    return shard->pending == NULL ? NULL
-                                  : batch_find(shard->pending, problem, event);
+    return shard->pending == NULL ? NULL : batch_find(shard->pending, key);
 }
 
 /* The event as the newest batch that touched it leaves it, or NULL. */
 static struct batch_event *find_pending(
-        struct shard *shard, uint32_t problem, struct bytes event)
+        struct shard *shard, const struct batch_key *key)
 {
-    struct batch_event *found = batch_find(shard->open, problem, event);
+    struct batch_event *found = batch_find(shard->open, key);
 
-    return found != NULL ? found : find_older(shard, problem, event);
+    return found != NULL ? found : find_older(shard, key);
 }
 
 int shard_reader_fresh(struct shard *shard, struct err *err)
@@ -30,11 +29,10 @@ int shard_reader_fresh(struct shard *shard, struct err *err)
  * in memory: most feedback comes soon after its decision. `decided`: in the one
  * that has its Decision record. */
 static const struct batch_event *find_recent(
-        struct shard *shard, uint32_t problem, struct bytes event, bool decided)
+        struct shard *shard, const struct batch_key *key, bool decided)
 {
     for (uint32_t i = 0; i < SHARD_RECENT && shard->recent[i] != NULL; i++) {
-        const struct batch_event *found =
-                batch_find(shard->recent[i], problem, event);
+        const struct batch_event *found = batch_find(shard->recent[i], key);
         if (found != NULL && (!decided || found->decision.size > 0))
             return found;
     }
@@ -83,11 +81,10 @@ static bool is_past_all(
 }
 
 /* The event as it is on disk. */
-static int committed_event(struct shard *shard, uint32_t problem,
-        struct bytes event, struct event_state *state, struct err *err)
+static int committed_event(struct shard *shard, const struct batch_key *key,
+        struct event_state *state, struct err *err)
 {
-    const struct batch_event *recent =
-            find_recent(shard, problem, event, false);
+    const struct batch_event *recent = find_recent(shard, key, false);
     int status;
 
     if (recent != NULL && recent->state == NULL)
@@ -99,16 +96,17 @@ static int committed_event(struct shard *shard, uint32_t problem,
     status = shard_reader_fresh(shard, err);
     if (status != 0)
         return status;
-    if (is_past_all(shard, problem, event))
+    if (is_past_all(shard, key->problem, key->event))
         return err_set(err, STATUS_NOT_FOUND, "event: is new");
-    return event_get(shard->reader.txn, problem, event, state, err);
+    return event_get(shard->reader.txn, key->problem, key->event, state, err);
 }
 
 static int journal_event_get(void *self, uint32_t problem, struct bytes event,
         struct event_state *state, struct err *err)
 {
     struct shard *shard = self;
-    const struct batch_event *pending = find_pending(shard, problem, event);
+    struct batch_key key = batch_key(problem, event);
+    const struct batch_event *pending = find_pending(shard, &key);
     int status;
 
     if (pending != NULL && pending->state == NULL)
@@ -118,7 +116,7 @@ static int journal_event_get(void *self, uint32_t problem, struct bytes event,
         pin(shard, state);
         return 0;
     }
-    status = committed_event(shard, problem, event, state, err);
+    status = committed_event(shard, &key, state, err);
     if (status != 0)
         return status;
     pin(shard, state);
@@ -133,8 +131,9 @@ static int journal_decision_get(void *self, uint32_t problem,
         struct bytes *payload, struct err *err)
 {
     struct shard *shard = self;
-    const struct batch_event *here = batch_find(shard->open, problem, event);
-    const struct batch_event *before = find_older(shard, problem, event);
+    struct batch_key key = batch_key(problem, event);
+    const struct batch_event *here = batch_find(shard->open, &key);
+    const struct batch_event *before = find_older(shard, &key);
     const struct batch_event *recent;
     struct log_entry entry;
     int status;
@@ -147,7 +146,7 @@ static int journal_decision_get(void *self, uint32_t problem,
         *payload = before->decision;
         return 0;
     }
-    recent = find_recent(shard, problem, event, true);
+    recent = find_recent(shard, &key, true);
     if (recent != NULL) {
         *payload = recent->decision;
         return 0;
@@ -176,17 +175,19 @@ static void journal_event_put(void *self, uint32_t problem, struct bytes event,
         const struct event_state *state, struct bytes decision)
 {
     struct shard *shard = self;
-    const struct batch_event *before = find_older(shard, problem, event);
+    struct batch_key key = batch_key(problem, event);
+    const struct batch_event *before = find_older(shard, &key);
 
-    batch_event_put(shard->open, problem, event, state, decision,
+    batch_event_put(shard->open, &key, state, decision,
             before == NULL ? NULL : before->decision_effect);
 }
 
 static void journal_event_del(void *self, uint32_t problem, struct bytes event)
 {
     struct shard *shard = self;
+    struct batch_key key = batch_key(problem, event);
 
-    batch_event_del(shard->open, problem, event);
+    batch_event_del(shard->open, &key);
 }
 
 static void journal_due_put(

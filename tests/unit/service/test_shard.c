@@ -384,9 +384,11 @@ static void decide_many(const char *problem, int from, int to)
 
 static bool is_recent(const char *event)
 {
+    struct batch_key key =
+            batch_key(config->problems[0]->number, bytes_of_text(event));
+
     for (uint32_t i = 0; i < SHARD_RECENT && shard.recent[i] != NULL; i++)
-        if (batch_find(shard.recent[i], config->problems[0]->number,
-                    bytes_of_text(event)) != NULL)
+        if (batch_find(shard.recent[i], &key) != NULL)
             return true;
     return false;
 }

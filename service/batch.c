@@ -41,13 +41,14 @@ struct batch *batch_new(uint32_t items)
     batch->effects = calloc(batch->effect_max, sizeof(*batch->effects));
     batch->dues = calloc(batch->due_max, sizeof(*batch->dues));
     batch->events = calloc(batch->event_max, sizeof(*batch->events));
+    batch->order = calloc(batch->event_max, sizeof(*batch->order));
     batch->table = calloc(batch->table_max, sizeof(*batch->table));
     batch->arena = arena_over(malloc(arena), arena);
     batch->states = arena_over(malloc(states), states);
     if (batch->exchanges == NULL || batch->effects == NULL ||
             batch->dues == NULL || batch->events == NULL ||
-            batch->table == NULL || batch->arena.data == NULL ||
-            batch->states.data == NULL) {
+            batch->order == NULL || batch->table == NULL ||
+            batch->arena.data == NULL || batch->states.data == NULL) {
         batch_free(batch);
         return NULL;
     }
@@ -62,6 +63,7 @@ void batch_free(struct batch *batch)
     free(batch->effects);
     free(batch->dues);
     free(batch->events);
+    free(batch->order);
     free(batch->table);
     free(batch->arena.data);
     free(batch->states.data);

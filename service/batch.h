@@ -115,6 +115,7 @@ struct batch {
     struct batch_effect *effects; /* [effect_max] */
     struct batch_due *dues; /* [due_max] */
     struct batch_event *events; /* [event_max] */
+    const struct batch_event **order; /* [event_max] for the commit thread */
     struct batch_row *table; /* [table_max], of which table_size in use */
     uint32_t exchange_count, exchange_max;
     uint32_t effect_count, effect_max;

@@ -159,6 +159,32 @@ static int settle_dues(
     return status;
 }
 
+static int compare_events(const void *a, const void *b)
+{
+    const struct batch_event *left = *(const struct batch_event *const *)a;
+    const struct batch_event *right = *(const struct batch_event *const *)b;
+
+    if (left->problem != right->problem)
+        return left->problem < right->problem ? -1 : 1;
+    return bytes_compare(left->event, right->event);
+}
+
+/* In the order of their keys: each is then found from the one before it, and
+ * pages that grow at their end stay full. */
+static int write_events(
+        struct ledger *ledger, const struct batch *batch, struct err *err)
+{
+    int status = 0;
+
+    for (uint32_t i = 0; i < batch->event_count; i++)
+        batch->order[i] = &batch->events[i];
+    qsort(batch->order, batch->event_count, sizeof(*batch->order),
+            compare_events);
+    for (uint32_t i = 0; status == 0 && i < batch->event_count; i++)
+        status = write_event(ledger, batch->order[i], err);
+    return status;
+}
+
 static int write_batch(
         struct ledger *ledger, const struct batch *batch, struct err *err)
 {
@@ -168,8 +194,8 @@ static int write_batch(
         status = write_effect(ledger, &batch->effects[i], err);
     if (status == 0)
         status = write_dues(ledger, batch, err);
-    for (uint32_t i = 0; status == 0 && i < batch->event_count; i++)
-        status = write_event(ledger, &batch->events[i], err);
+    if (status == 0)
+        status = write_events(ledger, batch, err);
     if (status == 0)
         status = settle_dues(ledger, batch, err);
     return status;

@@ -1,6 +1,7 @@
 /* The null service: what rued is measured against. The same ROUTER loop on one
  * thread, the same parsing of requests, and a record of the same bytes in the
- * same synced LMDB group commit on a second thread; replies leave after it. It
+ * same synced LMDB group commit on a second thread, which gets the next group
+ * as soon as the disk is free, as rued's does; replies leave after it. It
  * chooses uniformly and does nothing else: no join, no model, no retries, no
  * deadlines.
  *
@@ -14,6 +15,7 @@
 #include "storage/log.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -37,7 +39,7 @@ struct buffer {
 static struct {
     struct buffer *buffers[BUFFERS];
     struct buffer *writing; /* under the lock; NULL = the writer is free */
-    struct buffer *written;
+    struct buffer *_Atomic written; /* changed under the lock */
     pthread_mutex_t lock;
     pthread_cond_t wake;
     int done_fd;
@@ -183,34 +185,12 @@ static void handle(struct buffer *buffer, struct parcel *parcel)
 
 /* ---- the loop ---- */
 
-static void take_written(void *socket)
-{
-    struct buffer *buffer;
-    uint64_t seen;
-
-    (void)pthread_mutex_lock(&state.lock);
-    buffer = state.written;
-    (void)pthread_mutex_unlock(&state.lock);
-    if (buffer == NULL)
-        return;
-    /* The writer may not have got as far as its eventfd; then it stays
-     * readable for one turn more. */
-    (void)!read(state.done_fd, &seen, sizeof(seen));
-    for (uint32_t i = 0; i < buffer->exchange_count; i++)
-        (void)exchange_send(&buffer->exchanges[i], socket);
-    buffer->exchange_count = 0;
-    buffer->record_count = 0;
-    arena_reset(&buffer->arena);
-    (void)pthread_mutex_lock(&state.lock);
-    state.written = NULL;
-    (void)pthread_cond_signal(&state.wake);
-    (void)pthread_mutex_unlock(&state.lock);
-}
-
 static bool hand_over(struct buffer *buffer)
 {
     bool taken;
 
+    if (buffer->exchange_count == 0)
+        return false;
     (void)pthread_mutex_lock(&state.lock);
     taken = state.writing == NULL && state.written == NULL;
     if (taken) {
@@ -221,29 +201,67 @@ static bool hand_over(struct buffer *buffer)
     return taken;
 }
 
+static void answer(struct buffer *buffer, void *socket)
+{
+    for (uint32_t i = 0; i < buffer->exchange_count; i++)
+        (void)exchange_send(&buffer->exchanges[i], socket);
+    buffer->exchange_count = 0;
+    buffer->record_count = 0;
+    arena_reset(&buffer->arena);
+}
+
+/* The buffer that is on disk, or NULL; the writer is free then. */
+static struct buffer *take_written(void)
+{
+    struct buffer *buffer = state.written;
+    uint64_t seen;
+
+    if (buffer == NULL)
+        return NULL;
+    /* The writer may not have got as far as its eventfd; then it stays
+     * readable for one turn more. */
+    (void)!read(state.done_fd, &seen, sizeof(seen));
+    (void)pthread_mutex_lock(&state.lock);
+    state.written = NULL;
+    (void)pthread_cond_signal(&state.wake);
+    (void)pthread_mutex_unlock(&state.lock);
+    return buffer;
+}
+
+static bool has_room(const struct buffer *buffer)
+{
+    return buffer->exchange_count < ITEMS && arena_left(&buffer->arena) > ROOM;
+}
+
+/* What has come, until the writer is free. */
+static void receive(struct buffer *buffer, void *socket)
+{
+    for (int i = 0; i < 512 && has_room(buffer) && state.written == NULL; i++) {
+        struct parcel parcel;
+        if (parcel_receive(&parcel, socket) != PARCEL_RECEIVED)
+            return;
+        handle(buffer, &parcel);
+    }
+}
+
 static void serve(void *socket)
 {
     unsigned current = 0;
 
     for (;;) {
-        struct buffer *buffer = state.buffers[current];
-        bool room = buffer->exchange_count < ITEMS &&
-                arena_left(&buffer->arena) > ROOM;
+        struct buffer *written;
         zmq_pollitem_t items[] = {
                 {NULL, state.done_fd, ZMQ_POLLIN, 0},
                 {socket, 0, ZMQ_POLLIN, 0},
         };
-        (void)zmq_poll(items, room ? 2 : 1, -1);
-        take_written(socket);
-        for (int i = 0; i < 512 && buffer->exchange_count < ITEMS &&
-                arena_left(&buffer->arena) > ROOM;
-                i++) {
-            struct parcel parcel;
-            if (parcel_receive(&parcel, socket) != PARCEL_RECEIVED)
-                break;
-            handle(buffer, &parcel);
-        }
-        if (buffer->exchange_count > 0 && hand_over(buffer))
+        (void)zmq_poll(items, has_room(state.buffers[current]) ? 2 : 1, -1);
+        written = take_written();
+        if (hand_over(state.buffers[current]))
+            current = 1 - current;
+        if (written != NULL)
+            answer(written, socket);
+        receive(state.buffers[current], socket);
+        if (hand_over(state.buffers[current]))
             current = 1 - current;
     }
 }

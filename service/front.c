@@ -138,14 +138,17 @@ static void handle_here(struct front *front, struct parcel *parcel, nanos now)
     parcel_close(parcel);
 }
 
-/* With no threads: requests go straight to the engine. */
+/* With no threads: requests go straight to the engine. When a batch is on disk,
+ * its replies go before the rest is received: the clients work meanwhile. */
 static void receive_here(struct front *front)
 {
     struct shard *shard = &front->workers[0].shard;
     nanos now = worker_clock();
     struct parcel parcel;
 
-    for (int i = 0; i < RECEIVE_BURST && shard_ready(shard); i++) {
+    for (int i = 0; i < RECEIVE_BURST; i++) {
+        if (shard_relay(shard) || !shard_ready(shard))
+            return;
         switch (parcel_receive(&parcel, front->socket)) {
         case PARCEL_NONE:
             return;
@@ -339,6 +342,8 @@ static void serve(struct front *front)
 
     while (!front->stopping) {
         wait_for_work(front, has_room(front));
+        if (!front->threads)
+            (void)shard_relay(&front->workers[0].shard);
         answer_batches(front);
         receive(front);
         tick(front, &next);

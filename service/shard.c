@@ -152,6 +152,15 @@ void shard_submit(struct shard *shard)
     shard->reader_fresh = false;
 }
 
+bool shard_relay(struct shard *shard)
+{
+    if (shard->pending == NULL ||
+            shard_stage_of(shard->pending) == BATCH_SUBMITTED)
+        return false;
+    shard_submit(shard);
+    return true;
+}
+
 bool shard_idle(struct shard *shard)
 {
     retire_pending(shard);

@@ -100,6 +100,10 @@ void shard_tick(struct shard *shard, nanos now);
  * busy. */
 void shard_submit(struct shard *shard);
 
+/* Has the batch that was under way come back? Then the open one is handed over:
+ * the disk need not wait for the rest of what is to be received. */
+bool shard_relay(struct shard *shard);
+
 /* Nothing is open and nothing under way: all replies are sent. */
 bool shard_idle(struct shard *shard);
 

@@ -40,6 +40,7 @@ static bool turn(struct worker *worker)
             empty = true;
         else
             handle_parcel(worker, parcel);
+        (void)shard_relay(&worker->shard);
     }
     shard_tick(&worker->shard, worker_clock());
     shard_submit(&worker->shard);

@@ -422,6 +422,47 @@ START_TEST(an_event_is_the_same_from_memory_and_from_disk)
 }
 END_TEST
 
+/* Waits until the batch under way is on disk, and hands over the open one. */
+static void relay(void)
+{
+    for (int i = 0; i < 5000 && !shard_relay(&shard); i++)
+        pause_ms(1);
+}
+
+/* The disk is never idle while there is something to write: what came meanwhile
+ * goes before the replies to what was written. */
+START_TEST(the_next_batch_goes_when_the_one_before_is_on_disk)
+{
+    const struct batch *second;
+    uint32_t decided = 0;
+    char event[32];
+
+    setup(ONE_PROBLEM);
+    settle();
+    ck_assert(!shard_relay(&shard));
+    /* Again if the disk was faster than the second decision. */
+    do {
+        settle();
+        for (int i = 0; i < 2; i++) {
+            (void)snprintf(event, sizeof(event), "e%u", decided++);
+            decide_later("p", event);
+            if (i == 0)
+                shard_submit(&shard);
+        }
+    } while (shard.pending == NULL);
+    second = shard.open;
+    relay();
+    ck_assert(shard.open == NULL && shard.pending == second);
+    relay();
+    ck_assert(shard.open == NULL && shard.pending == NULL);
+    ck_assert(!shard_relay(&shard));
+    settle();
+    ck_assert_uint_eq(counters_of("p")->decisions, decided);
+    all_is_well();
+    teardown();
+}
+END_TEST
+
 #define REMEMBERING(hold)                                                      \
     "problems:\n"                                                              \
     "  - name: p\n    context: [a]\n    actions: [x, y]\n"                     \
@@ -967,6 +1008,7 @@ int main(void)
             many_deadlines_that_passed_while_it_was_down_are_taken_in_turns);
     tcase_add_test(time, deadlines_stay_apart_while_the_clock_is_behind);
     tcase_add_test(time, an_event_is_the_same_from_memory_and_from_disk);
+    tcase_add_test(time, the_next_batch_goes_when_the_one_before_is_on_disk);
     suite_add_tcase(suite, time);
     tcase_add_test(limits, the_largest_decision_is_learned_and_recovered);
     tcase_add_test(limits, a_request_is_logged_as_a_whole_or_not_at_all);

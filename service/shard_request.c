@@ -23,6 +23,19 @@ static void count_answer(enum status status, bool repeated)
         COUNT(refused);
 }
 
+/* For a decision whose client has no id of its own. */
+static bool make_id(struct handling *handling, struct bytes *fresh)
+{
+    char *id = arena_alloc(handling->arena, EVENT_ID_SIZE);
+
+    if (id == NULL)
+        return false;
+    event_id_make(&handling->shard->ids,
+            (uint64_t)(handling->shard->now / NANOS_PER_MS), id);
+    *fresh = bytes_of(id, EVENT_ID_SIZE);
+    return true;
+}
+
 static bool handle_decides(struct handling *handling)
 {
     const struct request *request = &handling->request;
@@ -34,13 +47,10 @@ static bool handle_decides(struct handling *handling)
     for (uint32_t i = 0; i < request->decide_count; i++) {
         struct input input = {INPUT_DECIDE, handling->shard->now, {{0}}};
         struct answer answer;
-        char *id = arena_alloc(handling->arena, EVENT_ID_SIZE);
-        if (id == NULL)
-            return false;
-        event_id_make(&handling->shard->ids,
-                (uint64_t)(handling->shard->now / NANOS_PER_MS), id);
         input.as.decide.question = &request->decide[i];
-        input.as.decide.fresh_id = bytes_of(id, EVENT_ID_SIZE);
+        if (request->decide[i].event.size == 0 &&
+                !make_id(handling, &input.as.decide.fresh_id))
+            return false;
         shard_step(handling->shard, handling->hosted, &input, &answer);
         decisions[i] = answer.decision;
         count_answer(decisions[i].status, decisions[i].repeated);
@@ -308,7 +318,7 @@ static void run_request(struct handling *handling)
 }
 
 static bool add_exchange(struct batch *batch, const struct bytes *envelope,
-        uint32_t envelope_count, struct exchange **out)
+        uint32_t envelope_count, nanos now, struct exchange **out)
 {
     struct bytes *frames =
             arena_array(&batch->arena, struct bytes, envelope_count);
@@ -323,9 +333,13 @@ static bool add_exchange(struct batch *batch, const struct bytes *envelope,
             return false;
     }
     *out = &batch->exchanges[batch->exchange_count++];
-    memset(*out, 0, sizeof(**out));
+    /* `fallback` is written before it is read. */
     (*out)->envelope = frames;
     (*out)->envelope_count = envelope_count;
+    (*out)->relaxed = false;
+    (*out)->sent = false;
+    (*out)->received = now;
+    (*out)->reply = bytes_of(NULL, 0);
     return true;
 }
 
@@ -377,11 +391,10 @@ void shard_handle(struct shard *shard, const struct bytes *envelope,
     shard_set_now(shard, now);
     arena_reset(&shard->work);
     COUNT(requests);
-    if (!add_exchange(batch, envelope, envelope_count, &exchange)) {
+    if (!add_exchange(batch, envelope, envelope_count, now, &exchange)) {
         COUNT(dropped);
         return;
     }
-    exchange->received = now;
     status =
             wire_request_decode(frame, handling.arena, &handling.request, &err);
     handling.reply.id = handling.request.id;

@@ -2,6 +2,7 @@
 
 #include "base/hash.h"
 #include "base/limits.h"
+#include "base/wide.h"
 #include "proto/wire.h"
 
 #include <math.h>
@@ -69,15 +70,18 @@ static size_t first_bad(const double *values, size_t count)
  * sign the integers have the same order, and NaN is above all. */
 #define SINGLE_MOST 0x58635fa9
 
-/* Without branches, so that it becomes vector instructions. */
-static bool singles_allowed(const float *values, size_t count)
+/* Singles as doubles; false if one is not allowed. Without branches, so that it
+ * becomes vector instructions. */
+WIDE static bool widen_singles(
+        const float *restrict singles, size_t count, double *restrict values)
 {
     int32_t bad = 0;
 
     for (size_t i = 0; i < count; i++) {
         int32_t bits;
-        memcpy(&bits, &values[i], sizeof(bits));
+        memcpy(&bits, &singles[i], sizeof(bits));
         bad |= (bits & INT32_MAX) > SINGLE_MOST;
+        values[i] = (double)singles[i];
     }
     return bad == 0;
 }
@@ -95,14 +99,14 @@ static bool doubles_allowed(const double *values, size_t count)
 static int widen(const Rue__Matrix *message, size_t count, double *values,
         const char *what, struct err *err)
 {
-    bool good = message->n_f32 > 0 ? singles_allowed(message->f32, count)
-                                   : doubles_allowed(message->f64, count);
+    bool good;
 
-    if (message->n_f32 > 0)
-        for (size_t i = 0; i < count; i++)
-            values[i] = (double)message->f32[i];
-    else if (count > 0)
+    if (message->n_f32 > 0) {
+        good = widen_singles(message->f32, count, values);
+    } else {
+        good = doubles_allowed(message->f64, count);
         memcpy(values, message->f64, count * sizeof(*values));
+    }
     if (good)
         return 0;
     return err_set(err, STATUS_INVALID,

@@ -272,9 +272,11 @@ static bool take_row(const ProtobufCFieldDescriptor *field,
     if (*count == 0 || array == NULL)
         return false;
     for (size_t i = 0; i < *count; i++) {
+        void *value = array + i * size;
         if (i > 0 && !take_tag(source, tag))
             return false;
-        if (!take_value(field, source, arena, array + i * size))
+        if (!(bytes ? take_view(source, value)
+                    : take_nested(field, source, arena, value)))
             return false;
     }
     memcpy(member, &array, sizeof(array));

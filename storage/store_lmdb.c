@@ -73,8 +73,10 @@ struct lmdb_cursor {
 static uint64_t free_disk(const struct lmdb *lmdb)
 {
     struct statvfs disk;
+    int fd;
 
-    if (statvfs(lmdb->directory, &disk) != 0)
+    /* Of the open file: asked after each commit, and a path takes longer. */
+    if (mdb_env_get_fd(lmdb->env, &fd) != 0 || fstatvfs(fd, &disk) != 0)
         return UINT64_MAX;
     return (uint64_t)disk.f_bavail * disk.f_frsize;
 }

@@ -483,7 +483,7 @@ void drift_learned(struct drift *drift, const struct drift_outcome *outcome)
 
 /* ---- state ---- */
 
-static void save_alarm(const struct alarm *alarm, struct writer *writer)
+void alarm_save(const struct alarm *alarm, struct writer *writer)
 {
     write_u32(writer, alarm->stream);
     write_u32(writer, alarm->part);
@@ -493,6 +493,22 @@ static void save_alarm(const struct alarm *alarm, struct writer *writer)
     write_f64(writer, alarm->before);
     write_f64(writer, alarm->after);
     write_u64(writer, alarm->rows);
+}
+
+bool alarm_load(struct alarm *alarm, struct reader *reader)
+{
+    alarm->stream = read_u32(reader);
+    alarm->part = read_u32(reader);
+    alarm->index = read_u32(reader);
+    alarm->statistic = read_f64(reader);
+    alarm->threshold = read_f64(reader);
+    alarm->before = read_f64(reader);
+    alarm->after = read_f64(reader);
+    alarm->rows = read_u64(reader);
+    return !reader->failed && alarm->stream <= DRIFT_BREAKER &&
+            alarm->part <= DRIFT_CIRCUIT && isfinite(alarm->statistic) &&
+            isfinite(alarm->threshold) && isfinite(alarm->before) &&
+            isfinite(alarm->after);
 }
 
 static bool has_part(
@@ -511,21 +527,15 @@ static bool has_part(
     return false;
 }
 
-static bool load_alarm(const struct drift_spec *spec, struct alarm *alarm,
-        struct reader *reader)
+static bool load_pending(struct drift *drift, struct reader *reader)
 {
-    alarm->stream = read_u32(reader);
-    alarm->part = read_u32(reader);
-    alarm->index = read_u32(reader);
-    alarm->statistic = read_f64(reader);
-    alarm->threshold = read_f64(reader);
-    alarm->before = read_f64(reader);
-    alarm->after = read_f64(reader);
-    alarm->rows = read_u64(reader);
-    return alarm->stream < DRIFT_STREAMS &&
-            has_part(spec, alarm->part, alarm->index) &&
-            isfinite(alarm->statistic) && isfinite(alarm->threshold) &&
-            isfinite(alarm->before) && isfinite(alarm->after);
+    for (uint32_t i = 0; i < drift->pending_count; i++) {
+        struct alarm *alarm = &drift->pending[i];
+        if (!alarm_load(alarm, reader) || alarm->stream >= DRIFT_STREAMS ||
+                !has_part(drift->spec, alarm->part, alarm->index))
+            return false;
+    }
+    return true;
 }
 
 void drift_save(const struct drift *drift, struct writer *writer)
@@ -538,7 +548,7 @@ void drift_save(const struct drift *drift, struct writer *writer)
         write_u64(writer, drift->alarms[i]);
     write_u32(writer, drift->pending_count);
     for (uint32_t i = 0; i < drift->pending_count; i++)
-        save_alarm(&drift->pending[i], writer);
+        alarm_save(&drift->pending[i], writer);
     for (uint32_t i = 0; i < drift->watch_count; i++) {
         write_u32(writer, drift->watches[i].silent);
         write_u64(writer, drift->watches[i].alarms);
@@ -611,8 +621,7 @@ int drift_load(struct drift *drift, struct reader *reader, struct err *err)
         drift->alarms[i] = read_u64(reader);
     drift->pending_count = read_u32(reader);
     good = good && drift->pending_count <= DRIFT_PENDING;
-    for (uint32_t i = 0; good && i < drift->pending_count; i++)
-        good = load_alarm(drift->spec, &drift->pending[i], reader);
+    good = good && load_pending(drift, reader);
     good = good && load_watches(drift, reader) && load_draws(drift, reader);
     for (uint32_t i = 0; good && i <= drift->column_count; i++)
         good = shift_column_load(&drift->columns[i], reader);

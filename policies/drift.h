@@ -72,6 +72,9 @@ struct alarm {
     uint64_t rows; /* values since the change, as estimated; 0: not known */
 };
 bool alarm_equal(const struct alarm *a, const struct alarm *b);
+void alarm_save(const struct alarm *alarm, struct writer *writer);
+/* False if it cannot be one. */
+bool alarm_load(struct alarm *alarm, struct reader *reader);
 
 struct drift_options {
     bool on;

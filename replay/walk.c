@@ -15,7 +15,7 @@
 #define KEPT_BYTES ((size_t)16 << 10)
 
 /* A decision that was passed in this slice: a view into the store. */
-struct recent {
+struct passed {
     uint64_t hash; /* of problem and event id */
     uint64_t sequence;
     struct bytes payload;
@@ -30,7 +30,7 @@ struct kept {
 struct pass {
     struct walk *walk;
     struct arena arena; /* of one record */
-    struct recent *recent; /* [RECENT] */
+    struct passed *recent; /* [RECENT] */
     struct kept *kept; /* [KEPT] */
     uint8_t *kept_room; /* [KEPT][KEPT_BYTES] */
     uint32_t kept_next;
@@ -41,7 +41,7 @@ struct pass {
     struct err *err;
 };
 
-static struct recent *slot_of(struct pass *pass, uint64_t hash)
+static struct passed *slot_of(struct pass *pass, uint64_t hash)
 {
     return &pass->recent[hash & (RECENT - 1)];
 }
@@ -53,15 +53,15 @@ static void note_recent(struct pass *pass, const struct log_entry *entry,
             hash_bytes(pass->record->head.event, pass->record->head.problem);
 
     *slot_of(pass, hash) =
-            (struct recent){hash, entry->sequence, entry->payload, kept};
+            (struct passed){hash, entry->sequence, entry->payload, kept};
 }
 
 /* NULL: not in this slice, or pushed out. */
-static const struct recent *recent_of(
+static const struct passed *recent_of(
         struct pass *pass, const struct record *head)
 {
     uint64_t hash = hash_bytes(head->event, head->problem);
-    const struct recent *at = slot_of(pass, hash);
+    const struct passed *at = slot_of(pass, hash);
 
     return at->hash == hash && at->payload.data != NULL ? at : NULL;
 }
@@ -116,7 +116,7 @@ static int find_stored(struct pass *pass, const struct record *head)
 }
 
 /* Is it still decoded? */
-static const struct decision_record *kept_of(const struct recent *recent)
+static const struct decision_record *kept_of(const struct passed *recent)
 {
     return recent->kept != NULL && recent->kept->sequence == recent->sequence
             ? &recent->kept->record.decision
@@ -126,7 +126,7 @@ static const struct decision_record *kept_of(const struct recent *recent)
 static int find_decision(struct pass *pass)
 {
     const struct record *head = &pass->record->head;
-    const struct recent *recent = recent_of(pass, head);
+    const struct passed *recent = recent_of(pass, head);
     const struct decision_record *kept;
     int status;
 

@@ -268,9 +268,6 @@ static void put_alarm(
 
 static void put_drift(struct text *out, const struct board_row *row)
 {
-    uint64_t count = row->pulse.alarm_count;
-    uint64_t kept = count < PULSE_ALARMS ? count : PULSE_ALARMS;
-
     begin_array(out, "detectors");
     for (uint32_t i = 0; i < row->level_count; i++) {
         begin_item(out);
@@ -279,21 +276,18 @@ static void put_drift(struct text *out, const struct board_row *row)
     }
     end_array(out);
     begin_array(out, "alarms"); /* newest first */
-    for (uint64_t i = 0; i < kept; i++) {
-        const struct pulse_alarm *alarm =
-                &row->pulse.alarms[(count - 1 - i) % PULSE_ALARMS];
+    for (uint32_t i = 0; i < recent_kept(&row->recent); i++) {
+        const struct recent_alarm *alarm = recent_alarm(&row->recent, i);
         char event[ID_BYTES_MAX + 1], name[ID_BYTES_MAX + 1];
         begin_item(out);
         put_time(out, "time", alarm->time);
         put_alarm(out, &alarm->alarm,
-                bytes_text(bytes_of(alarm->name.id, alarm->name.size), name,
-                        sizeof(name)));
+                bytes_text(recent_bytes(&alarm->name), name, sizeof(name)));
         put_number(out, "before", alarm->alarm.before);
         put_number(out, "after", alarm->alarm.after);
         put_count(out, "rows", alarm->alarm.rows);
         put_string(out, "event",
-                bytes_text(bytes_of(alarm->event.id, alarm->event.size), event,
-                        sizeof(event)));
+                bytes_text(recent_bytes(&alarm->event), event, sizeof(event)));
         end_object(out);
     }
     end_array(out);
@@ -340,7 +334,7 @@ static void put_problem(struct text *out, const struct metrics_source *source,
     put_string(out, "policy", row->policy);
     put_count(out, "generation", row->generation);
     put_time(out, "generation_created", row->news.generation_created);
-    put_time(out, "promoted", row->pulse.promoted);
+    put_time(out, "promoted", row->recent.promoted);
     put_count(out, "policy_version", row->policy_version);
     put_time(out, "told_at", row->news.now);
     put_time(out, "snapshot_at", row->news.snapshot_at);
@@ -425,7 +419,7 @@ char *api_problems(const struct metrics_source *source, nanos now, size_t *size)
     begin_array(&text, "problems");
     for (uint32_t i = 0; i < rows.count; i++) {
         const struct board_row *row = &rows.row[i];
-        uint64_t alarms = row->pulse.alarm_count;
+        const struct recent *recent = &row->recent;
         begin_item(&text);
         put_string(&text, "name", row->name);
         put_string(&text, "policy", row->policy);
@@ -435,9 +429,7 @@ char *api_problems(const struct metrics_source *source, nanos now, size_t *size)
                 pulse_mean(&row->pulse, &row->pulse.all).mean);
         put_count(&text, "alarms", row->counters.alarms);
         put_time(&text, "last_alarm",
-                alarms == 0
-                        ? 0
-                        : row->pulse.alarms[(alarms - 1) % PULSE_ALARMS].time);
+                recent_kept(recent) == 0 ? 0 : recent_alarm(recent, 0)->time);
         end_object(&text);
     }
     end_array(&text);

@@ -217,6 +217,7 @@ static void write_row(struct board_row *row, const struct problem *problem,
     row->trial_rows = problem->challenger.rows;
     row->news = *news;
     row->counters = problem->counters;
+    row->recent = problem->recent;
     row->number_count = 0;
     row->level_count = 0;
     row->left_out = 0;

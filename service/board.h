@@ -51,6 +51,7 @@ struct board_row {
     double trial_share;
     uint64_t trial_rows;
     struct pulse pulse; /* its arrays are those below */
+    struct recent recent;
     uint32_t group_count, action_count, column_count;
     board_name *groups, *actions, *columns;
     struct pulse_action *of_action; /* [action_count] */

@@ -353,7 +353,6 @@ static void tell_pulse(struct problem *problem,
 
     if (problem->pulse == NULL)
         return;
-    pulse_note(problem->pulse, decision->head.event);
     if (isnan(before) && !outcome->unjoined)
         seen.delay = outcome->time - decision->head.time;
     if (problem->spec->settings.form == FORM_DECIDE &&
@@ -391,6 +390,7 @@ static int learn(struct problem *problem,
         return status;
     if (problem->breaker != NULL)
         count_outcome(problem, decision, outcome);
+    recent_note(&problem->recent, decision->head.event);
     tell_pulse(problem, decision, outcome, NAN);
     problem->counters.learned++;
     problem->counters.value_sum += outcome->value;
@@ -444,6 +444,7 @@ static int correct(struct problem *problem,
         problem->counters.corrected++;
     else
         problem->counters.corrections_deferred++;
+    recent_note(&problem->recent, decision->head.event);
     tell_pulse(problem, decision, outcome, before);
     problem->counters.value_sum += outcome->value - before;
     return 0;
@@ -548,8 +549,7 @@ void fold_alarm(struct problem *problem, const struct alarm_record *record)
             record->statistic, record->threshold, record->before, record->after,
             record->rows};
 
-    if (problem->pulse != NULL)
-        pulse_alarmed(problem->pulse, record->head.time, &alarm, record->name);
+    recent_alarmed(&problem->recent, record->head.time, &alarm, record->name);
     if (record->stream == DRIFT_BREAKER) {
         fold_circuit(problem, record);
         return;
@@ -603,11 +603,10 @@ int fold_decision(struct problem *problem, const struct decision_record *record,
     }
     if (problem->drift != NULL)
         watch_decision(problem, record);
-    if (problem->pulse != NULL) {
-        pulse_note(problem->pulse, record->head.event);
+    recent_note(&problem->recent, record->head.event);
+    if (problem->pulse != NULL)
         pulse_decided(
                 problem->pulse, record, record->question.action_count == 0);
-    }
     problem->counters.held_misfits += record->held_misfit;
     problem->counters.fallbacks += record->fallback;
     problem->counters.decisions++;
@@ -712,8 +711,7 @@ static int fold_serve(struct problem *problem,
         performance_restart(&problem->performance);
     }
     problem->generation = record->generation;
-    if (problem->pulse != NULL)
-        problem->pulse->promoted = record->head.time;
+    problem->recent.promoted = record->head.time;
     problem->has_back = record->has_back;
     problem->back = record->back;
     problem->refused = 0;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #define PROBLEM_MAGIC         UINT32_C(0x70726f62)
-#define PROBLEM_STATE_VERSION 11u
+#define PROBLEM_STATE_VERSION 12u
 #define PROBLEM_STATE_TAG     UINT32_C(0x50455552) /* "RUEP" */
 #define MODEL_TAG             UINT32_C(0x4d455552) /* "RUEM" */
 #define MODEL_FORMAT          1u
@@ -140,6 +140,7 @@ void problem_reset(struct problem *problem)
     problem_drop_challenger(problem);
     response_served(&problem->response);
     problem->performance = (struct performance){0};
+    problem->recent = (struct recent){.count = 0};
     problem->policy = policy_init(problem->policy, &problem->spec->policy);
     if (problem->drift != NULL)
         problem->drift = drift_init(problem->drift, &problem->spec->drift);
@@ -220,6 +221,7 @@ void problem_save(const struct problem *problem, struct writer *writer)
     save_challenger(&problem->challenger, writer);
     response_save(&problem->response, writer);
     performance_save(&problem->performance, writer);
+    recent_save(&problem->recent, writer);
     if (problem->breaker != NULL)
         breaker_save(problem->breaker, writer);
 }
@@ -274,7 +276,8 @@ int problem_load(struct problem *problem, struct bytes state, struct err *err)
     if (load_challenger(problem, &reader, err) != 0)
         return STATUS_CORRUPT;
     if (!response_load(&problem->response, &reader) ||
-            !performance_load(&problem->performance, &reader))
+            !performance_load(&problem->performance, &reader) ||
+            !recent_load(&problem->recent, &reader))
         return err_set(err, STATUS_CORRUPT, "problem state is damaged");
     if (problem->breaker != NULL &&
             breaker_load(problem->breaker, &reader, err) != 0)

@@ -15,6 +15,7 @@
 #include "service/engine/performance.h"
 #include "service/engine/problem_settings.h"
 #include "service/engine/pulse.h"
+#include "service/engine/recent.h"
 #include "service/engine/response.h"
 
 struct group {
@@ -142,6 +143,7 @@ struct problem {
                             nobody does. Freed with the problem */
     struct response response; /* to alarms of drift */
     struct performance performance; /* of what serves; where it is watched */
+    struct recent recent; /* alarms, for those who look on */
 };
 
 /* A problem with fresh state. Heap memory; NULL with err when there is none.

@@ -133,32 +133,6 @@ void pulse_learned(struct pulse *pulse, const struct pulse_outcome *outcome)
         count_delay(pulse, outcome->delay);
 }
 
-static void take_id(struct pulse_id *id, struct bytes bytes)
-{
-    size_t size = bytes.size < ID_BYTES_MAX ? bytes.size : ID_BYTES_MAX;
-
-    id->size = (uint8_t)size;
-    if (size > 0)
-        memcpy(id->id, bytes.data, size);
-}
-
-void pulse_note(struct pulse *pulse, struct bytes event)
-{
-    take_id(&pulse->last, event);
-}
-
-void pulse_alarmed(struct pulse *pulse, nanos time, const struct alarm *alarm,
-        struct bytes name)
-{
-    struct pulse_alarm *kept =
-            &pulse->alarms[pulse->alarm_count++ % PULSE_ALARMS];
-
-    kept->time = time;
-    kept->alarm = *alarm;
-    take_id(&kept->name, name);
-    kept->event = pulse->last;
-}
-
 /* ---- reading ---- */
 
 struct pulse_mean pulse_mean(

@@ -30,7 +30,6 @@
 /* Actions of the catalogue and groups that are looked at one by one. */
 #define PULSE_ACTIONS 64u
 #define PULSE_GROUPS  64u
-#define PULSE_ALARMS  16u /* the newest */
 #define PULSE_WINDOW  1024u
 /* Waits for feedback: 1 and 3 times powers of ten, from 1 ms to 35 days; one
  * more bucket holds what is longer. */
@@ -56,19 +55,6 @@ struct pulse_window {
     double weights, squares;
 };
 
-/* An id, or a name. */
-struct pulse_id {
-    uint8_t size;
-    uint8_t id[ID_BYTES_MAX];
-};
-
-struct pulse_alarm {
-    nanos time;
-    struct alarm alarm;
-    struct pulse_id name; /* of the part that it is about; may be empty */
-    struct pulse_id event; /* of the record before the alarm's own */
-};
-
 struct pulse {
     double origin;
     uint64_t decided; /* with a distribution that is known */
@@ -78,11 +64,6 @@ struct pulse {
     uint64_t unjoined; /* outcomes of them that are the default */
     uint64_t delays[PULSE_DELAYS + 1];
     double delay_sum; /* seconds */
-    struct pulse_id last; /* of the record that was folded last */
-    nanos promoted; /* time of the newest promotion that it saw; 0: none */
-    uint64_t alarm_count; /* in all; the newest PULSE_ALARMS are kept, number n
-                             in place n % PULSE_ALARMS */
-    struct pulse_alarm alarms[PULSE_ALARMS];
     uint32_t action_count, group_count;
     struct pulse_action *actions; /* [action_count], in its own block */
     struct pulse_sums *groups; /* [group_count], too */
@@ -109,12 +90,6 @@ struct pulse_outcome {
     bool unjoined;
 };
 void pulse_learned(struct pulse *pulse, const struct pulse_outcome *outcome);
-
-/* The record that is being folded is of this event. */
-void pulse_note(struct pulse *pulse, struct bytes event);
-/* An alarm, a circuit that opened or closed too. */
-void pulse_alarmed(struct pulse *pulse, nanos time, const struct alarm *alarm,
-        struct bytes name);
 
 /* ---- reading ---- */
 

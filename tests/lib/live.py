@@ -1,6 +1,6 @@
 """For the Python in the scripts of tests/system: a live service, asked over its
 socket, and its log. tests/lib/service.sh has made `dir`, B is the build directory."""
-import json, os, subprocess, sys, time
+import json, os, re, subprocess, sys, time, urllib.request
 B, dir = os.environ["B"], os.environ["dir"]
 sys.path.insert(0, B + "/examples")
 import zmq
@@ -69,6 +69,13 @@ def number(what, problem=""):
         request.problem = problem.encode()
     answer = ask(request).answer
     return next(n.value for n in answer.number if n.name == what.encode())
+
+
+def look(path):
+    """what the service that was started last says over HTTP (`http: {listen: "127.0.0.1:0"}`)"""
+    port = re.findall(r"id=http.listening port=(\d+)", open(f"{dir}/rued.log").read())[-1]
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=60) as reply:
+        return reply.read().decode()
 
 
 def turn(problem, first, values, contexts=None):

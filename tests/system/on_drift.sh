@@ -11,7 +11,7 @@ from live import *
 
 watched = "drift: {warmup: 100, between: 10000, silence: 100}, reward: {wait: 0s}"
 open(f"{dir}/rued.yaml", "w").write(f"""
-http: {{listen: ""}}
+http: {{listen: "127.0.0.1:0"}}
 problems:
   - {{name: falls, context: [x], actions: [a, b, c], {watched},
      policy: {{oracle: ridge, explorer: squarecb}},
@@ -40,6 +40,21 @@ def replay(wanted):
         done = subprocess.run([f"{B}/rue", tool, f"{dir}/data"], capture_output=True, text=True)
         need(done.returncode == 0, f"rue {tool} {wanted}: {done.stdout} {done.stderr}")
 
+def told(name):
+    return json.loads(look(f"/api/v1/status?problem={name}"))["problems"][0]
+
+# Who looks on after a restart sees the alarms of before, which are the log's.
+def alarms_are_told(name):
+    logged = [a for a in log() if a["kind"] == "alarm" and a["problem"] == name][:-17:-1]
+    need(logged, f"{name}: no alarm")
+    def agree():
+        alarms = told(name)["alarms"]
+        return len(alarms) == len(logged) and all(
+            abs(a["time"] - b["time_ns"] / 1e9) < 0.002 and a["event"].startswith("e") and
+            a["stream"] == b["stream"] and a["rows"] == b["rows"] and
+            abs(a["statistic"] - b["statistic"]) < 1e-9 * abs(b["statistic"]) for a, b in zip(alarms, logged))
+    wait(f"the alarms of {name}", agree, 30)
+
 service = start()
 for name in ("falls", "learns", "tells"):
     play(name, 2000, True)
@@ -51,6 +66,7 @@ service.send_signal(signal.SIGKILL)
 service.wait()
 service = start()
 need(number("fallback", "falls") == 1, "the fallback is forgotten")
+alarms_are_told("falls")
 wait("a line that says so", lambda: "id=drift.fallback problem=falls active=true" in open(f"{dir}/rued.log").read())
 # The model is wrong until it has learned what is new.
 for _ in range(20):
@@ -115,5 +131,13 @@ replay("while it runs")
 service.terminate()
 need(service.wait(30) == 0, "the stop")
 replay("after the stop")
+# From snapshots this time.
+service = start()
+for name in ("falls", "learns", "tells", "saves"):
+    alarms_are_told(name)
+served = [r for r in records if r["kind"] == "promotion" and r["problem"] == "learns"][-1]
+need(abs(told("learns")["promoted"] - served["time_ns"] / 1e9) < 0.002, "when it began to serve")
+service.terminate()
+need(service.wait(30) == 0, "the stop")
 context.destroy(0)
 PYTHON

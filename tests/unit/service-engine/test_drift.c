@@ -76,7 +76,8 @@ END_TEST
 START_TEST(looked_on)
 {
     const struct pulse *pulse;
-    const struct pulse_alarm *alarm;
+    const struct recent *recent;
+    const struct recent_alarm *alarm;
 
     stage_open(SHOP);
     problem_watch(stage.problem);
@@ -91,11 +92,11 @@ START_TEST(looked_on)
     ck_assert_uint_eq(pulse->actions[0].chosen + pulse->actions[1].chosen +
                     pulse->actions[2].chosen,
             1200);
-    ck_assert_uint_eq(pulse->alarm_count, alarms());
-    alarm = &pulse->alarms[0];
+    recent = &stage.problem->recent;
+    ck_assert_uint_eq(recent->count, alarms());
+    alarm = recent_alarm(recent, recent_kept(recent) - 1);
     ck_assert_uint_eq(alarm->alarm.stream, DRIFT_REWARD);
-    ck_assert(bytes_equal(
-            bytes_of(alarm->name.id, alarm->name.size), bytes_of_text("card")));
+    ck_assert(bytes_equal(recent_bytes(&alarm->name), bytes_of_text("card")));
     ck_assert_uint_ge(alarm->event.size, 4); /* e700 or later */
     ck_assert_uint_eq(alarm->event.id[0], 'e');
     stage_close();

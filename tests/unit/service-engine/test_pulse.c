@@ -166,25 +166,6 @@ START_TEST(exploration)
 }
 END_TEST
 
-START_TEST(alarms)
-{
-    struct alarm alarm = {.stream = DRIFT_JOIN};
-
-    for (uint32_t i = 0; i < PULSE_ALARMS + 3; i++) {
-        char event[8] = {'e', (char)('a' + i), '\0'};
-        alarm.rows = i;
-        pulse_note(pulse, bytes_of_text(event));
-        pulse_alarmed(pulse, i + 1, &alarm, bytes_of_text("part"));
-    }
-    ck_assert_uint_eq(pulse->alarm_count, PULSE_ALARMS + 3);
-    ck_assert_uint_eq(pulse->alarms[2].alarm.rows, PULSE_ALARMS + 2);
-    ck_assert_uint_eq(pulse->alarms[2].event.size, 2);
-    ck_assert_uint_eq(pulse->alarms[2].name.size, 4);
-    ck_assert_uint_eq(pulse->alarms[2].event.id[1], 'a' + PULSE_ALARMS + 2);
-    ck_assert_uint_eq(pulse->alarms[3].alarm.rows, 3);
-}
-END_TEST
-
 /* More actions and groups than are looked at, and records of other forms. */
 START_TEST(limits)
 {
@@ -218,7 +199,6 @@ int main(void)
     tcase_add_test(cases, costs);
     tcase_add_test(cases, corrections);
     tcase_add_test(cases, exploration);
-    tcase_add_test(cases, alarms);
     tcase_add_test(cases, limits);
     suite_add_tcase(suite, cases);
     return run_suite(suite);

@@ -566,14 +566,16 @@ function drawMarks(u, promoted, alarms) {
 }
 
 let marks = { promoted: [], alarms: [] };
+let declared = [0, 1]; /* least and most reward */
 
 function drawReward(problem, past) {
   const { mean, low, high } = rewards(past);
   const within = (column) => column.map((v) => (v === null ? v : Math.min(problem.reward.max, Math.max(problem.reward.min, v))));
   $("h-reward").textContent = problem.reward.minimise ? "Cost" : "Reward";
+  declared = [problem.reward.min, problem.reward.max];
   marks = { promoted: promotions(past), alarms: problem.alarms.map((alarm) => alarm.time) };
   drawChart("chart-reward", "reward", [past.t, mean, within(low), within(high)], () => ({
-    scales: { y: { range: (u, min, max) => (min === null ? [0, 1] : uPlot.rangeNum(min, max, 0.1, false)) } },
+    scales: { y: { range: (u, min, max) => (min === null || min === max ? declared : uPlot.rangeNum(min, max, 0.1, false)) } },
     axes: [valueAxis(num)],
     series: [
       { label: "mean", stroke: colour(0), width: 2, value: reading(num) },
@@ -704,6 +706,9 @@ function drawTop() {
   else if (!status) pill(view.answered > 0 ? "no problems" : "connecting", "");
   else if (status.storage.full) pill("storage full", "bad");
   else pill("live", "good");
+  const none = view.answered > 0 && view.lines.length === 0;
+  $("none").hidden = !none;
+  document.body.classList.toggle("none", none);
   document.body.classList.toggle("stale", view.stale);
   $("stale").hidden = !view.stale;
   if (view.stale)
@@ -767,7 +772,7 @@ function drawTiles(problem) {
   $("tile-alarm-box").classList.toggle("bad", fresh);
   setText("tile-alarm", num(problem.counters.alarms));
   if (newest) setText("tile-alarm-sub", `${newest.stream} `, ago(newest.time));
-  else setText("tile-alarm-sub", problem.watched ? "none since the start" : "not watched");
+  else setText("tile-alarm-sub", problem.watched ? "none so far" : "not watched");
   document.title = `${fresh ? "⚠ " : ""}${problem.name} – rue`;
 }
 

@@ -30,4 +30,24 @@ cp "$here/package.json" "$here/package-lock.json" "$OUT"
         sed "s/clip_experts: false/clip_experts: true/"
 } >"$dir/problems.yaml"
 
+# No problem at all; and thirty with names of 64 bytes, the most that is allowed.
+printf 'listen: ipc://%s/nothing\ndata: %s/nothing.data\n' "$dir" "$dir" >"$dir/nothing.yaml"
+long=with-a-name-that-is-as-long-as-somebody-may-find-useful-and-then-some-more-of-it
+i=1
+while [ $i -le 30 ]; do
+    printf '%.64s\n' "problem-number-$i-$long"
+    i=$((i + 1))
+done >"$dir/many.names"
+{
+    printf 'listen: ipc://%s/many\ndata: %s/many.data\nproblems:\n' "$dir" "$dir"
+    while read -r name; do
+        echo "  - name: $name"
+        echo "    context: [x]"
+        printf '    actions: [%.64s, %.64s, c]\n' "first-$long" "second-$long"
+        echo "    policy: {oracle: ridge, explorer: squarecb}"
+        echo "    groups:"
+        printf '      - {name: %.64s, when: x < 0.5}\n' "group-$long"
+    done <"$dir/many.names"
+} >"$dir/many.yaml"
+
 B=$B DIR=$dir OUT=$OUT node "$here/drive.mjs"

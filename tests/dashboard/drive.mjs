@@ -28,12 +28,12 @@ async function until(what, seconds, look) {
 
 let rued = null, port = 0;
 
-async function start() {
+async function start(settings = "problems.yaml") {
   const config = `${DIR}/rued.yaml`, log = `${DIR}/rued.log`;
-  const problems = readFileSync(`${DIR}/problems.yaml`, "utf8");
+  const problems = readFileSync(`${DIR}/${settings}`, "utf8");
   writeFileSync(config, `http: {listen: "127.0.0.1:${port}", sample: 600ms}\n${problems}`);
   rued = spawn(`${B}/rued`, ["--config", config], { stdio: ["ignore", "ignore", openSync(log, "w")] });
-  await until("rued", 20, () => existsSync(log) && readFileSync(log, "utf8").includes("id=service.ready"));
+  await until("rued", 60, () => existsSync(log) && readFileSync(log, "utf8").includes("id=service.ready"));
   port = Number(/id=http.listening port=(\d+)/.exec(readFileSync(log, "utf8"))[1]);
 }
 
@@ -46,14 +46,21 @@ function rue(...args) {
     child.on("close", (code) => done({ code, text }));
   });
 }
-const connected = () => ["--connect", `ipc://${DIR}/socket`];
+const connected = (socket = "socket") => ["--connect", `ipc://${DIR}/${socket}`];
+
+async function stop() {
+  const ended = new Promise((done) => rued.on("exit", done));
+  rued.kill("SIGTERM");
+  await ended;
+  rued = null;
+}
 
 // ---- the browser ----
 
 let gone = false; // the service is: then its absence may be told
 
 // A page whose errors and requests are watched.
-async function open(browser, options, faults) {
+async function open(browser, options, faults, hash = "#problem=payments&range=1") {
   const context = await browser.newContext(options);
   const page = await context.newPage();
   page.on("console", (message) => {
@@ -65,7 +72,7 @@ async function open(browser, options, faults) {
   page.on("request", (request) => {
     if (!request.url().startsWith(`http://127.0.0.1:${port}/`)) faults.push(`asks ${request.url()}`);
   });
-  await page.goto(`http://127.0.0.1:${port}/#problem=payments&range=1`);
+  await page.goto(`http://127.0.0.1:${port}/${hash}`);
   return { context, page };
 }
 
@@ -149,14 +156,17 @@ async function explained(page) {
   need(code === 0, `${command}: ${output}`);
 }
 
-async function screens(browser, faults) {
+/* At each size, light and dark: what `look` waits for is there, and nothing
+ * makes the page wider than the window. */
+async function screens(browser, faults, name, hash, look) {
   for (const [width, height] of SIZES)
     for (const colorScheme of ["light", "dark"]) {
-      const { context, page } = await open(browser, { viewport: { width, height }, colorScheme }, faults);
-      await chartsDraw(page);
-      need(await page.evaluate(() => document.documentElement.scrollWidth) <= width, `wider than ${width}`);
+      const { context, page } = await open(browser, { viewport: { width, height }, colorScheme }, faults, hash);
+      await look(page);
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+      need(wide <= width, `${name} is ${wide} wide in ${width}`);
       need(await page.evaluate(() => document.documentElement.dataset.theme) === colorScheme, `is not ${colorScheme}`);
-      await page.screenshot({ path: `${OUT}/${width}-${colorScheme}.png`, fullPage: true });
+      await page.screenshot({ path: `${OUT}/${name}${width}-${colorScheme}.png`, fullPage: true });
       await context.close();
     }
 }
@@ -193,7 +203,7 @@ async function story(browser) {
   await explained(page);
   need(await page.locator("#actions tbody tr").count() === 36, "actions");
   need(await page.locator("#groups tbody tr").count() === 3, "groups");
-  await screens(browser, faults);
+  await screens(browser, faults, "", undefined, chartsDraw);
   await keyboard(page);
   need(faults.length === 0, faults.join("\n"));
 
@@ -205,17 +215,64 @@ async function story(browser) {
   await start();
   await until("that it is back", 20, async () => await text(page, "#state") === "live" && !await page.locator("#stale").isVisible());
   need((await text(page, "#tile-rate-sub")).startsWith("20,000 so far"), "decisions after a restart");
+  need(await page.locator("#alarms .alarm").count() > 0, "the alarms of before the restart are gone");
   need(faults.length === 0, faults.join("\n"));
+}
+
+// A service without problems says so, and shows no empty charts.
+async function nothing(browser) {
+  const faults = [];
+  await start("nothing.yaml");
+  await screens(browser, faults, "nothing-", "", async (page) => {
+    await until("that there are no problems", 10, async () => await text(page, "#state") === "no problems");
+    need(await page.locator("#none").isVisible(), "no sentence says what to do");
+    need(await page.locator(".tile:visible, .card:visible").count() === 0, "cards of nothing are shown");
+  });
+  need(faults.length === 0, faults.join("\n"));
+  await stop();
+}
+
+// Thirty problems with names as long as they may be, of which one has data.
+async function many(browser) {
+  const faults = [], names = readFileSync(`${DIR}/many.names`, "utf8").trim().split("\n");
+  await start("many.yaml");
+  for (let i = 0; i < 6; i++) {
+    const decided = await rue("decide", names[0], "--context", String(i / 6), "--event", `e${i}`, ...connected("many"));
+    need(decided.code === 0, decided.text);
+    const fed = await rue("feedback", names[0], `e${i}`, "1", ...connected("many"));
+    need(fed.code === 0, fed.text);
+  }
+  await screens(browser, faults, "many-", `#problem=${encodeURIComponent(names[0])}`, async (page) => {
+    await until("the outcomes", 20, async () => /6 learned/.test(await text(page, "#tile-rate-sub")));
+    need(await page.locator("#problems tbody tr").count() === 30, "not all are listed");
+    need(await page.locator("#filter").isVisible(), "30 problems have no filter");
+    await page.locator("#filter").fill("-number-17");
+    await until("the one", 5, async () => await page.locator("#problems tbody tr").count() === 1);
+    await page.locator("#filter").fill("");
+    await page.evaluate(() => scrollTo(0, 0));
+    need(await page.locator("#actions tbody tr").count() === 3, "actions");
+  });
+  // One that nothing was asked of.
+  await screens(browser, faults, "fresh-", `#problem=${encodeURIComponent(names[7])}`, async (page) => {
+    await until("it is shown", 20, async () => (await text(page, "#tile-rate-sub")).startsWith("0 so far"));
+    await until("charts that say so", 20, async () => await page.locator("#chart-reward .empty").isVisible());
+    need(!/NaN|undefined|null/.test(await page.locator("body").innerText()), "a number that is none is shown");
+  });
+  need(faults.length === 0, faults.join("\n"));
+  await stop();
 }
 
 let status = 0, browser = null;
 try {
-  await start();
   browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: ["--no-sandbox"] });
+  await nothing(browser);
+  await many(browser);
+  await start();
   await story(browser);
   console.log(`the dashboard is as it should be; screenshots are in ${OUT}`);
 } catch (error) {
   console.error(`dashboard: ${error.message}`);
+  if (existsSync(`${DIR}/rued.log`)) console.error(readFileSync(`${DIR}/rued.log`, "utf8").slice(-2000));
   status = 1;
 }
 if (browser) await browser.close();

@@ -87,6 +87,9 @@ struct oracle {
     void (*predict)(const void *self, const struct context *context,
             const struct action_set *actions, struct arena *scratch,
             double *losses);
+    /* Optional: is what `predict` says no prediction yet? Of an oracle whose
+     * models come from training, before the first has come. */
+    bool (*untrained)(const void *self);
     /* Optional: how far each loss may lie below and above its prediction: the
      * range of the predictions of all models whose squared loss over what was
      * learned is at most `budget` more than the best model's (Foster et al.

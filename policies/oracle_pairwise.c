@@ -265,6 +265,13 @@ static void pairwise_learn(
     self->head.lessons++;
 }
 
+static bool pairwise_untrained(const void *block)
+{
+    const struct pairwise *self = block;
+
+    return self->head.count == 0;
+}
+
 static double pairwise_effective(const void *block)
 {
     const struct pairwise *self = block;
@@ -408,6 +415,7 @@ const struct oracle oracle_pairwise = {
         .scratch = pairwise_scratch,
         .init = pairwise_init,
         .predict = pairwise_predict,
+        .untrained = pairwise_untrained,
         .learn = pairwise_learn,
         .effective = pairwise_effective,
         .save = pairwise_save_state,

@@ -254,6 +254,13 @@ static void trees_predict(const void *block, const struct context *context,
             losses, actions->count);
 }
 
+static bool trees_untrained(const void *block)
+{
+    const struct trees *self = block;
+
+    return self->head.count == 0;
+}
+
 /* Heard, for the next training; no model changes. */
 static void trees_learn(
         void *block, const struct lesson *lesson, struct arena *scratch)
@@ -437,6 +444,7 @@ const struct oracle oracle_trees = {
         .scratch = trees_scratch,
         .init = trees_init,
         .predict = trees_predict,
+        .untrained = trees_untrained,
         .learn = trees_learn,
         .effective = trees_effective,
         .save = trees_save,

@@ -835,6 +835,13 @@ int policy_predict(const struct policy *policy, const struct context *context,
     return 0;
 }
 
+static bool is_untrained(const struct policy *policy)
+{
+    const struct oracle *oracle = policy->spec->oracle.oracle;
+
+    return oracle->untrained != NULL && oracle->untrained(policy->state);
+}
+
 double policy_expected(const struct policy *policy,
         const struct context *context, const struct action_set *actions,
         uint32_t index, struct arena *arena)
@@ -849,7 +856,7 @@ double policy_expected(const struct policy *policy,
 
     MAGIC_CHECK(policy, POLICY_MAGIC);
     if (spec->learner != NULL || spec->shape.duel || spec->shape.path ||
-            arena_left(arena) < policy->scratch)
+            arena_left(arena) < policy->scratch || is_untrained(policy))
         return (double)NAN;
     spec->oracle.oracle->predict(policy->state, context, &one, arena, &loss);
     arena_release(arena, mark);

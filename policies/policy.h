@@ -137,8 +137,8 @@ int policy_predict(const struct policy *policy, const struct context *context,
         struct err *err) MUST_USE;
 
 /* The loss that the policy predicts for action `index`; NaN where it predicts
- * none (a learner, a duel). Needs policy_scratch() bytes of the arena and gives
- * them back. */
+ * none (a learner, a duel, no model yet). Needs policy_scratch() bytes of the
+ * arena and gives them back. */
 double policy_expected(const struct policy *policy,
         const struct context *context, const struct action_set *actions,
         uint32_t index, struct arena *arena);

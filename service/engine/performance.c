@@ -1,7 +1,9 @@
 #include "service/engine/performance.h"
 
 #include <math.h>
-#include <string.h>
+
+/* Standard errors of a difference. */
+#define BEYOND_CHANCE 2.0
 
 static void add(struct performance_sum *sum, double error)
 {
@@ -42,42 +44,76 @@ static double mean_of(const struct performance_sum *sum, double *variance)
     return mean;
 }
 
-/* The lower of the two, where both are whole. */
-static const struct performance_sum *lowest(
-        const struct performance *performance)
+/* Is the mean of `a` above that of `b` beyond chance? Both have rows. */
+static bool is_above(
+        const struct performance_sum *a, const struct performance_sum *b)
 {
-    const struct performance_sum *best = &performance->best;
-    const struct performance_sum *own = &performance->reference;
-    double unused;
+    double variance_a, variance_b;
+    double difference = mean_of(a, &variance_a) - mean_of(b, &variance_b);
 
-    if (best->rows == 0)
-        return own;
-    return own->rows == PERFORMANCE_REFERENCE &&
-                    mean_of(own, &unused) < mean_of(best, &unused)
-            ? own
-            : best;
+    return difference > BEYOND_CHANCE * sqrt(variance_a + variance_b);
+}
+
+static struct performance_sum together(
+        const struct performance_sum *a, const struct performance_sum *b)
+{
+    return (struct performance_sum){
+            a->rows + b->rows, a->sum + b->sum, a->squares + b->squares};
+}
+
+/* The same share of what is in it, with fewer rows. */
+static struct performance_sum fewer(
+        const struct performance_sum *sum, uint64_t rows)
+{
+    double most = (double)rows, share = most / (double)sum->rows;
+
+    return (struct performance_sum){rows, fmin(share * sum->sum, most),
+            fmin(share * sum->squares, most)};
+}
+
+/* What was known before, with what this generation's reference says: that alone
+ * where it is better beyond chance, nothing of it where it is worse, otherwise
+ * both. So a generation that was lucky does not make the band narrow for all
+ * that follow. */
+static struct performance_sum known_of(const struct performance *performance)
+{
+    const struct performance_sum *own = &performance->reference;
+    const struct performance_sum *known = &performance->known;
+
+    if (own->rows < PERFORMANCE_REFERENCE)
+        return *known;
+    if (known->rows == 0)
+        return *own;
+    if (is_above(own, known))
+        return *known;
+    if (is_above(known, own))
+        return *own;
+    if (known->rows + own->rows > PERFORMANCE_KNOWN) {
+        struct performance_sum room =
+                fewer(known, PERFORMANCE_KNOWN - own->rows);
+        return together(&room, own);
+    }
+    return together(known, own);
 }
 
 void performance_restart(struct performance *performance)
 {
-    struct performance_sum best = *lowest(performance);
-
-    memset(performance, 0, sizeof(*performance));
-    if (best.rows == PERFORMANCE_REFERENCE)
-        performance->best = best;
+    *performance = (struct performance){.known = known_of(performance)};
 }
 
 struct performance_view performance_view(const struct performance *performance)
 {
     struct performance_view view = {.known = performance->last.rows > 0};
+    struct performance_sum known;
     double reference, recent;
 
     if (!view.known)
         return view;
-    view.reference = mean_of(lowest(performance), &reference);
+    known = known_of(performance);
+    view.reference = mean_of(&known, &reference);
     view.recent = mean_of(&performance->last, &recent);
     view.error = sqrt(reference + recent);
-    view.left = view.recent > view.reference + 2.0 * view.error;
+    view.left = view.recent > view.reference + BEYOND_CHANCE * view.error;
     return view;
 }
 
@@ -107,7 +143,7 @@ void performance_save(
     save_sum(&performance->reference, writer);
     save_sum(&performance->block, writer);
     save_sum(&performance->last, writer);
-    save_sum(&performance->best, writer);
+    save_sum(&performance->known, writer);
 }
 
 bool performance_load(struct performance *performance, struct reader *reader)
@@ -115,6 +151,6 @@ bool performance_load(struct performance *performance, struct reader *reader)
     return load_sum(&performance->reference, PERFORMANCE_REFERENCE, reader) &&
             load_sum(&performance->block, PERFORMANCE_BLOCK - 1, reader) &&
             load_sum(&performance->last, PERFORMANCE_BLOCK, reader) &&
-            load_sum(&performance->best, PERFORMANCE_REFERENCE, reader) &&
+            load_sum(&performance->known, PERFORMANCE_KNOWN, reader) &&
             !reader->failed;
 }

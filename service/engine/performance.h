@@ -5,11 +5,12 @@
  * 0..1, before the policy learns it. The first PERFORMANCE_REFERENCE outcomes
  * since it began to serve are its reference: events that it had not seen. After
  * them blocks of PERFORMANCE_BLOCK follow, of which the last whole one counts.
- * The loss has left its band when that is above the reference by more than two
- * standard errors of the difference. The reference is the lowest that any
- * generation had: one that is bad from its first day would otherwise be
- * measured by itself. So in a world that has become noisier trainings go on as
- * their schedule says. A fold of the outcomes. */
+ * The loss has left its band when that is above what is known by more than two
+ * standard errors of the difference. What is known are the references of all
+ * generations: of one that is better beyond chance that alone, and not of one
+ * that is worse beyond chance, which would otherwise be measured by itself from
+ * its first day. So in a world that has become noisier trainings go on as their
+ * schedule says. A fold of the outcomes. */
 #ifndef ENGINE_PERFORMANCE_H
 #define ENGINE_PERFORMANCE_H
 
@@ -19,6 +20,8 @@
 
 #define PERFORMANCE_REFERENCE 2000u
 #define PERFORMANCE_BLOCK     500u
+/* What is known weighs as many rows at most, so that it follows the world. */
+#define PERFORMANCE_KNOWN 16000u
 
 /* Errors so far. */
 struct performance_sum {
@@ -28,7 +31,7 @@ struct performance_sum {
 
 struct performance {
     struct performance_sum reference, block, last; /* last: rows 0: none yet */
-    struct performance_sum best; /* reference of an earlier one; rows 0: none */
+    struct performance_sum known; /* of those before; rows 0: nothing yet */
 };
 
 /* How it stands. Not known: too little yet. */

@@ -4,6 +4,7 @@
  * + 10 shared ones, the other half their feedback; rued learns from each.
  *
  * TURNS=N, MESSAGES=N in the environment. */
+#include "bench/turns.h"
 #include "config/config.h"
 #include "replay/rebuild.h"
 #include "tests/lib/load.h"
@@ -19,21 +20,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define TURNS_MAX 64
-
 struct null_service {
     char directory[128];
     char endpoint[64];
     pid_t pid;
 };
-
-static double now_s(void)
-{
-    struct timespec now;
-
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
 
 _Noreturn static void give_up(const char *what)
 {
@@ -76,25 +67,11 @@ static void null_stop(struct null_service *null)
         give_up(command);
 }
 
-static int compare(const void *a, const void *b)
-{
-    double left = *(const double *)a, right = *(const double *)b;
-
-    return (left > right) - (left < right);
-}
-
-static double median(double *values, int count)
-{
-    qsort(values, (size_t)count, sizeof(*values), compare);
-    return count % 2 == 1 ? values[count / 2]
-                          : (values[count / 2 - 1] + values[count / 2]) / 2;
-}
-
 static struct load_result run(const char *endpoint, uint32_t connections,
         uint32_t window, uint32_t batch, uint64_t messages, double rate)
 {
-    struct load_settings settings = {
-            endpoint, "bench", connections, window, batch, messages, rate, 1};
+    struct load_settings settings = {endpoint, "bench", connections, window,
+            batch, messages, rate, 1, 0};
     struct load_result result;
 
     load_run(&settings, &result);
@@ -103,19 +80,12 @@ static struct load_result run(const char *endpoint, uint32_t connections,
     return result;
 }
 
-static uint64_t from_environment(const char *name, uint64_t otherwise)
-{
-    const char *text = getenv(name);
-
-    return text == NULL ? otherwise : strtoull(text, NULL, 10);
-}
-
 /* How long an fdatasync of 4 KiB takes now: the noise of the disk. */
 static double probe_sync(void)
 {
     char path[] = "/tmp/rue-probe-XXXXXX", block[4096] = {0};
     int fd = mkstemp(path);
-    double start = now_s();
+    double start = turns_now_s();
 
     for (int i = 0; i < 50; i++)
         if (pwrite(fd, block, sizeof(block), i * 4096) < 0 ||
@@ -123,37 +93,37 @@ static double probe_sync(void)
             give_up("probe");
     (void)close(fd);
     (void)unlink(path);
-    return (now_s() - start) / 50 * 1e6;
+    return (turns_now_s() - start) / 50 * 1e6;
 }
 
 static void compare_throughput(
         const struct null_service *null, const struct service *service)
 {
-    int turns = (int)from_environment("TURNS", 5);
-    uint64_t messages = from_environment("MESSAGES", 100000);
+    uint32_t turns = (uint32_t)turns_number("TURNS", 5);
+    uint64_t messages = turns_number("MESSAGES", 100000);
     double of_null[TURNS_MAX], of_rued[TURNS_MAX], ratio[TURNS_MAX];
 
     turns = turns > TURNS_MAX ? TURNS_MAX : turns;
-    for (int i = 0; i < turns; i++) {
+    for (uint32_t i = 0; i < turns; i++) {
         of_null[i] = run(null->endpoint, 4, 64, 1, messages, 0).messages_per_s;
         of_rued[i] =
                 run(service->endpoint, 4, 64, 1, messages, 0).messages_per_s;
         ratio[i] = of_rued[i] / of_null[i];
     }
-    printf("null_messages_4x64 %.0f /s\n", median(of_null, turns));
-    printf("rued_messages_4x64 %.0f /s\n", median(of_rued, turns));
-    printf("rued_over_null_4x64 %.3f ratio\n", median(ratio, turns));
+    printf("null_messages_4x64 %.0f /s\n", turns_median(of_null, turns));
+    printf("rued_messages_4x64 %.0f /s\n", turns_median(of_rued, turns));
+    printf("rued_over_null_4x64 %.3f ratio\n", turns_median(ratio, turns));
 }
 
 static void compare_latency(
         const struct null_service *null, const struct service *service)
 {
-    int turns = (int)from_environment("TURNS", 5);
-    uint64_t messages = from_environment("MESSAGES", 100000);
+    uint32_t turns = (uint32_t)turns_number("TURNS", 5);
+    uint64_t messages = turns_number("MESSAGES", 100000);
     double of_null[TURNS_MAX], of_rued[TURNS_MAX], ratio[TURNS_MAX];
     double most = run(service->endpoint, 4, 64, 1, messages, 0).messages_per_s;
 
-    for (int i = 0; i < turns; i++) {
+    for (uint32_t i = 0; i < turns; i++) {
         of_null[i] =
                 run(null->endpoint, 4, 1024, 1, messages / 2, most / 2).p99_us;
         of_rued[i] = run(service->endpoint, 4, 1024, 1, messages / 2, most / 2)
@@ -161,9 +131,9 @@ static void compare_latency(
         ratio[i] = of_rued[i] / of_null[i];
     }
     printf("half_load %.0f /s\n", most / 2);
-    printf("null_p99_at_half_load %.0f us\n", median(of_null, turns));
-    printf("rued_p99_at_half_load %.0f us\n", median(of_rued, turns));
-    printf("rued_over_null_p99 %.3f ratio\n", median(ratio, turns));
+    printf("null_p99_at_half_load %.0f us\n", turns_median(of_null, turns));
+    printf("rued_p99_at_half_load %.0f us\n", turns_median(of_rued, turns));
+    printf("rued_over_null_p99 %.3f ratio\n", turns_median(ratio, turns));
 }
 
 static void other_shapes(const struct service *service)
@@ -240,12 +210,13 @@ static void measure_fold(const struct service *service)
         give_up(err.text);
     problem = problem_open(config->problems[0], &err);
     rebuild.problems = &problem;
-    start = now_s();
+    start = turns_now_s();
     if (problem == NULL || rebuild_run(&rebuild, &reader, &err) != 0)
         give_up(err.text);
-    printf("fold %.0f records/s\n", (double)rebuild.folded / (now_s() - start));
+    printf("fold %.0f records/s\n",
+            (double)rebuild.folded / (turns_now_s() - start));
     printf("fold_events %.0f events/s\n",
-            (double)problem->counters.decisions / (now_s() - start));
+            (double)problem->counters.decisions / (turns_now_s() - start));
     problem_close(problem);
     ledger_reader_close(&reader);
     ledger_close(ledger);
@@ -257,7 +228,7 @@ static void measure_fold(const struct service *service)
  * system takes back when it needs them. */
 static void measure_start(struct service *service)
 {
-    uint64_t wanted = from_environment("EVENTS", 1000000);
+    uint64_t wanted = turns_number("EVENTS", 1000000);
     double events = events_of(service);
     double start, bytes;
 
@@ -272,9 +243,9 @@ static void measure_start(struct service *service)
     bytes = file_bytes(service);
     printf("events %.0f events\n", events);
     printf("disk_per_event %.0f bytes\n", bytes / events);
-    start = now_s();
+    start = turns_now_s();
     service_start(service);
-    printf("start_with_snapshot %.3f s\n", now_s() - start);
+    printf("start_with_snapshot %.3f s\n", turns_now_s() - start);
     measure_fold(service);
 }
 

@@ -5,6 +5,7 @@
  *
  * TURNS=N (default 5), EVENTS=N of the log that is trained on (default 200,000)
  * in the environment. */
+#include "bench/turns.h"
 #include "tests/lib/load.h"
 #include "tests/lib/service.h"
 
@@ -15,9 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TURNS_MAX 64
-#define RATE      1000.0 /* messages a second */
-#define MESSAGES  12000u /* of a turn at full speed; a third at the rate */
+#define RATE     1000.0 /* messages a second */
+#define MESSAGES 12000u /* of a turn at full speed; a third at the rate */
 
 static uint64_t seed;
 
@@ -25,27 +25,6 @@ _Noreturn static void give_up(const char *what)
 {
     fprintf(stderr, "bench: %s\n", what);
     exit(1);
-}
-
-static uint64_t from_environment(const char *name, uint64_t otherwise)
-{
-    const char *text = getenv(name);
-
-    return text == NULL ? otherwise : strtoull(text, NULL, 10);
-}
-
-static int compare(const void *a, const void *b)
-{
-    double left = *(const double *)a, right = *(const double *)b;
-
-    return (left > right) - (left < right);
-}
-
-static double median(double *values, uint32_t count)
-{
-    qsort(values, count, sizeof(*values), compare);
-    return count % 2 == 1 ? values[count / 2]
-                          : (values[count / 2 - 1] + values[count / 2]) / 2;
 }
 
 /* ---- a training that never ends ---- */
@@ -121,7 +100,7 @@ static struct load_result load(const struct service *service, uint32_t window,
         uint32_t batch, uint64_t messages, double rate)
 {
     struct load_settings settings = {service->endpoint, "bench", 2, window,
-            batch, messages, rate, ++seed};
+            batch, messages, rate, ++seed, 0};
     struct load_result result;
 
     load_run(&settings, &result);
@@ -169,23 +148,25 @@ static void measure(const char *priority, uint32_t turns, uint64_t events)
     printf("training_%s_trainings %.0f count\n", priority,
             service_number(&service, "bench", "trainings"));
     printf("training_%s_off_messages %.0f 1/s\n", priority,
-            median(rates[0], turns));
+            turns_median(rates[0], turns));
     printf("training_%s_on_messages %.0f 1/s\n", priority,
-            median(rates[1], turns));
+            turns_median(rates[1], turns));
     printf("training_%s_messages_ratio %.3f ratio\n", priority,
-            median(rate_ratios, turns));
-    printf("training_%s_off_p99 %.0f us\n", priority, median(tails[0], turns));
-    printf("training_%s_on_p99 %.0f us\n", priority, median(tails[1], turns));
+            turns_median(rate_ratios, turns));
+    printf("training_%s_off_p99 %.0f us\n", priority,
+            turns_median(tails[0], turns));
+    printf("training_%s_on_p99 %.0f us\n", priority,
+            turns_median(tails[1], turns));
     printf("training_%s_p99_ratio %.3f ratio\n", priority,
-            median(tail_ratios, turns));
+            turns_median(tail_ratios, turns));
     (void)service_stop(&service);
     service_remove(&service);
 }
 
 int main(void)
 {
-    uint32_t turns = (uint32_t)from_environment("TURNS", 5);
-    uint64_t events = from_environment("EVENTS", 200000);
+    uint32_t turns = (uint32_t)turns_number("TURNS", 5);
+    uint64_t events = turns_number("EVENTS", 200000);
 
     if (turns < 1 || turns > TURNS_MAX)
         give_up("TURNS: 1 to 64");

@@ -1,6 +1,7 @@
 #include "tests/lib/load.h"
 
 #include "base/event_id.h"
+#include "base/limits.h"
 #include "base/rng.h"
 
 #include "proto/rue.pb-c.h"
@@ -33,6 +34,7 @@ const char load_config[] =
 struct slot {
     bool busy;
     bool decide; /* else the feedback for its events */
+    uint32_t problem; /* of them, where there are several */
     double due;
     char events[BATCH_MAX][EVENT_ID_SIZE];
 };
@@ -52,6 +54,7 @@ struct load {
     struct event_id_source ids;
     uint64_t sent, answered, failed;
     uint64_t turn;
+    uint32_t next_problem;
     double start;
     double heard; /* when the last reply came, or the start */
     int timer_fd; /* ticks while messages are sent at a rate */
@@ -83,6 +86,20 @@ static size_t pack(struct load *load, Rue__Request *request)
     return rue__request__pack(request, load->frame);
 }
 
+static void address(
+        const struct load *load, const struct slot *slot, Rue__Request *request)
+{
+    static char name[ID_BYTES_MAX + 1];
+
+    if (load->settings->problems == 0)
+        (void)snprintf(name, sizeof(name), "%s", load->settings->problem);
+    else
+        (void)snprintf(name, sizeof(name), "%s-%u", load->settings->problem,
+                slot->problem);
+    request->has_problem = true;
+    request->problem = (ProtobufCBinaryData){strlen(name), (uint8_t *)name};
+}
+
 static size_t decide_frame(
         struct load *load, uint64_t id, const struct slot *slot)
 {
@@ -94,7 +111,7 @@ static size_t decide_frame(
     union {
         const char *in;
         uint8_t *out;
-    } problem = {load->settings->problem}, event;
+    } event;
 
     for (uint32_t a = 0; a < LOAD_ACTIONS; a++)
         actions[a] = (ProtobufCBinaryData){2, action_names[a]};
@@ -120,8 +137,7 @@ static size_t decide_frame(
         list[i] = &decides[i];
     }
     request.id = id;
-    request.has_problem = true;
-    request.problem = (ProtobufCBinaryData){strlen(problem.in), problem.out};
+    address(load, slot, &request);
     request.n_decide = load->settings->batch;
     request.decide = list;
     return pack(load, &request);
@@ -137,7 +153,7 @@ static size_t feedback_frame(
     union {
         const char *in;
         uint8_t *out;
-    } problem = {load->settings->problem}, event;
+    } event;
 
     for (uint32_t i = 0; i < load->settings->batch; i++) {
         rue__feedback__init(&feedbacks[i]);
@@ -150,8 +166,7 @@ static size_t feedback_frame(
         list[i] = &feedbacks[i];
     }
     request.id = id;
-    request.has_problem = true;
-    request.problem = (ProtobufCBinaryData){strlen(problem.in), problem.out};
+    address(load, slot, &request);
     request.n_feedback = load->settings->batch;
     request.feedback = list;
     return pack(load, &request);
@@ -185,6 +200,8 @@ static void send_next(struct load *load, struct connection *connection,
     struct slot *slot = &connection->slots[index];
 
     slot->decide = !slot->decide;
+    if (slot->decide && load->settings->problems > 0)
+        slot->problem = load->next_problem++ % load->settings->problems;
     for (uint32_t i = 0; slot->decide && i < load->settings->batch; i++)
         event_id_make(&load->ids, (uint64_t)(due * 1e3), slot->events[i]);
     transmit(load, connection, index, due);

@@ -21,6 +21,8 @@ struct load_settings {
     double rate; /* messages a second in all; 0 = as fast as the
                     window allows */
     uint64_t seed; /* of what is asked */
+    uint32_t problems; /* 0: that problem; otherwise so many in turn, whose
+                          names are `problem`, a hyphen and a number from 0 */
 };
 
 struct load_result {

@@ -252,8 +252,10 @@ static void print_choice(
             unused, sizeof(unused));
     gain = in_units(&tune->future, tune->gain.limits);
     printf("\nchosen     %s\n", chosen.policy->name);
-    printf("future     %" PRIu64 " rows that had no say; the log earned %.6g\n",
-            tune->future.rows, logged.estimate[OPE_DR].value);
+    printf("future     %" PRIu64 " rows that had no say; the log %s %.6g\n",
+            tune->future.rows,
+            tune->future.spec->policy.range.minimise ? "cost" : "earned",
+            logged.estimate[OPE_DR].value);
     printf("value      %.6g  [%.6g, %.6g] (Cressie-Read, %g %%)\n",
             chosen.estimate[OPE_DR].value, chosen.cressie_read.lower,
             chosen.cressie_read.upper, percent);

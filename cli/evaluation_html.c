@@ -35,6 +35,11 @@ static bool minimises(const struct page *page)
     return page->panel->spec->policy.range.minimise;
 }
 
+static const char *earned(const struct page *page)
+{
+    return minimises(page) ? "cost" : "earned";
+}
+
 static double percent(const struct page *page)
 {
     return 100.0 * (1.0 - page->panel->settings.alpha);
@@ -108,20 +113,21 @@ static void say_answer(const struct page *page)
         return;
     }
     html_paragraph(page->out,
-            "The log earned %.5g a decision. Of the %u policies here it can "
+            "The log %s %.5g a decision. Of the %u policies here it can "
             "rank %u.",
-            page->logged->estimate[OPE_DR].value, page->count, ranked);
+            earned(page), page->logged->estimate[OPE_DR].value, page->count,
+            ranked);
     if (best == NULL)
         html_note(page->out,
                 "No policy is proved better than the one that served.");
     else
         html_note(page->out,
                 "%s is proved better than the policy that served: it would "
-                "have earned %.5g a decision, a gain of %+.3g. At %g %%, and "
-                "whenever one looks, the gain is between %+.3g and %+.3g. Who "
-                "chooses the best of many by looking should let rue tune "
-                "choose: it corrects for their number.",
-                best->policy->name, best->estimate[OPE_DR].value,
+                "have %s %.5g a decision, a difference of %+.3g. At %g %%, and "
+                "whenever one looks, the difference is between %+.3g and "
+                "%+.3g. Who chooses the best of many by looking should let rue "
+                "tune choose: it corrects for their number.",
+                best->policy->name, earned(page), best->estimate[OPE_DR].value,
                 best->gain_estimate, percent(page), best->gain.lower,
                 best->gain.upper);
 }
@@ -430,7 +436,8 @@ static void charts_of_groups(const struct page *page)
     html_heading(page->out, "By group");
     html_paragraph(page->out,
             "Groups may overlap. A policy whose interval would not hold in a "
-            "group is not drawn there; dashed is what the log earned in it.");
+            "group is not drawn there; dashed is what the log %s in it.",
+            earned(page));
     fputs("<div class=\"figures\">\n", page->out);
     for (uint32_t i = 1; i < panel->slice_count && shown < GROUPS_LINE; i++) {
         if (panel->slice_of[i].kind != PANEL_GROUP ||
@@ -617,7 +624,7 @@ static void table_of_overlap(const struct page *page)
 {
     char labels[6 + LINES_MAX][LABEL_SIZE];
     const char *columns[6 + LINES_MAX] = {
-            "action", "eligible", "chosen", "mean p", "least p", "earned"};
+            "action", "eligible", "chosen", "mean p", "least p", earned(page)};
     uint32_t count = 6, shown = 0, seen = 0;
 
     for (uint32_t i = 0; i < page->count && count < 6 + LINES_MAX; i++)

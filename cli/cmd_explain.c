@@ -119,6 +119,17 @@ static void print_outcomes(const struct explained *explained)
         puts("no feedback has come");
 }
 
+static const char *again_of(const struct explained *explained)
+{
+    if (explained->identical)
+        return "identical: the same probabilities and the same draw";
+    return explained->decision.imported
+            ? "what the policy would have done; it was made elsewhere and "
+              "imported"
+            : "DIFFERENT from what was recorded (of a time that is not kept "
+              "whole)";
+}
+
 static void print_text(const struct explain_command *command,
         const struct explained *explained)
 {
@@ -131,11 +142,7 @@ static void print_text(const struct explain_command *command,
             command->event, explained->sequence, time,
             explained->spec.policy_name, decision->policy_version,
             decision->generation);
-    printf("again      %s\n",
-            explained->identical
-                    ? "identical: the same probabilities and the same draw"
-                    : "DIFFERENT from what was recorded (of an import, or of "
-                      "a time that is not kept whole)");
+    printf("again      %s\n", again_of(explained));
     for (uint32_t i = 0; i < decision->group_count; i++)
         printf("%s%.*s%s", i == 0 ? "groups     " : " ",
                 (int)explained->spec.groups[decision->groups[i]].name.size,
@@ -314,11 +321,7 @@ static int write_page(const struct explain_command *command,
     time_write(decision->head.time, time);
     html_begin(out, command->event, explained->spec.policy_name);
     html_paragraph(out, "Decided %s, record %" PRIu64 ". Made again: %s.", time,
-            explained->sequence,
-            explained->identical
-                    ? "identical, the same probabilities and the same draw"
-                    : "different from what was recorded (of an import, or of a "
-                      "time that is not kept whole)");
+            explained->sequence, again_of(explained));
     if (decision->chosen_only)
         html_paragraph(out,
                 "The log it was imported from knows the probability of the "

@@ -122,6 +122,8 @@ static void print_decision(const struct decision_record *record)
         print_path(record);
     else
         print_action(record);
+    if (record->imported)
+        printf(" imported");
     if (record->chosen_only)
         printf(" chosen_only");
     if (record->pdrop > 0.0)
@@ -527,6 +529,8 @@ static void json_add_decision(
         (void)json_object_set_new(line, "all_open", json_true());
     if (record->fallback)
         (void)json_object_set_new(line, "fallback", json_true());
+    if (record->imported)
+        (void)json_object_set_new(line, "imported", json_true());
     if (record->chosen_only)
         (void)json_object_set_new(line, "chosen_only", json_true());
     if (record->pdrop > 0.0)

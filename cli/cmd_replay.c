@@ -48,6 +48,11 @@ static void print_text(const struct exact_report *report)
                " decisions again, state %016" PRIx64 ", %u snapshots\n",
                 problem->name, problem->policy, problem->decisions,
                 problem->state_hash, problem->snapshots);
+        if (problem->imported > 0)
+            printf("           %" PRIu64
+                   " imported decisions were made elsewhere: learned, not "
+                   "made again\n",
+                    problem->imported);
         if (problem->before > 0)
             printf("           %" PRIu64
                    " decisions before the oldest snapshot cannot be "
@@ -71,10 +76,12 @@ static json_t *json_of(const struct exact_report *report)
         char hash[17];
         (void)snprintf(hash, sizeof(hash), "%016" PRIx64, problem->state_hash);
         (void)json_array_append_new(problems,
-                json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:i, s:s, s:b, s:s}",
+                json_pack(
+                        "{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:i, s:s, s:b, s:s}",
                         "name", problem->name, "policy", problem->policy,
                         "decisions", (json_int_t)problem->decisions, "folded",
-                        (json_int_t)problem->folded, "before",
+                        (json_int_t)problem->folded, "imported",
+                        (json_int_t)problem->imported, "before",
                         (json_int_t)problem->before, "settings",
                         (json_int_t)problem->settings, "snapshots",
                         (int)problem->snapshots, "state_hash", hash,

@@ -224,6 +224,8 @@ static void pack_rare(struct packing *packing,
         pack_u64(packing, 31, record->guard);
     if (record->limit > 0.0)
         pack_f64(packing, 30, record->limit);
+    if (record->imported)
+        pack_u64(packing, 25, 1);
     pack_nested(packing, 24, (const ProtobufCMessage *)parts->trial);
     if (record->pdrop > 0.0)
         pack_f64(packing, 23, record->pdrop);
@@ -476,6 +478,7 @@ static int experts_from_message(const Rue__DecisionRecord *message,
 static int origin_from_message(const Rue__DecisionRecord *message,
         struct decision_record *record, struct err *err)
 {
+    record->imported = message->has_imported && message->imported;
     record->chosen_only = message->has_chosen_only && message->chosen_only;
     record->pdrop = message->has_pdrop ? message->pdrop : 0.0;
     if (!(record->pdrop >= 0.0 && record->pdrop <= PDROP_MAX))

@@ -85,6 +85,7 @@ struct decision_record {
     bool chosen_only; /* imported: the probabilities of the others than the
                          chosen action are not known; they stand in equal
                          parts */
+    bool imported; /* made elsewhere: the policy cannot make it again */
     double pdrop; /* imported: decisions like this one were left out of the log
                      with this probability, [0,1); record_weight() */
     double limit; /* 0: none */

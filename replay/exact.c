@@ -225,7 +225,8 @@ static void decide_again(struct exact *exact, struct lane *lane,
     int status;
 
     lane->result->before += lane->adrift;
-    if (lane->result->differs || lane->adrift)
+    lane->result->imported += recorded->imported;
+    if (lane->result->differs || lane->adrift || recorded->imported)
         return;
     arena_reset(&exact->arena);
     status = choose_record(lane->problem, &recorded->head, &recorded->question,

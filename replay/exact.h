@@ -3,6 +3,9 @@
  * the state must be each snapshot that is passed, and at the end the state that
  * a restart would have. The first difference of a problem is named.
  *
+ * Decisions that were imported were made by other means: they are counted, and
+ * what came of them is learned, which the state at the end shows.
+ *
  * Where the log does not reach back to the beginning, a problem starts at its
  * oldest snapshot that is kept. Reads a running service's store without
  * disturbing it (replay/walk.h). */
@@ -18,6 +21,7 @@ struct exact_problem {
     char policy[96];
     uint32_t number;
     uint64_t decisions; /* decided again and equal */
+    uint64_t imported; /* made elsewhere, which are learned only */
     uint64_t folded; /* records */
     uint64_t before; /* decisions before what can be replayed */
     uint64_t settings; /* changes of settings that were followed */

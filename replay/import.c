@@ -169,6 +169,7 @@ static int make_decision(struct import *import, const struct logged *event,
     record->eligible = round.eligible;
     record->groups = round.context.groups;
     record->group_count = round.context.group_count;
+    record->imported = true;
     record->pdrop = event->pdrop;
     status = find_chosen(record, place, err);
     return status == 0 ? distribution(import, event, record, err) : status;

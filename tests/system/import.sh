@@ -137,6 +137,21 @@ PYTHON
     broken "the metric of a store"
 said out '"rows":3'
 
+# ---- what was made elsewhere is not made again -------------------------------
+"$B/rue" replay "$dir/kinds" --json >"$dir/out" 2>"$dir/err" ||
+    broken "a replay of an import"
+said out '"imported":2000'
+said out '"decisions":0'
+said out '"identical":true'
+"$B/rue" replay "$dir/shop" >"$dir/out" 2>"$dir/err" ||
+    broken "a replay of an import with all probabilities"
+said out '2 imported decisions were made elsewhere'
+"$B/rue" explain i0000000100 --store "$dir/kinds" --problem imported \
+    >"$dir/out" 2>"$dir/err" || broken "an explanation"
+said out 'again      what the policy would have done'
+"$B/rue" log "$dir/kinds" --event i0000000100 >"$dir/out"
+said out ' imported chosen_only '
+
 # ---- wrong calls ------------------------------------------------------------
 take 2
 take 2 vw

@@ -210,6 +210,7 @@ static struct decision_record decision(void)
             .expected_failure = rng_unit(&rng),
             .masked = some(7),
             .all_open = maybe(),
+            .imported = maybe(),
             .chosen_only = maybe(),
             .pdrop = maybe() ? rng_unit(&rng) : 0.0,
             .limit = maybe() ? rng_unit(&rng) : 0.0,
@@ -423,6 +424,7 @@ static void set_circumstances(
     to->has_masked = from->masked > 0;
     to->masked = from->masked;
     to->has_all_open = to->all_open = from->all_open;
+    to->has_imported = to->imported = from->imported;
     to->has_chosen_only = to->chosen_only = from->chosen_only;
     to->has_pdrop = from->pdrop > 0.0;
     to->pdrop = from->pdrop;

@@ -319,9 +319,11 @@ START_TEST(an_imported_decision_in_the_log)
     struct err err;
 
     record.has_second = false;
+    record.imported = true;
     record.chosen_only = true;
     record.pdrop = 0.75;
     ck_assert_int_eq(decision_again(&record, &again, &err), 0);
+    ck_assert(again.decision.imported);
     ck_assert(again.decision.chosen_only);
     ck_assert_double_eq(again.decision.pdrop, 0.75);
     ck_assert_double_eq(record_weight(&again.decision), 4.0);

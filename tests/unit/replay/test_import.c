@@ -176,7 +176,7 @@ START_TEST(blocks_of_actions_become_decisions)
     decision = &record(2)->decision;
     ck_assert_uint_eq(decision->count, 3);
     ck_assert_uint_eq(decision->chosen, 0);
-    ck_assert(decision->chosen_only);
+    ck_assert(decision->imported && decision->chosen_only);
     ck_assert_double_eq(decision->probability[0], 0.25);
     ck_assert_double_eq(decision->probability[1], 0.375);
     ck_assert_uint_eq(decision->question.named_count, 1);

@@ -60,6 +60,15 @@ int64_t read_i64(struct reader *reader)
     return (int64_t)read_u64(reader);
 }
 
+float read_f32(struct reader *reader)
+{
+    uint32_t bits = read_u32(reader);
+    float value;
+
+    memcpy(&value, &bits, sizeof(value));
+    return value;
+}
+
 double read_f64(struct reader *reader)
 {
     uint64_t bits = read_u64(reader);
@@ -130,6 +139,14 @@ void write_u64(struct writer *writer, uint64_t value)
 void write_i64(struct writer *writer, int64_t value)
 {
     write_u64(writer, (uint64_t)value);
+}
+
+void write_f32(struct writer *writer, float value)
+{
+    uint32_t bits;
+
+    memcpy(&bits, &value, sizeof(bits));
+    write_u32(writer, bits);
 }
 
 void write_f64(struct writer *writer, double value)

@@ -64,6 +64,7 @@ uint16_t read_u16(struct reader *reader);
 uint32_t read_u32(struct reader *reader);
 uint64_t read_u64(struct reader *reader);
 int64_t read_i64(struct reader *reader);
+float read_f32(struct reader *reader);
 double read_f64(struct reader *reader);
 void read_f64s(struct reader *reader, double *out, size_t count);
 /* A view of the next `size` bytes; empty after failure. */
@@ -100,6 +101,7 @@ void write_u16(struct writer *writer, uint16_t value);
 void write_u32(struct writer *writer, uint32_t value);
 void write_u64(struct writer *writer, uint64_t value);
 void write_i64(struct writer *writer, int64_t value);
+void write_f32(struct writer *writer, float value);
 void write_f64(struct writer *writer, double value);
 void write_f64s(struct writer *writer, const double *values, size_t count);
 void write_bytes(struct writer *writer, struct bytes bytes);

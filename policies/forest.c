@@ -57,23 +57,6 @@ void forest_sum(const struct forest *forest, const float *rows, uint32_t width,
 
 /* ---- bytes ---- */
 
-static void write_f32(struct writer *writer, float value)
-{
-    uint32_t bits;
-
-    memcpy(&bits, &value, sizeof(bits));
-    write_u32(writer, bits);
-}
-
-static float read_f32(struct reader *reader)
-{
-    uint32_t bits = read_u32(reader);
-    float value;
-
-    memcpy(&value, &bits, sizeof(value));
-    return value;
-}
-
 static bool is_leaf(const struct forest_node *node, uint32_t place)
 {
     return node->left == place;

@@ -281,23 +281,6 @@ static double trees_effective(const void *block)
 
 /* ---- bytes ---- */
 
-static void write_f32(struct writer *writer, float value)
-{
-    uint32_t bits;
-
-    memcpy(&bits, &value, sizeof(bits));
-    write_u32(writer, bits);
-}
-
-static float read_f32(struct reader *reader)
-{
-    uint32_t bits = read_u32(reader);
-    float value;
-
-    memcpy(&value, &bits, sizeof(value));
-    return value;
-}
-
 void trees_model_save(const struct trees_model *model, struct writer *writer)
 {
     const struct dictionary *dictionary = &model->dictionary;

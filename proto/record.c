@@ -553,6 +553,22 @@ static int decode_decision(const Rue__DecisionRecord *message,
 
 /* ---- feedback ---- */
 
+struct feedback feedback_of_record(const struct feedback_record *record)
+{
+    bool derived = record->costs.count > 0 || record->derived;
+
+    return (struct feedback){
+            .event = record->head.event,
+            .value = derived ? 0.0 : record->value,
+            .derived = record->derived,
+            .id = record->id,
+            .shown = record->shown,
+            .costs = record->costs,
+            .fields = record->fields,
+            .cause = record->cause,
+    };
+}
+
 struct bytes record_encode_feedback(
         const struct feedback_record *record, struct arena *arena)
 {

@@ -23,6 +23,12 @@ enum record_kind {
 /* What a feedback did; numbers as in rue.proto, enum Effect. */
 enum effect { EFFECT_NONE, EFFECT_LEARN, EFFECT_CORRECT, EFFECT_HOLD };
 
+/* Does the policy learn from it? */
+static inline bool effect_teaches(enum effect effect)
+{
+    return effect == EFFECT_LEARN || effect == EFFECT_CORRECT;
+}
+
 /* The members that every kind has. */
 struct record {
     enum record_kind kind;
@@ -115,6 +121,9 @@ struct feedback_record {
     enum cause cause;
     bool derived; /* value was made of the event's fields so far */
 };
+
+/* As the client sent it: a value may follow from costs or fields. */
+struct feedback feedback_of_record(const struct feedback_record *record);
 
 struct expiry_record {
     struct record head;

@@ -156,30 +156,17 @@ static struct shown plainly(struct shown shown)
     return shown;
 }
 
-static bool teaches(enum effect effect)
-{
-    return effect == EFFECT_LEARN || effect == EFFECT_CORRECT;
-}
-
 static int take_feedback(struct entry *entry)
 {
     const struct feedback_record *record = &entry->record->feedback;
     const struct problem_settings *settings = &entry->known->settings;
     struct event_state *state = &entry->state;
-    struct feedback said = {.event = record->head.event,
-            .value = record->costs.count > 0 || record->derived ? 0.0
-                                                                : record->value,
-            .derived = record->derived,
-            .id = record->id,
-            .shown = record->shown,
-            .costs = record->costs,
-            .fields = record->fields,
-            .cause = record->cause};
+    struct feedback said = feedback_of_record(record);
     struct fields merged;
     bool first = settings->aggregate == AGGREGATE_FIRST && state->has_reward;
     int status = 0;
 
-    if (teaches(record->effect) && state->decision == 0)
+    if (effect_teaches(record->effect) && state->decision == 0)
         return invalid(entry, "its event's decision is not in this log");
     if (state->mark_count == FEEDBACKS_MAX)
         return invalid(entry, "more of one event than there may be");
@@ -198,7 +185,7 @@ static int take_feedback(struct entry *entry)
             : engine_aggregate(settings->aggregate, state->has_reward,
                       state->reward, record->value);
     state->has_reward = true;
-    if (teaches(record->effect)) {
+    if (effect_teaches(record->effect)) {
         state->learned = true;
         state->taught = record->after;
     }

@@ -156,33 +156,12 @@ static bool may_be_gone(
     return record->effect == EFFECT_HOLD || verify->report->first_sequence > 1;
 }
 
-/* As the client sent it: a value may follow from costs or fields. */
-static struct feedback feedback_of(const struct feedback_record *record)
-{
-    return (struct feedback){
-            .event = record->head.event,
-            .value = record->costs.count > 0 || record->derived ? 0.0
-                                                                : record->value,
-            .derived = record->derived,
-            .id = record->id,
-            .shown = record->shown,
-            .costs = record->costs,
-            .fields = record->fields,
-            .cause = record->cause,
-    };
-}
-
-static bool teaches(enum effect effect)
-{
-    return effect == EFFECT_LEARN || effect == EFFECT_CORRECT;
-}
-
 static int check_feedback(struct verify *verify, uint64_t sequence,
         const struct feedback_record *record)
 {
     struct claim claim = {
             &record->shown, &record->subject, &record->costs, record->value};
-    struct feedback feedback = feedback_of(record);
+    struct feedback feedback = feedback_of_record(record);
     struct event_state state;
     int status = state_of(verify, &record->head, &state);
     bool known =
@@ -192,7 +171,7 @@ static int check_feedback(struct verify *verify, uint64_t sequence,
         return status;
     if (known) {
         verify->feedbacks++;
-        return teaches(record->effect)
+        return effect_teaches(record->effect)
                 ? check_claim(verify, sequence, &state, &claim)
                 : 0;
     }

@@ -8,7 +8,7 @@
 
 #include <math.h>
 
-/* One of each, 39 bytes. */
+/* One of each, 43 bytes. */
 static void write_all(struct writer *writer)
 {
     write_u8(writer, 0x01);
@@ -17,6 +17,7 @@ static void write_all(struct writer *writer)
     write_u64(writer, UINT64_C(0x0f0e0d0c0b0a0908));
     write_i64(writer, -2);
     write_f64(writer, -1.5);
+    write_f32(writer, 0.1f);
     write_f64s(writer, NULL, 0);
     write_bytes(writer, bytes_of_text("end"));
     write_bytes(writer, bytes_of(NULL, 0));
@@ -24,7 +25,7 @@ static void write_all(struct writer *writer)
     write_u8(writer, 255);
 }
 
-#define ALL_SIZE ((size_t)39)
+#define ALL_SIZE ((size_t)43)
 
 START_TEST(numbers_are_little_endian)
 {
@@ -41,7 +42,7 @@ START_TEST(numbers_are_little_endian)
     ck_assert_uint_eq(block[15], 0xfe);
     ck_assert_uint_eq(block[22], 0xff);
     ck_assert_mem_eq(block + 23, minus_one_and_a_half, 8);
-    ck_assert_mem_eq(block + 31, "end", 3);
+    ck_assert_mem_eq(block + 35, "end", 3);
 }
 END_TEST
 
@@ -59,6 +60,7 @@ START_TEST(what_was_written_reads_back)
     ck_assert(read_u64(&reader) == UINT64_C(0x0f0e0d0c0b0a0908));
     ck_assert(read_i64(&reader) == -2);
     ck_assert(read_f64(&reader) == -1.5);
+    ck_assert(read_f32(&reader) == 0.1f);
     ck_assert(bytes_equal(read_bytes(&reader, 3), bytes_of_text("end")));
     ck_assert_uint_eq(read_bytes(&reader, 0).size, 0);
     ck_assert_uint_eq(read_u32(&reader), 42);

@@ -1,10 +1,10 @@
 /* rue sim solve: the iterations of one given system. */
-#include "cli/cli.h"
+#include "cli/options.h"
 #include "sim/count.h"
 
 #include "base/check.h"
 
-#include <getopt.h>
+#include <getopt.h> /* optind */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -46,8 +46,8 @@ static const char help[] =
         "  rue sim solve --laplacian 10 --shift -0.15 --omega 1.5 --omega 1.8\n"
         "  rue sim solve --matrix nos3.mtx --solver ssor-cg --omega 1.4\n";
 
-static const char *const solvers[] = {"sor", "ssor", "cg", "ssor-cg"};
-static const char *const sides[] = {"ones", "sin", "normal"};
+static const char *const solvers[] = {"sor", "ssor", "cg", "ssor-cg", NULL};
+static const char *const sides[] = {"ones", "sin", "normal", NULL};
 
 struct solve_command {
     struct count_settings settings;
@@ -122,131 +122,26 @@ static int run(const struct solve_command *command)
     return 0;
 }
 
-static bool take_name(const char *option, const char *const *names,
-        size_t count, uint32_t *out)
+static bool take_omega(void *target, const char *option, char *text)
 {
-    for (uint32_t i = 0; i < count; i++)
-        if (strcmp(optarg, names[i]) == 0) {
-            *out = i;
-            return true;
-        }
-    (void)cli_usage("sim solve", "%s: there is no '%s'", option, optarg);
-    return false;
-}
+    struct solve_command *command = target;
+    double *omega = &command->omega[command->omegas];
 
-static bool take_number(
-        const char *option, double above, double below, double *out)
-{
-    if (!cli_number("sim solve", option, optarg, out))
-        return false;
-    if (*out > above && *out < below)
-        return true;
-    (void)cli_usage(
-            "sim solve", "%s: must be inside (%g, %g)", option, above, below);
-    return false;
-}
-
-static bool take_count(
-        const char *option, uint64_t least, uint64_t most, uint32_t *out)
-{
-    uint64_t count;
-
-    if (!cli_count("sim solve", option, optarg, &count))
-        return false;
-    if (count < least || count > most) {
-        (void)cli_usage("sim solve", "%s: %llu to %llu", option,
-                (unsigned long long)least, (unsigned long long)most);
-        return false;
-    }
-    *out = (uint32_t)count;
-    return true;
-}
-
-static bool take_omega(struct solve_command *command)
-{
     if (command->omegas == OMEGAS_MOST) {
-        (void)cli_usage("sim solve", "--omega: at most %u", OMEGAS_MOST);
+        (void)cli_usage("sim solve", "%s: at most %u", option, OMEGAS_MOST);
         return false;
     }
-    return take_number("--omega", 0.0, 2.0, &command->omega[command->omegas++]);
-}
-
-static bool take_stencil(
-        struct count_settings *settings, const char *option, bool corners)
-{
-    settings->path = NULL;
-    settings->corners = corners;
-    return take_count(option, 1, 2000, &settings->m);
-}
-
-static bool take_shift(
-        struct count_settings *settings, const char *option, bool scaled)
-{
-    settings->scaled = scaled;
-    return take_number(option, -1e9, 1e9, &settings->shift);
-}
-
-static bool take_option(struct solve_command *command, int letter)
-{
-    struct count_settings *settings = &command->settings;
-    uint32_t which = 0;
-
-    switch (letter) {
-    case 'm':
-        settings->path = optarg;
-        return true;
-    case '5':
-        return take_stencil(settings, "--laplacian", false);
-    case '9':
-        return take_stencil(settings, "--laplacian9", true);
-    case 'i':
-        return take_shift(settings, "--shift", false);
-    case 'd':
-        return take_shift(settings, "--scaled-shift", true);
-    case 'S':
-        if (!take_name("--solver", solvers, ARRAY_COUNT(solvers), &which))
-            return false;
-        command->solver = (enum count_solver)which;
-        return true;
-    case 'w':
-        return take_omega(command);
-    case 'b':
-        if (!take_name("--b", sides, ARRAY_COUNT(sides), &which))
-            return false;
-        settings->side = (enum count_side)which;
-        return true;
-    case 's':
-        return take_count("--seed", 0, 4000000000u, &settings->seed);
-    case 't':
-        return take_number("--tolerance", 0.0, 1.0, &settings->tolerance);
-    case 'c':
-        return take_count("--cap", 1, 100000000, &settings->cap);
-    case 'j':
-        command->json = true;
-        return true;
-    default:
+    if (!cli_number("sim solve", option, text, omega))
         return false;
-    }
+    command->omegas++;
+    if (*omega > 0.0 && *omega < 2.0)
+        return true;
+    (void)cli_usage("sim solve", "%s: between 0 and 2", option);
+    return false;
 }
 
 int cmd_sim_solve(int argc, char **argv)
 {
-    static const struct option options[] = {
-            {"matrix", required_argument, NULL, 'm'},
-            {"laplacian", required_argument, NULL, '5'},
-            {"laplacian9", required_argument, NULL, '9'},
-            {"shift", required_argument, NULL, 'i'},
-            {"scaled-shift", required_argument, NULL, 'd'},
-            {"solver", required_argument, NULL, 'S'},
-            {"omega", required_argument, NULL, 'w'},
-            {"b", required_argument, NULL, 'b'},
-            {"seed", required_argument, NULL, 's'},
-            {"tolerance", required_argument, NULL, 't'},
-            {"cap", required_argument, NULL, 'c'},
-            {"json", no_argument, NULL, 'j'},
-            {"help", no_argument, NULL, 'h'},
-            {NULL, 0, NULL, 0},
-    };
     struct solve_command command = {
             .settings = {.m = 10,
                     .side = COUNT_SIN,
@@ -254,16 +149,38 @@ int cmd_sim_solve(int argc, char **argv)
                     .tolerance = 1e-8,
                     .cap = 10000},
     };
-    int letter;
+    struct count_settings *settings = &command.settings;
+    uint32_t corners = 0, solver = 0, side = COUNT_SIN;
+    double scaled_shift = NAN;
+    const struct cli_option options[] = {
+            CLI_TEXT("matrix", &settings->path),
+            CLI_COUNT32("laplacian", &settings->m, 1, 2000),
+            CLI_COUNT32("laplacian9", &corners, 1, 2000),
+            CLI_NUMBER("shift", &settings->shift, -1e9, 1e9),
+            CLI_NUMBER("scaled-shift", &scaled_shift, -1e9, 1e9),
+            CLI_CHOICE("solver", &solver, solvers),
+            CLI_CALL("omega", take_omega, &command),
+            CLI_CHOICE("b", &side, sides),
+            CLI_COUNT32("seed", &settings->seed, 0, 4000000000u),
+            CLI_NUMBER("tolerance", &settings->tolerance, 0.0, 1.0),
+            CLI_COUNT32("cap", &settings->cap, 1, 100000000),
+            CLI_FLAG("json", &command.json),
+            CLI_HELP(help),
+    };
+    int status = cli_options(options, ARRAY_COUNT(options), argc, argv);
 
-    while ((letter = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-        if (letter == 'h') {
-            fputs(help, stdout);
-            return 0;
-        }
-        if (!take_option(&command, letter))
-            return EXIT_USAGE;
+    if (status >= 0)
+        return status;
+    if (corners > 0) {
+        settings->corners = true;
+        settings->m = corners;
     }
+    if (!isnan(scaled_shift)) {
+        settings->scaled = true;
+        settings->shift = scaled_shift;
+    }
+    settings->side = (enum count_side)side;
+    command.solver = (enum count_solver)solver;
     if (optind != argc)
         return cli_usage("sim solve", "'%s': not an option", argv[optind]);
     if (command.solver == COUNT_CG && command.omegas > 0)

@@ -1,14 +1,14 @@
 #include "cli/sim_generations.h"
 
 #include "cli/booster.h"
-#include "cli/cli.h"
+#include "cli/options.h"
 #include "report/html.h"
 #include "sim/drill_summary.h"
 #include "sim/generations.h"
 #include "sim/generations_page.h"
 #include "training/child.h"
 
-#include <getopt.h>
+#include <getopt.h> /* optind */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -402,72 +402,10 @@ static bool add_policy(struct session *command, const char *text)
     return true;
 }
 
-static bool take_count(
-        const char *name, uint64_t least, uint64_t most, uint64_t *out)
+static bool take_policy(void *target, const char *option, char *text)
 {
-    if (!cli_count("sim", name, optarg, out))
-        return false;
-    if (*out >= least && *out <= most)
-        return true;
-    (void)cli_usage("sim", "%s: %s is not within %u and %u", name, optarg,
-            (unsigned)least, (unsigned)most);
-    return false;
-}
-
-static bool take_drift(double *out)
-{
-    char *end;
-
-    *out = strtod(optarg, &end);
-    if (end != optarg && *end == '\0' && *out >= 0.0 && *out <= 10.0)
-        return true;
-    (void)cli_usage("sim", "--drift: %s is not within 0 and 10", optarg);
-    return false;
-}
-
-static bool take_option(struct session *command, int letter)
-{
-    switch (letter) {
-    case 'g':
-        return take_count(
-                "--generations", 2, GENERATIONS_MAX, &command->generations);
-    case 'P':
-        return add_policy(command, optarg);
-    case 'r':
-        return take_count("--rows", 100, 1000000, &command->rows);
-    case 'n':
-        return take_count("--seeds", 1, SEEDS_MAX, &command->seeds);
-    case 's':
-        return take_count("--seed", 0, UINT32_MAX - SEEDS_MAX, &command->seed);
-    case 'p':
-        return take_count("--panel", 100, 1000000, &command->panel);
-    case 'd':
-        return take_drift(&command->drift);
-    case 'o':
-        command->outages = true;
-        return true;
-    case 'c':
-        command->causes = true;
-        return true;
-    case 'N':
-        return take_count("--noise", 1, 100000000, &command->noise);
-    case 'l':
-        return take_count("--late", 0, 10, &command->late);
-    case 'L':
-        command->life = true;
-        return true;
-    case 't':
-        command->trainer = optarg;
-        return true;
-    case 'H':
-        command->html = optarg;
-        return true;
-    case 'j':
-        command->json = true;
-        return true;
-    default:
-        return false;
-    }
+    (void)option;
+    return add_policy(target, text);
 }
 
 static int run(struct session *command)
@@ -504,25 +442,6 @@ static int run(struct session *command)
 
 int sim_generations(int argc, char **argv)
 {
-    static const struct option options[] = {
-            {"generations", required_argument, NULL, 'g'},
-            {"policy", required_argument, NULL, 'P'},
-            {"rows", required_argument, NULL, 'r'},
-            {"seeds", required_argument, NULL, 'n'},
-            {"seed", required_argument, NULL, 's'},
-            {"panel", required_argument, NULL, 'p'},
-            {"drift", required_argument, NULL, 'd'},
-            {"outages", no_argument, NULL, 'o'},
-            {"causes", no_argument, NULL, 'c'},
-            {"noise", required_argument, NULL, 'N'},
-            {"late", required_argument, NULL, 'l'},
-            {"life", no_argument, NULL, 'L'},
-            {"trainer", required_argument, NULL, 't'},
-            {"html", required_argument, NULL, 'H'},
-            {"json", no_argument, NULL, 'j'},
-            {"help", no_argument, NULL, 'h'},
-            {NULL, 0, NULL, 0},
-    };
     struct session command = {.policy = {REFERENCE},
             .policy_count = 1,
             .generations = 12,
@@ -530,18 +449,32 @@ int sim_generations(int argc, char **argv)
             .seeds = 3,
             .seed = 1,
             .panel = 3000};
-    int letter;
+    const struct cli_option options[] = {
+            CLI_COUNT("generations", &command.generations, 2, GENERATIONS_MAX),
+            CLI_CALL("policy", take_policy, &command),
+            CLI_COUNT("rows", &command.rows, 100, 1000000),
+            CLI_COUNT("seeds", &command.seeds, 1, SEEDS_MAX),
+            CLI_COUNT("seed", &command.seed, 0, UINT32_MAX - SEEDS_MAX),
+            CLI_COUNT("panel", &command.panel, 100, 1000000),
+            CLI_ANY_NUMBER("drift", &command.drift),
+            CLI_FLAG("outages", &command.outages),
+            CLI_FLAG("causes", &command.causes),
+            CLI_COUNT("noise", &command.noise, 1, 100000000),
+            CLI_COUNT("late", &command.late, 0, 10),
+            CLI_FLAG("life", &command.life),
+            CLI_TEXT("trainer", &command.trainer),
+            CLI_TEXT("html", &command.html),
+            CLI_FLAG("json", &command.json),
+            CLI_HELP_OF(print_help),
+    };
+    int status = cli_options(options, ARRAY_COUNT(options), argc, argv);
 
-    while ((letter = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-        if (letter == 'h') {
-            print_help();
-            return 0;
-        }
-        if (!take_option(&command, letter))
-            return EXIT_USAGE;
-    }
+    if (status >= 0)
+        return status;
     if (optind + 1 != argc || strcmp(argv[optind], "payments") != 0)
         return cli_usage("sim", "generations are of the world payments");
+    if (!(command.drift >= 0.0 && command.drift <= 10.0))
+        return cli_usage("sim", "--drift: 0 to 10");
     if (command.policy_count == 1 &&
             !(add_policy(&command, "default") && add_policy(&command, "trees")))
         return EXIT_USAGE;

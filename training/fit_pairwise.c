@@ -7,6 +7,7 @@
  * penalty  n_eff/|w|^2,  n_eff = sum_i (1 - lambda/(h_i + lambda)), with h_i
  * the diagonal of the loss's second derivative; a few rounds of it. */
 #include "policies/flow.h"
+#include "training/design.h"
 #include "training/fit.h"
 #include "training/sides.h"
 
@@ -25,138 +26,22 @@
 #define PENALTY_MIN  0.05
 #define PENALTY_MAX  3e3
 
-/* A row as it is read: its context's atoms and its action's. What it says of
- * the products follows from them and is not stored: the rows are walked some
- * hundred times, and the fewer bytes they are, the sooner. */
-struct cell {
-    uint32_t place;
-    float value;
-};
-
 struct fit {
     const struct training_job *job;
     const struct pairwise_options *options;
     struct pairwise_model model;
     uint32_t count; /* coefficients: 1, contexts, actions, their products */
-    size_t *start; /* [2 * rows + 1] a row's context, and its action */
-    struct cell *cells;
-    double *label, *weight;
+    struct design design;
+    double *label, *weight; /* [rows] as the design has them */
     double *w, *penalty; /* [count] */
+    double *q; /* [rows] of the last evaluation */
     double *h, *r; /* [rows] second and first derivative by q, weighted */
     uint32_t *block; /* [count] */
     uint32_t block_count;
     double *room; /* [5 * count] */
 };
 
-/* ---- the rows ---- */
-
-/* Most atoms of one side in any lesson. */
-static uint32_t most_atoms(const struct fit *fit)
-{
-    const struct training_job *job = fit->job;
-    uint32_t named = 0;
-
-    for (size_t i = 0; i < job->count; i++)
-        for (int kind = 0; kind < 2; kind++) {
-            uint32_t count =
-                    side_features(&job->lessons[i], (enum side_kind)kind)
-                            ->named_count;
-            named = count > named ? count : named;
-        }
-    return fit->model.context.columns + fit->model.action.columns + 1 + named;
-}
-
-/* Both sides' atoms behind the `used` cells; returns how many there are then.
- */
-static size_t read_row(struct fit *fit, size_t row, struct pairwise_atom *atoms,
-        uint32_t room, size_t used)
-{
-    const struct lesson *lesson = &fit->job->lessons[row];
-    uint32_t slot = lesson->actions->slot == NULL
-            ? UINT32_MAX
-            : lesson->actions->slot[lesson->chosen];
-
-    for (int kind = 0; kind < 2; kind++) {
-        bool context = kind == SIDE_OF_CONTEXT;
-        uint32_t count = pairwise_read(
-                context ? &fit->model.context : &fit->model.action,
-                side_features(lesson, (enum side_kind)kind),
-                context ? UINT32_MAX : slot, atoms, room);
-        for (uint32_t i = 0; i < count; i++)
-            fit->cells[used++] =
-                    (struct cell){atoms[i].place, (float)atoms[i].value};
-        fit->start[2 * row + (size_t)kind + 1] = used;
-    }
-    return used;
-}
-
-static int read_rows(struct fit *fit, struct err *err)
-{
-    const struct training_job *job = fit->job;
-    uint32_t room = most_atoms(fit);
-    struct pairwise_atom *atoms = calloc(room, sizeof(*atoms));
-    size_t capacity = 0, used = 0;
-    double weights = 0.0;
-    int status = 0;
-
-    if (atoms == NULL)
-        return err_set(err, STATUS_INTERNAL, "training: no memory");
-    for (size_t i = 0; i < job->count; i++)
-        weights += job->lessons[i].weight;
-    for (size_t i = 0; status == 0 && i < job->count; i++) {
-        if (used + 2 * (size_t)room > capacity) {
-            struct cell *more;
-            capacity = 2 * (used + 2 * (size_t)room) + 1024;
-            more = realloc(fit->cells, capacity * sizeof(*more));
-            if (more == NULL) {
-                status = err_set(err, STATUS_INTERNAL, "training: no memory");
-                break;
-            }
-            fit->cells = more;
-        }
-        used = read_row(fit, i, atoms, room, used);
-        fit->label[i] = fmin(fmax(job->lessons[i].loss, 0.0), 1.0);
-        fit->weight[i] = job->lessons[i].weight * (double)job->count / weights;
-    }
-    free(atoms);
-    return status;
-}
-
 /* ---- derivatives ---- */
-
-/* A row's two lists of atoms. */
-struct row_view {
-    const struct cell *context, *action;
-    size_t contexts, actions;
-};
-
-static struct row_view view_row(const struct fit *fit, size_t row)
-{
-    const size_t *start = fit->start + 2 * row;
-
-    return (struct row_view){fit->cells + start[0], fit->cells + start[1],
-            start[1] - start[0], start[2] - start[1]};
-}
-
-static double row_dot(const struct fit *fit, size_t row, const double *w)
-{
-    struct row_view view = view_row(fit, row);
-    size_t width = fit->model.action.atoms;
-    const double *own = w + 1, *main = own + fit->model.context.atoms;
-    const double *pair = main + width;
-    double q = w[0];
-
-    for (size_t i = 0; i < view.contexts; i++) {
-        const double *line = pair + view.context[i].place * width;
-        double sum = own[view.context[i].place];
-        for (size_t k = 0; k < view.actions; k++)
-            sum += line[view.action[k].place] * (double)view.action[k].value;
-        q += sum * (double)view.context[i].value;
-    }
-    for (size_t k = 0; k < view.actions; k++)
-        q += main[view.action[k].place] * (double)view.action[k].value;
-    return q;
-}
 
 static double row_loss(const struct fit *fit, size_t row, double q)
 {
@@ -173,8 +58,9 @@ static double evaluate(struct fit *fit, const double *w)
 {
     double sum = 0.0;
 
+    design_times(&fit->design, w, fit->q);
     for (size_t i = 0; i < fit->job->count; i++) {
-        double q = row_dot(fit, i, w);
+        double q = fit->q[i];
         double p = fit->options->loss == PAIRWISE_SQUARED ? q : flow_sigmoid(q);
         fit->r[i] = fit->weight[i] * (p - fit->label[i]);
         fit->h[i] = fit->options->loss == PAIRWISE_SQUARED
@@ -187,46 +73,18 @@ static double evaluate(struct fit *fit, const double *w)
     return sum;
 }
 
-/* out += factor x; with `squares`, factor x^2. */
-static void add_row(const struct fit *fit, size_t row, double factor,
-        bool squares, double *out)
-{
-    struct row_view view = view_row(fit, row);
-    size_t width = fit->model.action.atoms;
-    double *own = out + 1, *main = own + fit->model.context.atoms;
-    double *pair = main + width;
-
-    out[0] += factor;
-    for (size_t i = 0; i < view.contexts; i++) {
-        double *line = pair + view.context[i].place * width;
-        double x = (double)view.context[i].value;
-        double part = factor * (squares ? x * x : x);
-        own[view.context[i].place] += part;
-        for (size_t k = 0; k < view.actions; k++) {
-            double z = (double)view.action[k].value;
-            line[view.action[k].place] += part * (squares ? z * z : z);
-        }
-    }
-    for (size_t k = 0; k < view.actions; k++) {
-        double z = (double)view.action[k].value;
-        main[view.action[k].place] += factor * (squares ? z * z : z);
-    }
-}
-
 static void gradient(const struct fit *fit, double *g)
 {
     for (uint32_t i = 0; i < fit->count; i++)
         g[i] = fit->penalty[i] * fit->w[i];
-    for (size_t i = 0; i < fit->job->count; i++)
-        add_row(fit, i, fit->r[i], false, g);
+    design_add(&fit->design, fit->r, false, g);
 }
 
 /* The diagonal of the loss's second derivative, without penalties. */
 static void diagonal(const struct fit *fit, double *d)
 {
     memset(d, 0, fit->count * sizeof(*d));
-    for (size_t row = 0; row < fit->job->count; row++)
-        add_row(fit, row, fit->h[row], true, d);
+    design_add(&fit->design, fit->h, true, d);
 }
 
 /* out = (H + penalty) v */
@@ -234,8 +92,7 @@ static void curvature(const struct fit *fit, const double *v, double *out)
 {
     for (uint32_t i = 0; i < fit->count; i++)
         out[i] = fit->penalty[i] * v[i];
-    for (size_t i = 0; i < fit->job->count; i++)
-        add_row(fit, i, fit->h[i] * row_dot(fit, i, v), false, out);
+    design_curvature(&fit->design, fit->h, v, out);
 }
 
 static double dot(const double *a, const double *b, uint32_t count)
@@ -393,7 +250,7 @@ static int room_for(struct fit *fit, struct err *err)
                 "pairwise: %zu coefficients, more than `coefficients: %u`",
                 count - 1, fit->options->coefficients);
     fit->count = (uint32_t)count;
-    fit->start = calloc(2 * rows + 1, sizeof(*fit->start));
+    fit->q = calloc(rows, sizeof(double));
     fit->label = calloc(rows, sizeof(double));
     fit->weight = calloc(rows, sizeof(double));
     fit->h = calloc(rows, sizeof(double));
@@ -402,7 +259,7 @@ static int room_for(struct fit *fit, struct err *err)
     fit->penalty = calloc(count, sizeof(double));
     fit->block = calloc(count, sizeof(*fit->block));
     fit->room = calloc(5 * count, sizeof(double));
-    return fit->start == NULL || fit->label == NULL || fit->weight == NULL ||
+    return fit->q == NULL || fit->label == NULL || fit->weight == NULL ||
                     fit->h == NULL || fit->r == NULL || fit->w == NULL ||
                     fit->penalty == NULL || fit->block == NULL ||
                     fit->room == NULL
@@ -412,8 +269,8 @@ static int room_for(struct fit *fit, struct err *err)
 
 static void release(struct fit *fit)
 {
-    free(fit->start);
-    free(fit->cells);
+    design_close(&fit->design);
+    free(fit->q);
     free(fit->label);
     free(fit->weight);
     free(fit->h);
@@ -426,14 +283,29 @@ static void release(struct fit *fit)
     side_free(&fit->model.action);
 }
 
+static void read_labels(struct fit *fit)
+{
+    const struct training_job *job = fit->job;
+    double weights = 0.0;
+
+    for (size_t i = 0; i < job->count; i++)
+        weights += job->lessons[i].weight;
+    for (size_t i = 0; i < job->count; i++) {
+        const struct lesson *lesson = &job->lessons[fit->design.lesson[i]];
+        fit->label[i] = fmin(fmax(lesson->loss, 0.0), 1.0);
+        fit->weight[i] = lesson->weight * (double)job->count / weights;
+    }
+}
+
 static int find_coefficients(struct fit *fit, struct err *err)
 {
-    int status = read_rows(fit, err);
+    int status = design_open(&fit->design, &fit->model, fit->job, err);
 
     if (status == 0)
         status = number_blocks(fit, err);
     if (status != 0)
         return status;
+    read_labels(fit);
     first_penalties(fit);
     for (int k = 0; status == 0 && fit->options->adapt && k < ADAPT_ROUNDS;
             k++) {

@@ -91,6 +91,12 @@ static const struct option_row pairwise_rows[] = {
                 .sentence = "go on from these penalties to one for each "
                             "feature's products with each column of the "
                             "action, by the evidence for them"},
+        {.name = "smooth",
+                .type = OPTION_FLAG,
+                .offset = AT(smooth),
+                .fallback = 1,
+                .sentence = "with `adapt`, also one for the differences of "
+                            "neighbouring bins of a dense column"},
         {.name = "average",
                 .type = OPTION_COUNT,
                 .offset = AT(average),

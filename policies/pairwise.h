@@ -31,6 +31,7 @@ struct pairwise_options {
     uint32_t coefficients; /* of all products */
     double main_penalty, pair_penalty; /* L2, to start with */
     bool adapt; /* penalties by how much each block of products matters */
+    bool smooth; /* and of the steps between neighbouring bins */
     uint32_t average;
 };
 

@@ -1,14 +1,13 @@
 /* Fits a pairwise model: Newton's method on the penalised loss, each step by
- * conjugate gradients with the diagonal as preconditioner from zero.
+ * conjugate gradients from zero; the preconditioner is the second derivative's
+ * diagonal with all of the penalties.
  *
- * With `adapt` the penalties are then chosen by the evidence (MacKay 1992,
- * "Bayesian interpolation", section 4; Tipping 2001): a block of coefficients,
- * those of one source of the context with one source of the action, has the
- * penalty  n_eff/|w|^2,  n_eff = sum_i (1 - lambda/(h_i + lambda)), with h_i
- * the diagonal of the loss's second derivative; a few rounds of it. */
+ * With `adapt` the penalties are then chosen by the evidence, in a few rounds
+ * (training/penalties.h). */
 #include "policies/flow.h"
 #include "training/design.h"
 #include "training/fit.h"
+#include "training/penalties.h"
 #include "training/sides.h"
 
 #include <math.h>
@@ -23,8 +22,6 @@
 /* Steps of a round of penalties that is not the last. */
 #define ROUGH_STEPS  2
 #define ADAPT_ROUNDS 4
-#define PENALTY_MIN  0.05
-#define PENALTY_MAX  3e3
 
 struct fit {
     const struct training_job *job;
@@ -33,11 +30,10 @@ struct fit {
     uint32_t count; /* coefficients: 1, contexts, actions, their products */
     struct design design;
     double *label, *weight; /* [rows] as the design has them */
-    double *w, *penalty; /* [count] */
+    struct penalties penalties;
+    double *w; /* [count] */
     double *q; /* [rows] of the last evaluation */
     double *h, *r; /* [rows] second and first derivative by q, weighted */
-    uint32_t *block; /* [count] */
-    uint32_t block_count;
     double *room; /* [5 * count] */
 };
 
@@ -68,15 +64,12 @@ static double evaluate(struct fit *fit, const double *w)
                 : fit->weight[i] * fmax(p * (1.0 - p), 1e-9);
         sum += row_loss(fit, i, q);
     }
-    for (uint32_t i = 0; i < fit->count; i++)
-        sum += 0.5 * fit->penalty[i] * w[i] * w[i];
-    return sum;
+    return sum + penalties_of(&fit->penalties, w);
 }
 
 static void gradient(const struct fit *fit, double *g)
 {
-    for (uint32_t i = 0; i < fit->count; i++)
-        g[i] = fit->penalty[i] * fit->w[i];
+    penalties_times(&fit->penalties, fit->w, g);
     design_add(&fit->design, fit->r, false, g);
 }
 
@@ -90,8 +83,7 @@ static void diagonal(const struct fit *fit, double *d)
 /* out = (H + penalty) v */
 static void curvature(const struct fit *fit, const double *v, double *out)
 {
-    for (uint32_t i = 0; i < fit->count; i++)
-        out[i] = fit->penalty[i] * v[i];
+    penalties_times(&fit->penalties, v, out);
     design_curvature(&fit->design, fit->h, v, out);
 }
 
@@ -113,17 +105,17 @@ static double solve(const struct fit *fit)
     double *step = fit->room, *residual = fit->room + n;
     double *direction = fit->room + 2 * (size_t)n;
     double *product = fit->room + 3 * (size_t)n;
-    double *scale = fit->room + 4 * (size_t)n;
+    double *pivot = fit->room + 4 * (size_t)n;
     double now, start, gain = 0.0;
 
     gradient(fit, residual);
-    diagonal(fit, scale);
+    diagonal(fit, product);
+    penalties_factor(&fit->penalties, product, pivot);
     for (uint32_t i = 0; i < n; i++) {
-        scale[i] = 1.0 / (scale[i] + fit->penalty[i]);
         step[i] = 0.0;
         residual[i] = -residual[i];
-        direction[i] = scale[i] * residual[i];
     }
+    penalties_solve(&fit->penalties, pivot, residual, direction);
     start = now = dot(residual, direction, n);
     for (int k = 0; k < GRADIENT_STEPS && now > RESIDUAL * start; k++) {
         double length, next;
@@ -133,8 +125,8 @@ static double solve(const struct fit *fit)
         for (uint32_t i = 0; i < n; i++) {
             step[i] += length * direction[i];
             residual[i] -= length * product[i];
-            product[i] = scale[i] * residual[i];
         }
+        penalties_solve(&fit->penalties, pivot, residual, product);
         next = dot(residual, product, n);
         for (uint32_t i = 0; i < n; i++)
             direction[i] = product[i] + next / now * direction[i];
@@ -169,73 +161,6 @@ static void descend(struct fit *fit, int steps)
     (void)evaluate(fit, fit->w);
 }
 
-/* ---- penalties ---- */
-
-/* Blocks: 0 the intercept; then the sources of the context, of the action, and
- * each pair of them. */
-static int number_blocks(struct fit *fit, struct err *err)
-{
-    const struct pairwise_side *context = &fit->model.context;
-    const struct pairwise_side *action = &fit->model.action;
-    uint32_t contexts, actions, at = 0;
-    uint32_t *of_context = side_sources(context, &contexts);
-    uint32_t *of_action = side_sources(action, &actions);
-
-    if (of_context == NULL || of_action == NULL) {
-        free(of_context);
-        free(of_action);
-        return err_set(err, STATUS_INTERNAL, "training: no memory");
-    }
-    fit->block[at++] = 0;
-    for (uint32_t c = 0; c < context->atoms; c++)
-        fit->block[at++] = 1 + of_context[c];
-    for (uint32_t a = 0; a < action->atoms; a++)
-        fit->block[at++] = 1 + contexts + of_action[a];
-    for (uint32_t c = 0; c < context->atoms; c++)
-        for (uint32_t a = 0; a < action->atoms; a++)
-            fit->block[at++] = 1 + contexts + actions +
-                    of_context[c] * actions + of_action[a];
-    fit->block_count = 1 + contexts + actions + contexts * actions;
-    free(of_context);
-    free(of_action);
-    return 0;
-}
-
-static void first_penalties(struct fit *fit)
-{
-    uint32_t mains = 1 + fit->model.context.atoms + fit->model.action.atoms;
-
-    for (uint32_t i = 0; i < fit->count; i++)
-        fit->penalty[i] = i < mains ? fit->options->main_penalty
-                                    : fit->options->pair_penalty;
-    fit->penalty[0] = 1e-6;
-}
-
-/* One round of the evidence's fixed point. */
-static int adapt(struct fit *fit, struct err *err)
-{
-    double *sums = calloc(2 * (size_t)fit->block_count, sizeof(*sums));
-    double *d = fit->room;
-
-    if (sums == NULL)
-        return err_set(err, STATUS_INTERNAL, "training: no memory");
-    diagonal(fit, d);
-    for (uint32_t i = 1; i < fit->count; i++) {
-        double *block = sums + 2 * (size_t)fit->block[i];
-        block[0] += d[i] / (d[i] + fit->penalty[i]);
-        block[1] += fit->w[i] * fit->w[i];
-    }
-    for (uint32_t i = 1; i < fit->count; i++) {
-        const double *block = sums + 2 * (size_t)fit->block[i];
-        /* Half a coefficient of size 1/2 in advance, so that small blocks stay
-         * near what is usual. */
-        double penalty = (block[0] + 0.5) / (block[1] + 0.125);
-        fit->penalty[i] = fmin(fmax(penalty, PENALTY_MIN), PENALTY_MAX);
-    }
-    free(sums);
-    return 0;
-}
-
 /* ---- all of it ---- */
 
 static int room_for(struct fit *fit, struct err *err)
@@ -256,15 +181,12 @@ static int room_for(struct fit *fit, struct err *err)
     fit->h = calloc(rows, sizeof(double));
     fit->r = calloc(rows, sizeof(double));
     fit->w = calloc(count, sizeof(double));
-    fit->penalty = calloc(count, sizeof(double));
-    fit->block = calloc(count, sizeof(*fit->block));
     fit->room = calloc(5 * count, sizeof(double));
     return fit->q == NULL || fit->label == NULL || fit->weight == NULL ||
                     fit->h == NULL || fit->r == NULL || fit->w == NULL ||
-                    fit->penalty == NULL || fit->block == NULL ||
                     fit->room == NULL
             ? err_set(err, STATUS_INTERNAL, "training: no memory")
-            : 0;
+            : penalties_open(&fit->penalties, &fit->model, fit->options, err);
 }
 
 static void release(struct fit *fit)
@@ -276,8 +198,7 @@ static void release(struct fit *fit)
     free(fit->h);
     free(fit->r);
     free(fit->w);
-    free(fit->penalty);
-    free(fit->block);
+    penalties_close(&fit->penalties);
     free(fit->room);
     side_free(&fit->model.context);
     side_free(&fit->model.action);
@@ -301,17 +222,17 @@ static int find_coefficients(struct fit *fit, struct err *err)
 {
     int status = design_open(&fit->design, &fit->model, fit->job, err);
 
-    if (status == 0)
-        status = number_blocks(fit, err);
     if (status != 0)
         return status;
     read_labels(fit);
-    first_penalties(fit);
     for (int k = 0; status == 0 && fit->options->adapt && k < ADAPT_ROUNDS;
             k++) {
         descend(fit, ROUGH_STEPS);
-        status = adapt(fit, err);
+        diagonal(fit, fit->room);
+        status = penalties_adapt(&fit->penalties, fit->room, fit->w, err);
     }
+    if (status != 0)
+        return status;
     descend(fit, NEWTON_STEPS);
     for (uint32_t i = 0; i < fit->count; i++)
         if (!isfinite(fit->w[i]))

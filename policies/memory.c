@@ -18,9 +18,12 @@ static double power(double base, uint32_t exponent)
 double memory_weight(const struct memory_options *options, uint32_t age,
         double p, bool alarm)
 {
-    if (age < options->recent)
-        return power(options->decay, age);
-    if (age >= options->generations || !(p < options->informative))
+    bool recent = age < options->recent;
+
+    if (age >= options->generations || !(recent || p < options->informative))
         return 0.0;
-    return power(alarm ? options->decay_alarm : options->decay, age);
+    return power(alarm && (!recent || age >= MEMORY_FRESH)
+                    ? options->decay_alarm
+                    : options->decay,
+            age);
 }

@@ -13,12 +13,15 @@
 
 #include <stdbool.h>
 
+/* An alarm of drift is about what came before so many generations. */
+#define MEMORY_FRESH 2u
+
 struct memory_options {
     uint32_t recent; /* generations of which every row is kept */
     double informative; /* rows below this probability are kept longer */
     uint32_t generations; /* both rings together */
     double decay; /* weight of a row per generation of age */
-    double decay_alarm; /* of the informative ring, while drift is alarming */
+    double decay_alarm; /* of all but the fresh, while drift is alarming */
 };
 
 /* The rows over a struct memory_options at `base` of another struct; names
@@ -28,8 +31,8 @@ struct memory_options {
             .type = OPTION_COUNT,                                              \
             .offset = (base) + offsetof(struct memory_options, recent),        \
             .min = 1,                                                          \
-            .max = 10,                                                         \
-            .fallback = 2,                                                     \
+            .max = 50,                                                         \
+            .fallback = 10,                                                    \
             .sentence = "oracles trained in batches: generations of which "    \
                         "every event is learned"},                             \
             {.name = prefix "informative",                                     \
@@ -61,7 +64,8 @@ struct memory_options {
         .name = prefix "decay_alarm", .type = OPTION_DOUBLE,                   \
         .offset = (base) + offsetof(struct memory_options, decay_alarm),       \
         .min = 0.1, .max = 1.0, .fallback = 0.6,                               \
-        .sentence = "the same for older events while drift is alarming"        \
+        .sentence = "the same while drift is alarming, for "                   \
+                    "events older than two generations"                        \
     }
 
 extern const struct option_table memory_option_table;

@@ -339,13 +339,19 @@ END_TEST
 START_TEST(memory_keeps_two_rings)
 {
     struct memory_options options;
-    struct memory_options wanted = {2, 0.3, 20, 0.9, 0.6};
+    struct memory_options wanted = {10, 0.3, 20, 0.9, 0.6};
 
     ck_assert_int_eq(
             options_parse(&memory_option_table, NULL, 0, &options, &err), 0);
     ck_assert_uint_eq(options.recent, wanted.recent);
     ck_assert_uint_eq(options.generations, wanted.generations);
     ck_assert_double_eq(options.informative, wanted.informative);
+    ck_assert_double_eq_tol(
+            memory_weight(&wanted, 9, 0.9, false), pow(0.9, 9), 1e-12);
+    ck_assert_double_eq(memory_weight(&wanted, 10, 0.9, false), 0.0);
+    ck_assert_double_eq_tol(
+            memory_weight(&wanted, 9, 0.9, true), pow(0.6, 9), 1e-12);
+    wanted.recent = 2;
     ck_assert_double_eq(memory_weight(&wanted, 0, 0.9, false), 1.0);
     ck_assert_double_eq_tol(memory_weight(&wanted, 1, 0.9, true), 0.9, 1e-12);
     ck_assert_double_eq(memory_weight(&wanted, 2, 0.3, false), 0.0);
@@ -354,6 +360,8 @@ START_TEST(memory_keeps_two_rings)
     ck_assert_double_eq_tol(memory_weight(&wanted, 2, 0.29, true), 0.36, 1e-12);
     ck_assert_double_gt(memory_weight(&wanted, 19, 0.01, false), 0.1);
     ck_assert_double_eq(memory_weight(&wanted, 20, 0.01, false), 0.0);
+    wanted.generations = 1;
+    ck_assert_double_eq(memory_weight(&wanted, 1, 0.01, false), 0.0);
 }
 END_TEST
 

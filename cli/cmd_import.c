@@ -1,5 +1,5 @@
 /* rue import: logs from elsewhere into a store. */
-#include "cli/cli.h"
+#include "cli/options.h"
 #include "config/config.h"
 #include "formats/stream.h"
 #include "replay/import.h"
@@ -7,7 +7,7 @@
 #include "replay/restore.h"
 
 #include <fcntl.h>
-#include <getopt.h>
+#include <getopt.h> /* optind */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -627,8 +627,9 @@ static void clean(struct import_command *command)
     free(command->specs.data);
 }
 
-static bool add_map(struct import_command *command, const char *text)
+static bool take_map(void *target, const char *option, char *text)
 {
+    struct import_command *command = target;
     size_t used = strlen(command->map);
     int written = snprintf(command->map + used, sizeof(command->map) - used,
             "%s%s", used > 0 ? "," : "", text);
@@ -636,65 +637,25 @@ static bool add_map(struct import_command *command, const char *text)
     command->settings.map = command->map;
     if (written > 0 && (size_t)written < sizeof(command->map) - used)
         return true;
-    (void)cli_usage("import", "--map: too long");
+    (void)cli_usage("import", "%s: too long", option);
     return false;
 }
 
-static bool take_range(struct import_command *command, const char *text)
+static bool take_range(void *target, const char *option, char *text)
 {
+    struct import_command *command = target;
     const char *comma = strchr(text, ',');
     char first[64];
 
     if (comma == NULL || (size_t)(comma - text) >= sizeof(first)) {
-        (void)cli_usage("import", "--reward: give MIN,MAX");
+        (void)cli_usage("import", "%s: give MIN,MAX", option);
         return false;
     }
     memcpy(first, text, (size_t)(comma - text));
     first[comma - text] = '\0';
     command->has_range = true;
-    return cli_number("import", "--reward", first, &command->range[0]) &&
-            cli_number("import", "--reward", comma + 1, &command->range[1]);
-}
-
-static bool take_option(struct import_command *command, int letter)
-{
-    switch (letter) {
-    case 's':
-        command->store = optarg;
-        return true;
-    case 'p':
-        command->problem = optarg;
-        return true;
-    case 'c':
-        command->config_path = optarg;
-        return true;
-    case 'r':
-        return take_range(command, optarg);
-    case 'm':
-        return add_map(command, optarg);
-    case 'i':
-        command->settings.items = optarg;
-        return true;
-    case 'y':
-        command->policy = optarg;
-        return true;
-    case 'q':
-        command->metric = strcmp(optarg, "progressive-ips") == 0;
-        if (!command->metric)
-            (void)cli_usage("import", "--metric: there is no '%s'", optarg);
-        return command->metric;
-    case 't':
-        command->strict = true;
-        return true;
-    case 'x':
-        command->rejects_path = optarg;
-        return true;
-    case 'j':
-        command->json = true;
-        return true;
-    default:
-        return false;
-    }
+    return cli_number("import", option, first, &command->range[0]) &&
+            cli_number("import", option, comma + 1, &command->range[1]);
 }
 
 static int import_files(struct import_command *command)
@@ -719,33 +680,29 @@ static int import_files(struct import_command *command)
 
 int cmd_import(int argc, char **argv)
 {
-    static const struct option options[] = {
-            {"store", required_argument, NULL, 's'},
-            {"problem", required_argument, NULL, 'p'},
-            {"config", required_argument, NULL, 'c'},
-            {"reward", required_argument, NULL, 'r'},
-            {"map", required_argument, NULL, 'm'},
-            {"items", required_argument, NULL, 'i'},
-            {"metric", required_argument, NULL, 'q'},
-            {"policy", required_argument, NULL, 'y'},
-            {"strict", no_argument, NULL, 't'},
-            {"rejects", required_argument, NULL, 'x'},
-            {"json", no_argument, NULL, 'j'},
-            {"help", no_argument, NULL, 'h'},
-            {NULL, 0, NULL, 0},
-    };
+    static const char *const metrics[] = {"progressive-ips", NULL};
     static struct import_command command = {
             .problem = "imported", .spooled = -1};
-    int letter;
+    uint32_t metric = UINT32_MAX;
+    const struct cli_option options[] = {
+            CLI_TEXT("store", &command.store),
+            CLI_TEXT("problem", &command.problem),
+            CLI_TEXT("config", &command.config_path),
+            CLI_CALL("reward", take_range, &command),
+            CLI_CALL("map", take_map, &command),
+            CLI_TEXT("items", &command.settings.items),
+            CLI_CHOICE("metric", &metric, metrics),
+            CLI_TEXT("policy", &command.policy),
+            CLI_FLAG("strict", &command.strict),
+            CLI_TEXT("rejects", &command.rejects_path),
+            CLI_FLAG("json", &command.json),
+            CLI_HELP_OF(print_help),
+    };
+    int status = cli_options(options, ARRAY_COUNT(options), argc, argv);
 
-    while ((letter = getopt_long(argc, argv, "h", options, NULL)) != -1) {
-        if (letter == 'h') {
-            print_help();
-            return 0;
-        }
-        if (!take_option(&command, letter))
-            return EXIT_USAGE;
-    }
+    if (status >= 0)
+        return status;
+    command.metric = metric == 0;
     if (optind + 2 > argc)
         return cli_usage("import", "name the format and a file");
     if (command.store == NULL)

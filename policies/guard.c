@@ -34,39 +34,40 @@ double guard_value(const struct guard_spec *spec, double cost)
 
 /* ---- what the default costs ---- */
 
-/* 1/(largest - smallest) of each column among the outcomes kept. */
-static void column_scales(const struct guard *guard, double *scale)
+static void scale_columns(struct guard *guard)
 {
     for (uint32_t j = 0; j < guard->spec->columns; j++) {
-        double low = guard->context[0][j], high = low;
+        const double *column = guard->context[j];
+        double low = column[0], high = low;
         for (uint32_t i = 1; i < guard->kept; i++) {
-            low = guard->context[i][j] < low ? guard->context[i][j] : low;
-            high = guard->context[i][j] > high ? guard->context[i][j] : high;
+            low = column[i] < low ? column[i] : low;
+            high = column[i] > high ? column[i] : high;
         }
-        scale[j] = high > low ? 1.0 / (high - low) : 0.0;
+        guard->scale[j] = high > low ? 1.0 / (high - low) : 0.0;
     }
 }
 
-static double distance(const struct guard *guard, const double *scale,
-        const double *dense, uint32_t i)
+/* Squares, of all that are kept. */
+static void distances(
+        const struct guard *guard, const double *dense, double *apart)
 {
-    double sum = 0.0;
-
+    memset(apart, 0, guard->kept * sizeof(*apart));
     for (uint32_t j = 0; j < guard->spec->columns; j++) {
-        double apart = (dense[j] - guard->context[i][j]) * scale[j];
-        sum += apart * apart;
+        const double *column = guard->context[j];
+        double at = dense[j], scale = guard->scale[j];
+        for (uint32_t i = 0; i < guard->kept; i++) {
+            double by = (at - column[i]) * scale;
+            apart[i] += by * by;
+        }
     }
-    return sum;
 }
 
-/* Keeps the nearest, in the order of their distance. */
+/* Keeps the nearest, in the order of their distance; this is one of them. */
 static uint32_t put_near(
         double *near, double *cost, uint32_t count, double apart, double one)
 {
     uint32_t at = count < NEIGHBOURS ? count : NEIGHBOURS - 1;
 
-    if (count == NEIGHBOURS && apart >= near[at])
-        return count;
     for (; at > 0 && near[at - 1] > apart; at--) {
         near[at] = near[at - 1];
         cost[at] = cost[at - 1];
@@ -80,15 +81,14 @@ static uint32_t put_near(
 static struct expectation expect(
         const struct guard *guard, const struct context *context)
 {
-    double near[NEIGHBOURS], cost[NEIGHBOURS], scale[GUARD_COLUMNS];
+    double near[NEIGHBOURS], cost[NEIGHBOURS], apart[GUARD_KEPT];
     double mean = 0.0, square = 0.0;
     uint32_t count = 0;
 
-    column_scales(guard, scale);
+    distances(guard, context->shared.dense, apart);
     for (uint32_t i = 0; i < guard->kept; i++)
-        count = put_near(near, cost, count,
-                distance(guard, scale, context->shared.dense, i),
-                guard->cost[i]);
+        if (count < NEIGHBOURS || apart[i] < near[NEIGHBOURS - 1])
+            count = put_near(near, cost, count, apart[i], guard->cost[i]);
     for (uint32_t i = 0; i < count; i++)
         mean += cost[i] / count;
     for (uint32_t i = 0; i < count; i++)
@@ -186,11 +186,12 @@ static void remember(
         struct guard *guard, const struct context *context, double cost)
 {
     for (uint32_t j = 0; j < guard->spec->columns; j++)
-        guard->context[guard->next][j] = context->shared.dense[j];
+        guard->context[j][guard->next] = context->shared.dense[j];
     guard->cost[guard->next] = cost;
     guard->next = (guard->next + 1) % GUARD_KEPT;
     if (guard->kept < GUARD_KEPT)
         guard->kept++;
+    scale_columns(guard);
 }
 
 void guard_learn(struct guard *guard, const struct context *context,
@@ -241,7 +242,8 @@ void guard_save(const struct guard *guard, struct writer *writer)
     write_u32(writer, guard->next);
     write_f64s(writer, guard->cost, guard->kept);
     for (uint32_t i = 0; i < guard->kept; i++)
-        write_f64s(writer, guard->context[i], guard->spec->columns);
+        for (uint32_t j = 0; j < guard->spec->columns; j++)
+            write_f64(writer, guard->context[j][i]);
 }
 
 static bool all_finite(const double *values, uint32_t count)
@@ -274,10 +276,13 @@ int guard_load(struct guard *guard, struct reader *reader, struct err *err)
             isfinite(guard->reserved) && isfinite(guard->errors) &&
             isfinite(guard->error_weight) &&
             all_finite(guard->cost, guard->kept);
-    for (uint32_t i = 0; good && i < guard->kept; i++) {
-        read_f64s(reader, guard->context[i], guard->spec->columns);
-        good = !reader->failed &&
-                all_finite(guard->context[i], guard->spec->columns);
-    }
-    return good ? 0 : err_set(err, STATUS_CORRUPT, "guard: state is damaged");
+    for (uint32_t i = 0; good && i < guard->kept; i++)
+        for (uint32_t j = 0; j < guard->spec->columns; j++)
+            guard->context[j][i] = read_f64(reader);
+    for (uint32_t j = 0; good && j < guard->spec->columns; j++)
+        good = !reader->failed && all_finite(guard->context[j], guard->kept);
+    if (!good)
+        return err_set(err, STATUS_CORRUPT, "guard: state is damaged");
+    scale_columns(guard);
+    return 0;
 }

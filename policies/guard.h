@@ -54,7 +54,9 @@ struct guard {
     uint32_t reopened; /* outcomes of trials until it may settle again */
     uint32_t kept, next; /* a ring */
     double cost[GUARD_KEPT];
-    double context[GUARD_KEPT][GUARD_COLUMNS];
+    double context[GUARD_COLUMNS][GUARD_KEPT];
+    double scale[GUARD_COLUMNS]; /* 1/(largest - smallest) kept of a column, 0
+                                    if they are one; not saved */
 };
 
 /* Why a decision is as it is; the numbers are recorded. */

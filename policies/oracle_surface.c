@@ -17,17 +17,20 @@
  * REFRESH lessons the inverse is made anew from the sums that it stands for, so
  * that no rounding builds up. */
 #include "base/limits.h"
+#include "base/wide.h"
 #include "policies/linalg.h"
 #include "policies/oracle.h"
 
 #include <math.h>
 #include <string.h>
 
-#define DEGREE_MAX 12u
-#define TERMS_MAX  (DEGREE_MAX + 1)
-#define REFRESH    256u
-#define FREE       1e-4 /* of lambda: the pull on the constant */
-#define SUM_MAX    1e100
+#define DEGREE_MAX    12u
+#define TERMS_MAX     (DEGREE_MAX + 1)
+#define USUAL_ROWS    6u /* of the degrees that hold unless others are set */
+#define USUAL_COLUMNS 5u
+#define REFRESH       256u
+#define FREE          1e-4 /* of lambda: the pull on the constant */
+#define SUM_MAX       1e100
 
 struct surface_options {
     double action_min, action_max;
@@ -218,18 +221,54 @@ static void surface_init(
 
 /* ---- features ---- */
 
+static double between(double value, double min, double max)
+{
+    return value > max ? max : value > min ? value : min;
+}
+
 /* P_0 .. P_(count-1) at `value` mapped from min..max to [-1,1]. */
 static void polynomials(
         double value, double min, double max, uint32_t count, double *out)
 {
-    double z = 2.0 * (value - min) / (max - min) - 1.0;
+    double z = 2.0 * (between(value, min, max) - min) / (max - min) - 1.0;
 
-    z = z > 1.0 ? 1.0 : z < -1.0 ? -1.0 : z;
     out[0] = 1.0;
     if (count > 1)
         out[1] = z;
     for (uint32_t j = 2; j < count; j++)
         out[j] = 2.0 * z * out[j - 1] - out[j - 2];
+}
+
+/* The same of four actions at a time, from `first`; past the last one that one
+ * is repeated. */
+typedef double four __attribute__((vector_size(4 * sizeof(double))));
+
+INLINE void read_four(const struct surface *self,
+        const struct action_set *actions, uint32_t first, uint32_t rows,
+        four *out)
+{
+    double min = self->options->action_min, max = self->options->action_max;
+    uint32_t last = actions->count - 1;
+    four z;
+
+    for (uint32_t k = 0; k < 4; k++) {
+        uint32_t index = first + k < last ? first + k : last;
+        z[k] = between(actions->features[index].dense[0], min, max);
+    }
+    z = 2.0 * (z - min) / (max - min) - 1.0;
+    out[0] = z - z + 1.0;
+    out[1] = z;
+    for (uint32_t j = 2; j < rows; j++)
+        out[j] = 2.0 * z * out[j - 1] - out[j - 2];
+}
+
+INLINE void write_four(
+        const four *values, uint32_t first, uint32_t count, double *out)
+{
+    if (first + 4 <= count)
+        memcpy(out + first, values, sizeof(*values));
+    else
+        memcpy(out + first, values, (count - first) * sizeof(double));
 }
 
 static void read_context(const struct surface *self,
@@ -272,48 +311,108 @@ static double *whole_phi(const struct surface *self,
 
 /* ---- predicting ---- */
 
+WIDE static void evaluate(const struct surface *self, const double *curve,
+        const struct action_set *actions, double *losses)
+{
+    four of_action[TERMS_MAX];
+
+    for (uint32_t i = 0; i < actions->count; i += 4) {
+        four sum;
+        read_four(self, actions, i, self->rows, of_action);
+        sum = curve[0] * of_action[0];
+        for (uint32_t a = 1; a < self->rows; a++)
+            sum += curve[a] * of_action[a];
+        write_four(&sum, i, actions->count, losses);
+    }
+}
+
 /* At one context the surface is a curve: its coefficients once, then a short
  * product for each action. */
 static void surface_predict(const void *block, const struct context *context,
         const struct action_set *actions, struct arena *scratch, double *losses)
 {
     const struct surface *self = block;
-    double of_action[TERMS_MAX], of_context[TERMS_MAX], curve[TERMS_MAX];
+    double of_context[TERMS_MAX], curve[TERMS_MAX];
 
     (void)scratch;
     read_context(self, context, of_context);
     for (uint32_t a = 0; a < self->rows; a++)
         curve[a] = dot(const_theta(self) + (size_t)a * self->columns,
                 of_context, self->columns);
-    for (uint32_t i = 0; i < actions->count; i++) {
-        read_action(self, actions, i, of_action);
-        losses[i] = dot(curve, of_action, self->rows);
+    evaluate(self, curve, actions, losses);
+}
+
+/* form[a][c] = sum over b, d of P_b P_d inverse[ab][cd], and half of it on the
+ * diagonal: at one context, half of phi' P phi is this triangle's form in the
+ * action's polynomials alone. First the rows of each a are added up. */
+INLINE void form_at(const double *inverse, const double *of_context,
+        uint32_t rows, uint32_t columns, double form[TERMS_MAX][TERMS_MAX])
+{
+    double together[TERMS_MAX * TERMS_MAX];
+
+    for (uint32_t a = 0; a < rows; a++) {
+        uint32_t before = a * columns;
+        double diagonal = 0.0;
+        memset(together, 0, before * sizeof(double));
+        for (uint32_t b = 0; b < columns; b++) {
+            const double *row = inverse + triangle_count(before + b);
+            double own = 0.5 * row[before + b] * of_context[b];
+            for (uint32_t k = 0; k < before; k++)
+                together[k] += of_context[b] * row[k];
+            for (uint32_t d = 0; d < b; d++)
+                own += row[before + d] * of_context[d];
+            diagonal += own * of_context[b];
+        }
+        for (uint32_t c = 0; c < a; c++) {
+            double sum = 0.0;
+            for (uint32_t d = 0; d < columns; d++)
+                sum += together[c * columns + d] * of_context[d];
+            form[a][c] = sum;
+        }
+        form[a][a] = diagonal;
     }
 }
 
-/* form[a][c] = sum over b, d of P_b P_d inverse[ab][cd]: at one context phi' P
- * phi is this form in the action's polynomials alone. */
-static void form_at(const struct surface *self, const double *of_context,
-        double form[TERMS_MAX][TERMS_MAX])
+INLINE void square_of(double form[TERMS_MAX][TERMS_MAX], const four *of_action,
+        uint32_t rows, four *square)
 {
-    const double *inverse = const_inverse(self);
-    uint32_t columns = self->columns;
+    *square = 0.0 * of_action[0];
+    for (uint32_t a = 0; a < rows; a++) {
+        four sum = form[a][a] * of_action[a];
+        for (uint32_t c = 0; c < a; c++)
+            sum += form[a][c] * of_action[c];
+        *square += 2.0 * of_action[a] * sum;
+    }
+}
 
-    for (uint32_t a = 0; a < self->rows; a++)
-        for (uint32_t c = 0; c <= a; c++) {
-            double sum = 0.0;
-            for (uint32_t b = 0; b < columns; b++) {
-                uint32_t i = a * columns + b;
-                uint32_t last = c < a ? columns : b + 1;
-                const double *row = inverse + triangle_count(i) + c * columns;
-                double own = 0.0;
-                for (uint32_t d = 0; d < last; d++)
-                    own += row[d] * of_context[d] *
-                            (c < a || d == b ? 1.0 : 2.0);
-                sum += own * of_context[b];
-            }
-            form[a][c] = sum;
-        }
+/* phi' P phi of each action. */
+INLINE void squares_of(const struct surface *self, const double *of_context,
+        const struct action_set *actions, uint32_t rows, uint32_t columns,
+        double *squares)
+{
+    double form[TERMS_MAX][TERMS_MAX];
+    four of_action[TERMS_MAX];
+
+    form_at(const_inverse(self), of_context, rows, columns, form);
+    for (uint32_t i = 0; i < actions->count; i += 4) {
+        four square;
+        read_four(self, actions, i, rows, of_action);
+        square_of(form, of_action, rows, &square);
+        write_four(&square, i, actions->count, squares);
+    }
+}
+
+/* Short loops are worth unrolling: a guard runs them in every decision. */
+WIDE static void squares_at(const struct surface *self,
+        const double *of_context, const struct action_set *actions,
+        double *squares)
+{
+    if (self->rows == USUAL_ROWS && self->columns == USUAL_COLUMNS)
+        squares_of(
+                self, of_context, actions, USUAL_ROWS, USUAL_COLUMNS, squares);
+    else
+        squares_of(
+                self, of_context, actions, self->rows, self->columns, squares);
 }
 
 /* The models within the budget are an ellipsoid around theta, as ridge's. */
@@ -322,22 +421,13 @@ static void surface_spread(const void *block, const struct context *context,
         double *below, double *above)
 {
     const struct surface *self = block;
-    double of_action[TERMS_MAX], of_context[TERMS_MAX];
-    double form[TERMS_MAX][TERMS_MAX];
+    double of_context[TERMS_MAX];
 
     (void)scratch;
     read_context(self, context, of_context);
-    form_at(self, of_context, form);
+    squares_at(self, of_context, actions, below);
     for (uint32_t i = 0; i < actions->count; i++) {
-        double square = 0.0;
-        read_action(self, actions, i, of_action);
-        for (uint32_t a = 0; a < self->rows; a++) {
-            double sum = 0.5 * form[a][a] * of_action[a];
-            for (uint32_t c = 0; c < a; c++)
-                sum += form[a][c] * of_action[c];
-            square += 2.0 * of_action[a] * sum;
-        }
-        below[i] = sqrt(budget * fmax(square, 0.0));
+        below[i] = below[i] > 0.0 ? sqrt(budget * below[i]) : 0.0;
         if (above != NULL)
             above[i] = below[i];
     }

@@ -206,6 +206,73 @@ START_TEST(corrections_are_exact)
 }
 END_TEST
 
+/* Actions are looked at four at a time; how many there are changes nothing. */
+START_TEST(few_actions_are_as_many)
+{
+    struct row rows[60];
+    struct fixture *fixture = open_policy(settings, 6, shape);
+    const struct oracle *oracle = fixture->spec.oracle.oracle;
+    const double c = 0.17;
+    struct context context = {.shared = {.dense = &c, .dense_count = 1}};
+    double losses[ARMS], below[ARMS], few[ARMS + 1], narrow[ARMS + 1];
+
+    draw_rows(rows, 60, 8);
+    for (uint32_t i = 0; i < 60; i++)
+        learn(fixture, &rows[i]);
+    oracle->predict(oracle_state(fixture), &context, &all, &arena, losses);
+    oracle->spread(
+            oracle_state(fixture), &context, &all, 1.0, &arena, below, NULL);
+    for (uint32_t count = 1; count <= ARMS; count++) {
+        struct action_set some = {.count = count, .features = features};
+        few[count] = narrow[count] = -7.0;
+        oracle->predict(oracle_state(fixture), &context, &some, &arena, few);
+        oracle->spread(oracle_state(fixture), &context, &some, 1.0, &arena,
+                narrow, NULL);
+        ck_assert_int_eq(memcmp(few, losses, count * sizeof(*few)), 0);
+        ck_assert_int_eq(memcmp(narrow, below, count * sizeof(*few)), 0);
+        ck_assert(few[count] == -7.0 && narrow[count] == -7.0);
+    }
+    free(fixture->policy);
+}
+END_TEST
+
+static const char *const degrees[][2] = {
+        {"1", "0"}, {"3", "2"}, {"5", "3"}, {"4", "4"}, {"12", "12"}};
+
+/* Of any degrees: a lesson of weight 1 takes the square s of the width of what
+ * it is about to s/(1 + s). */
+START_TEST(a_lesson_narrows_what_it_is_about)
+{
+    const char *const wanted[][2] = {{"oracle", "surface"},
+            {"explorer", "linucb"}, {"action_min", "1"}, {"action_max", "1.95"},
+            {"context_min", "-0.15"}, {"context_max", "0.45"},
+            {"action_degree", degrees[_i][0]},
+            {"context_degree", degrees[_i][1]}};
+    struct row rows[80];
+    struct fixture *fixture = open_policy(wanted, ARRAY_COUNT(wanted), shape);
+    const struct oracle *oracle = fixture->spec.oracle.oracle;
+
+    draw_rows(rows, 80, 9);
+    for (uint32_t i = 0; i < 80; i++) {
+        struct context context = {
+                .shared = {.dense = &rows[i].context, .dense_count = 1}};
+        uint32_t about = (uint32_t)lround((rows[i].omega - 1.0) / 0.05);
+        double before[ARMS], after[ARMS], square;
+        oracle->spread(oracle_state(fixture), &context, &all, 1.0, &arena,
+                before, NULL);
+        learn(fixture, &rows[i]);
+        oracle->spread(oracle_state(fixture), &context, &all, 1.0, &arena,
+                after, NULL);
+        square = before[about] * before[about];
+        ck_assert_double_eq_tol(
+                after[about], sqrt(square / (1.0 + square)), 1e-4);
+        for (uint32_t k = 0; k < ARMS; k++)
+            ck_assert_double_le(after[k], before[k] * (1.0 + 1e-6));
+    }
+    free(fixture->policy);
+}
+END_TEST
+
 /* One outcome says the same of every value: nothing looks better yet. */
 START_TEST(one_lesson_lifts_all_alike)
 {
@@ -322,6 +389,9 @@ int main(void)
     tcase_set_timeout(cases, 60);
     tcase_add_test(cases, it_is_the_ridge_regression_that_it_says);
     tcase_add_test(cases, corrections_are_exact);
+    tcase_add_test(cases, few_actions_are_as_many);
+    tcase_add_loop_test(cases, a_lesson_narrows_what_it_is_about, 0,
+            (int)ARRAY_COUNT(degrees));
     tcase_add_test(cases, one_lesson_lifts_all_alike);
     tcase_add_test(cases, without_a_context_it_is_a_curve);
     tcase_add_loop_test(cases, what_it_cannot_do, 0, 3);

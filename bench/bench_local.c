@@ -21,35 +21,52 @@ static const char tail[] =
         "    actions: [\"1.00\", \"1.05\", \"1.10\", \"1.15\", \"1.20\","
         " \"1.25\", \"1.30\", \"1.35\", \"1.40\", \"1.45\", \"1.50\", \"1.55\","
         " \"1.60\", \"1.65\", \"1.70\", \"1.75\", \"1.80\", \"1.85\", \"1.90\","
-        " \"1.95\"]\n"
-        "    reward: {min: 0, max: 1000, objective: minimise}\n";
+        " \"1.95\"]\n";
 /* clang-format on */
+
+#define PLAIN "    reward: {min: 0, max: 1000, objective: minimise}\n"
+#define SHARED                                                                 \
+    "    reward: {min: 1, max: 1000, objective: minimise, scale: log}\n"       \
+    "    context: [shift]\n    action_features: 1\n"                           \
+    "    policy: {oracle: surface, explorer: squarecb, action_min: 1,"         \
+    " action_max: 1.95, context_min: 0, context_max: 1}\n"
+#define GUARD "    guard: {action: \"1.60\", loss: 0.05}\n"
 
 static const struct {
     const char *name, *settings;
     size_t context;
+    size_t features; /* of an action: its omega */
 } policies[] = {
-        {"uniform", "    policy: {oracle: ridge, explorer: uniform}\n", 0},
-        {"tsallis", "    policy: {learner: tsallis-inf}\n", 0},
+        {"uniform", PLAIN "    policy: {oracle: ridge, explorer: uniform}\n", 0,
+                0},
+        {"tsallis", PLAIN "    policy: {learner: tsallis-inf}\n", 0, 0},
         {"chebyshev",
+                PLAIN "    context: [shift]\n"
+                      "    policy: {oracle: chebyshev, explorer: squarecb}\n",
+                1, 0},
+        {"ridge",
+                PLAIN "    context: [shift]\n"
+                      "    policy: {oracle: ridge, explorer: squarecb}\n",
+                1, 0},
+        {"shared", SHARED, 1, 1},
+        {"tsallis_guard", PLAIN GUARD "    policy: {learner: tsallis-inf}\n", 0,
+                0},
+        {"chebyshev_guard",
+                PLAIN GUARD
                 "    context: [shift]\n"
                 "    policy: {oracle: chebyshev, explorer: squarecb}\n",
-                1},
-        {"ridge",
-                "    context: [shift]\n"
-                "    policy: {oracle: ridge, explorer: squarecb}\n",
-                1},
-        {"tsallis_guard",
-                "    guard: {action: \"1.60\", loss: 0.05}\n"
-                "    policy: {learner: tsallis-inf}\n",
-                0},
+                1, 0},
         {"ridge_guard",
-                "    context: [shift]\n"
-                "    guard: {action: \"1.60\", loss: 0.05}\n"
-                "    policy: {oracle: ridge, explorer: squarecb}\n",
-                1},
+                PLAIN GUARD "    context: [shift]\n"
+                            "    policy: {oracle: ridge, explorer: squarecb}\n",
+                1, 0},
+        {"shared_guard", SHARED GUARD, 1, 1},
 };
 #define POLICIES (sizeof(policies) / sizeof(policies[0]))
+#define TSALLIS  1u /* the one that is measured with a log and a socket */
+#define ACTIONS  20u
+
+static double omegas[ACTIONS];
 
 static double decide_ns[TURNS_MAX], feedback_ns[TURNS_MAX];
 
@@ -90,14 +107,18 @@ static double clock_ns(void)
     return (end - start) / 1000;
 }
 
-static void take_turn(rue_client *client, size_t columns, int events, int turn)
+static void take_turn(rue_client *client, size_t policy, int events, int turn)
 {
+    const size_t columns = policies[policy].context;
     double decide = 0.0, feedback = 0.0, clock = clock_ns();
 
     for (int i = 0; i < events; i++) {
         double context[1] = {(double)(i % 97) / 97.0};
         rue_question question = {.context = columns > 0 ? context : NULL,
-                .context_count = columns};
+                .context_count = columns,
+                .action_features = omegas,
+                .action_rows = policies[policy].features > 0 ? ACTIONS : 0,
+                .action_columns = policies[policy].features};
         char event[RUE_ID_SIZE];
         rue_answer answer;
         double cost, start = now_ns(), middle;
@@ -116,17 +137,19 @@ static void take_turn(rue_client *client, size_t columns, int events, int turn)
     feedback_ns[turn] = feedback / events;
 }
 
-static void measure(const char *way, const char *policy, rue_client *client,
-        size_t columns, int events, int turns)
+static void measure(const char *way, size_t policy, rue_client *client,
+        int events, int turns)
 {
+    const char *name = policies[policy].name;
+
     if (client == NULL)
         give_up("no client");
     /* Past the first rounds and the table of events. */
-    take_turn(client, columns, 200 * events, 0);
+    take_turn(client, policy, 200 * events, 0);
     for (int turn = 0; turn < turns; turn++)
-        take_turn(client, columns, events, turn);
-    printf("%s_decide_%s %.0f ns\n", way, policy, median(decide_ns, turns));
-    printf("%s_feedback_%s %.0f ns\n", way, policy, median(feedback_ns, turns));
+        take_turn(client, policy, events, turn);
+    printf("%s_decide_%s %.0f ns\n", way, name, median(decide_ns, turns));
+    printf("%s_feedback_%s %.0f ns\n", way, name, median(feedback_ns, turns));
     (void)fflush(stdout);
     rue_close(client);
 }
@@ -164,7 +187,7 @@ static void measure_store(
 
     if (mkdtemp(directory) == NULL)
         give_up("no directory");
-    measure(way, "tsallis", open_local(1, durability, directory), 0, events,
+    measure(way, TSALLIS, open_local(TSALLIS, durability, directory), events,
             turns);
     (void)snprintf(command, sizeof(command), "rm -rf %s", directory);
     if (system(command) != 0)
@@ -176,11 +199,11 @@ static void measure_socket(int events, int turns)
     struct service service;
     rue_options options;
 
-    service_make(&service, config_of(1, "relaxed"));
+    service_make(&service, config_of(TSALLIS, "relaxed"));
     service_start(&service);
     rue_options_init(&options);
     options.endpoint = service.endpoint;
-    measure("socket", "tsallis", rue_open(&options, NULL, 0), 0, events, turns);
+    measure("socket", TSALLIS, rue_open(&options, NULL, 0), events, turns);
     (void)service_stop(&service);
     service_remove(&service);
 }
@@ -192,9 +215,10 @@ int main(void)
 
     if (turns < 1 || turns > TURNS_MAX)
         give_up("TURNS");
+    for (size_t i = 0; i < ACTIONS; i++)
+        omegas[i] = 1.0 + 0.05 * (double)i;
     for (size_t i = 0; i < POLICIES; i++)
-        measure("local", policies[i].name, open_local(i, "relaxed", NULL),
-                policies[i].context, 32, turns);
+        measure("local", i, open_local(i, "relaxed", NULL), 32, turns);
     measure_store("relaxed", "relaxed", 32, turns);
     measure_store("commit", "commit", 1, turns < 100 ? turns : 100);
     measure_socket(1, turns);

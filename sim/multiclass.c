@@ -262,7 +262,7 @@ static int make_plan(const struct table *table, struct plan *plan)
     return 0;
 }
 
-static void fill_row(const struct table *table, struct plan *plan, uint32_t row,
+static int fill_row(const struct table *table, struct plan *plan, uint32_t row,
         double *features)
 {
     for (uint32_t column = 0; column + 1 < table->width; column++) {
@@ -272,7 +272,12 @@ static void fill_row(const struct table *table, struct plan *plan, uint32_t row,
             at[value_index(&plan->values[column], cell)] = 1.0;
         else if (is_missing(cell) || !number_parse(cell, at))
             *at = NAN;
+        else if (fabs(*at) > VALUE_MAX)
+            return err_set(table->err, STATUS_INVALID,
+                    "%s: row %u, column %u: %g is not within +-%g", table->path,
+                    row + 1, column + 1, *at, VALUE_MAX);
     }
+    return 0;
 }
 
 static int take_classes(const struct table *table, struct values *classes,
@@ -323,10 +328,10 @@ static int convert(
             calloc((size_t)data->rows * data->columns + 1, sizeof(double));
     if (data->features == NULL)
         return err_set(table->err, STATUS_INTERNAL, "no memory");
-    for (uint32_t row = 0; row < data->rows; row++)
-        fill_row(
+    for (uint32_t row = 0; status == 0 && row < data->rows; row++)
+        status = fill_row(
                 table, plan, row, data->features + (size_t)row * data->columns);
-    return 0;
+    return status;
 }
 
 int multiclass_read(const char *path, struct multiclass *data, struct err *err)

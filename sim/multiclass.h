@@ -6,7 +6,8 @@
  * one is a number; otherwise it is categorical, one indicator per value, where
  * empty and `?` are values like others. A missing cell of a numeric column
  * stands for nothing known: the mean of the cells above it in the order that
- * is played. Cells may be quoted. Classes are numbered by first appearance. */
+ * is played. Numbers beyond VALUE_MAX are refused, as the engine would refuse
+ * them. Cells may be quoted. Classes are numbered by first appearance. */
 #ifndef SIM_MULTICLASS_H
 #define SIM_MULTICLASS_H
 

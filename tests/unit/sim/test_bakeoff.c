@@ -66,6 +66,9 @@ static const struct {
         {"a,class\n", "has no rows"},
         {"class\nx\n", ":1: needs a feature and a class"},
         {"a,class\n1,x\n1,2,x\n", ":3: 3 columns, the header has 2"},
+        {"a,b,class\n1,1,x\n1,-2e15,x\n",
+                ": row 2, column 2: -2e+15 is not within +-1e+15"},
+        {"a;class\n1;x\n", ":1: needs a feature and a class"},
 };
 
 START_TEST(what_is_wrong_with_a_file)

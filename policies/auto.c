@@ -5,7 +5,8 @@
 
 /* Up to so many actions each is tried some times whatever its first outcomes:
  * a bad start must not hide the best of few. Of many it costs too much
- * (docs/auto.md). */
+ * (docs/auto.md); there each is tried once where no products are learned, and
+ * as often as the priors ask for where they are. */
 #define FEW_ACTIONS 8u
 
 /* Up to so many actions one of them may be the best nearly everywhere, and
@@ -69,6 +70,8 @@ static void choose_ridge(
     if (!own && shape->slots <= FEW_ACTIONS)
         choose(choice, "optimism",
                 shape->slots <= VERY_FEW_ACTIONS ? "3" : "2");
+    else if (!own && !products_fit(shape, own))
+        choose(choice, "optimism", "1");
     if (!own && shape->slots <= VERY_FEW_ACTIONS)
         choose(choice, "near_constant", "true");
     if (products_fit(shape, own))

@@ -10,7 +10,8 @@
  * | groups | groupwise of ridge | squarecb, gamma_scale 30 |
  * | dense columns, up to 512 in phi | blend of ridge, with products of columns
  *   where they are not too many; of a catalogue optimism 3 and near_constant
- *   for up to 4 actions, optimism 2 for up to 8 | regcb, c0 0.005; with a floor
+ *   for up to 4 actions, optimism 2 for up to 8, optimism 1 for more without
+ *   products | regcb, c0 0.005; with a floor
  *   squarecb, gamma_scale 30 |
  * | | otherwise (named features, many columns) | linear | squarecb |
  *

@@ -142,7 +142,8 @@ struct strange {
     double missing; /* share of cells */
     bool words; /* columns are words, not numbers */
     int constant; /* more columns that never vary */
-    double above; /* what the worst order may lose above the largest class */
+    double above; /* what the worst order may lose above the largest class;
+                     below 0: what it must gain */
 };
 
 /* Where nothing can be learned, what was spent on trying cannot be won back:
@@ -150,6 +151,8 @@ struct strange {
 static const struct strange files[] = {
         {"two classes", 300, 4, 2, 0.5, 1.5, 1.0, 0.0, false, 0, 0.0},
         {"many classes", 600, 8, 30, 0.03, 3.0, 1.0, 0.0, false, 0, 0.0},
+        {"many classes, wide", 600, 40, 12, 0.08, 0.3, 1.0, 0.0, false, 0,
+                -0.06},
         {"tiny", 30, 3, 3, 0.4, 2.0, 1.0, 0.0, false, 0, 0.0},
         {"huge units", 300, 4, 3, 0.3, 1.5, 1e12, 0.0, false, 0, 0.0},
         {"small units", 300, 4, 3, 0.3, 1.5, 1e-12, 0.0, false, 0, 0.0},

@@ -5,6 +5,7 @@
 #include "base/rng.h"
 
 #include "proto/rue.pb-c.h"
+#include "tests/lib/service.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -20,7 +21,6 @@
 #define BATCH_MAX       256u
 #define FRAME_MAX       ((size_t)1 << 20)
 #define CONTEXTS        64u /* different questions, asked in turn */
-#define SILENCE_S       60.0 /* of a service that is stuck */
 
 const char load_config[] =
         "problems:\n"
@@ -314,8 +314,8 @@ static void wait_for_replies(struct load *load)
     for (uint32_t c = 0; ready > 0 && c < count; c++)
         if (items[c].revents & ZMQ_POLLIN)
             load->heard = now_s();
-    if (load->sent > load->answered && now_s() - load->heard > SILENCE_S) {
-        fprintf(stderr, "load: no reply for %g s\n", SILENCE_S);
+    if (load->sent > load->answered && now_s() - load->heard > WAIT_MS / 1e3) {
+        fprintf(stderr, "load: no reply for %d s\n", WAIT_MS / 1000);
         exit(1);
     }
     for (uint32_t c = 0; c < count; c++)

@@ -1,6 +1,7 @@
 #include "tests/lib/raw.h"
 
 #include "base/endian.h"
+#include "tests/lib/service.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -12,8 +13,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include <zmq.h>
-
-#define PEER_MS 20000
 
 _Noreturn static void give_up(const char *what)
 {
@@ -233,9 +232,9 @@ void zmtp_open(int fd)
 
     zmtp_greeting(greeting);
     if (!tcp_send(fd, greeting, sizeof(greeting)) ||
-            !tcp_read(fd, answer, ZMTP_GREETING_BYTES, PEER_MS) ||
+            !tcp_read(fd, answer, ZMTP_GREETING_BYTES, WAIT_MS) ||
             !tcp_send(fd, ready, sizeof(ready) - 1) ||
-            zmtp_receive(fd, answer, PEER_MS) < 0)
+            zmtp_receive(fd, answer, WAIT_MS) < 0)
         give_up("handshake");
 }
 

@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define START_TRIES 100
+#define START_TRIES 1000 /* or until it ends */
 
 _Noreturn static void give_up(const char *what)
 {
@@ -248,7 +248,7 @@ rue_client *service_client(const struct service *service)
 
     rue_options_init(&options);
     options.endpoint = service->endpoint;
-    options.timeout_ms = 60000;
+    options.timeout_ms = WAIT_MS;
     options.retry_ms = 100;
     client = rue_open(&options, NULL, 0);
     if (client == NULL)

@@ -53,10 +53,11 @@ uint64_t service_last_record(const struct service *service);
 uint64_t service_state_hash(const struct service *service, const char *problem);
 
 /* Asks again, with pauses, until `holds` says yes; exits naming `what` when
- * that takes longer than WAIT_MS. */
-#define WAIT_MS 30000
+ * that takes longer than WAIT_MS: a last resort, long enough for a build with a
+ * sanitizer on a busy machine. */
+#define WAIT_MS 300000
 void wait_until(const char *what, bool (*holds)(void *self), void *self);
-/* The same for what may take longer on a busy machine. */
+/* The same for what may take longer. */
 void wait_within(
         uint32_t ms, const char *what, bool (*holds)(void *self), void *self);
 /* Waits until a diagnostic line holds this text. */

@@ -15,8 +15,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define REPLY_MS 20000
-
 static const char config[] = "engine_threads: %d\n"
                              "problems:\n"
                              "  - name: target\n"
@@ -104,7 +102,7 @@ static Rue__Status status_of(const Rue__Reply *reply, const char **message)
 static void expect_reply(
         const char *what, uint64_t id, Rue__Status wanted, const char *text)
 {
-    const Rue__Reply *reply = raw_receive(&raw, REPLY_MS);
+    const Rue__Reply *reply = raw_receive(&raw, WAIT_MS);
     const char *message;
     Rue__Status status;
 
@@ -217,7 +215,7 @@ static void garbage(void)
             bytes[i] = (uint8_t)state;
         }
         raw_send(&raw, bytes, 1 + seed);
-        reply = raw_receive(&raw, REPLY_MS);
+        reply = raw_receive(&raw, WAIT_MS);
         if (reply == NULL || reply->status != RUE__STATUS__INVALID)
             broken("garbage", "is not INVALID");
         cases++;
@@ -237,7 +235,7 @@ static void truncations(void)
     for (size_t size = 0; size < whole; size++) {
         const Rue__Reply *reply;
         raw_send(&raw, frame.data, size);
-        reply = raw_receive(&raw, REPLY_MS);
+        reply = raw_receive(&raw, WAIT_MS);
         if (reply == NULL || reply->status != RUE__STATUS__INVALID ||
                 reply->message == NULL)
             broken("a truncated request", "is not INVALID");
@@ -847,7 +845,7 @@ static void half_frames(void)
         int fd = tcp_open(service.port);
         zmtp_open(fd);
         if (!zmtp_frame(fd, 0, "nonsense", 8) ||
-                zmtp_receive(fd, answer, REPLY_MS) <= 0)
+                zmtp_receive(fd, answer, WAIT_MS) <= 0)
             broken("a message before half a frame", "is not answered");
         (void)tcp_send(fd, head, sizeof(head));
         (void)tcp_send(fd, "half", 4);
@@ -868,7 +866,7 @@ static void claimed_frames(void)
         if (!zmtp_long_head(fd, flags_of((int)i), claims[i]))
             broken("a claimed length", "the service closed too early");
         (void)tcp_send(fd, "data", 4);
-        if (!tcp_closed_by_peer(fd, REPLY_MS))
+        if (!tcp_closed_by_peer(fd, WAIT_MS))
             broken("a claimed length", "the connection stays open");
         (void)close(fd);
         cases++;

@@ -65,7 +65,7 @@ static double play(const struct golden *golden, const char *problem, int kills)
             .functions = world_find("groupwise"),
             .endpoint = service.endpoint,
             .problem = problem,
-            .timeout_ms = 60000,
+            .timeout_ms = WAIT_MS,
             .progress = kill_in_the_middle,
             .self = &kills,
     };

@@ -28,6 +28,8 @@ static const char help[] =
 #define ANSWER_MS 1000
 /* And the clock on the screen at most so long for its next tick. */
 #define DRAW_MS 500
+/* Problems that are not on the screen and are asked about each time. */
+#define IN_TURN 20u
 
 static volatile sig_atomic_t interrupted;
 
@@ -51,6 +53,7 @@ struct top_command {
     struct top_view view;
     double heard; /* the last answer, or the start */
     double next; /* when it is asked again */
+    uint32_t turn; /* of the problem that is asked about next, in turn */
 };
 
 static bool is_away(struct top_command *command, rue_status status)
@@ -66,9 +69,46 @@ static bool is_away(struct top_command *command, rue_status status)
     return true;
 }
 
-/* The service, then the problems that are on the screen. False: no memory. */
+/* False: there is no answer. */
+static bool ask_problem(
+        struct top_command *command, struct top_problem *problem)
+{
+    rue_service_status status;
+    rue_status result = rue_get_status(command->client, problem->name, &status);
+
+    if (result == RUE_UNKNOWN_PROBLEM)
+        return true;
+    if (is_away(command, result))
+        return false;
+    top_take_problem(&command->top, problem, &status,
+            seconds_of(CLOCK_MONOTONIC), seconds_of(CLOCK_REALTIME));
+    return true;
+}
+
+/* Some of those that were not asked about since `began`, in turn, so that
+ * alarms and rates of problems that are not on the screen are seen too, if
+ * later. */
+static void ask_in_turn(struct top_command *command, double began)
+{
+    const struct top *top = &command->top;
+    uint32_t asked = 0;
+
+    for (uint32_t i = 0; asked < IN_TURN && i < top->problem_count; i++) {
+        struct top_problem *problem =
+                top->problems[command->turn++ % top->problem_count];
+        if (problem->asked >= began)
+            continue;
+        if (!ask_problem(command, problem))
+            return;
+        asked++;
+    }
+}
+
+/* The service, then the problems that are on the screen, then some others.
+ * False: no memory. */
 static bool ask(struct top_command *command)
 {
+    double began = seconds_of(CLOCK_MONOTONIC);
     rue_service_status status;
     uint32_t from, until;
 
@@ -79,17 +119,10 @@ static bool ask(struct top_command *command)
             !top_view_sort(&command->view, &command->top))
         return false;
     top_view_visible(&command->view, &from, &until);
-    for (uint32_t i = from; i < until; i++) {
-        struct top_problem *problem = command->view.order[i];
-        rue_status result =
-                rue_get_status(command->client, problem->name, &status);
-        if (result == RUE_UNKNOWN_PROBLEM)
-            continue;
-        if (is_away(command, result))
+    for (uint32_t i = from; i < until; i++)
+        if (!ask_problem(command, command->view.order[i]))
             return true;
-        top_take_problem(&command->top, problem, &status,
-                seconds_of(CLOCK_MONOTONIC), seconds_of(CLOCK_REALTIME));
-    }
+    ask_in_turn(command, began);
     return true;
 }
 

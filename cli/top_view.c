@@ -401,7 +401,7 @@ static void draw_help(void)
 {
     static const char *const lines[] = {
             "q           quit; from a page, back to the list (Esc too)",
-            "?           this page",
+            "?           this page, and back",
             "up, down    (k, j) another problem; on its page, scroll",
             "PgUp, PgDn  a screen of them; Home, End: the first, the last",
             "Enter       all numbers of the problem",
@@ -416,7 +416,7 @@ static void draw_help(void)
             "ALARMS  of drift, in all; STATE: FALLBACK decides, a CIRCUIT is",
             "        open, a training is under way",
             "",
-            "Problems that are not on the screen are not asked about.",
+            "Problems that are not on the screen are asked about in turn.",
     };
 
     for (size_t i = 0; i < ARRAY_COUNT(lines); i++)
@@ -478,8 +478,10 @@ static bool go_back(struct top_view *view)
 
 static void show_help(struct top_view *view)
 {
-    if (view->page == TOP_HELP)
+    if (view->page == TOP_HELP) {
+        (void)go_back(view);
         return;
+    }
     view->before_help = view->page;
     view->page = TOP_HELP;
 }

@@ -186,6 +186,10 @@ top.keys("\x1bOB" * 8 + "j" * 8)
 top.wait("further down", lambda s: "  feedbacks " not in s.text())
 top.keys("?")
 top.wait("the keys", lambda s: "up, down" in s.text() and "Enter       all numbers" in s.text())
+top.keys("?")
+top.wait("back to the problem, by the same key", lambda s: "squarecb over ridge" in s.text())
+top.keys("?")
+top.wait("the keys again", lambda s: "up, down" in s.text())
 top.keys("q")
 top.wait("back to the problem", lambda s: "squarecb over ridge" in s.text())
 top.keys("q")
@@ -216,6 +220,19 @@ top.wait("that it is back", lambda s: "AWAY" not in s.text() and "decisions/s" i
 top.keys("q")
 need(top.end() == 0, "q")
 need(top.raw.rstrip().endswith(b"\x1b[?1l\x1b>") or b"\x1b[24;1H" in top.raw[-200:], "the terminal is left as it was")
+
+# Alarms of what is not on the screen are seen: problems are asked about in turn.
+top = Top(24, 80)
+top.wait("the list", lambda s: "32 problems" in s.text())
+top.keys("j" * 40)
+top.wait("the end of the list", lambda s: "more-29" in s.text() and not row(s, "checkout "))
+top.read(1.5)
+play(900, 0.9)
+top.read(1)
+play(900, 0.1)
+top.wait("its alarms", lambda s: re.search(r"\d\d:\d\d:\d\d  checkout  ", s.text()) and not row(s, "checkout "))
+top.keys("q")
+need(top.end() == 0, "q")
 
 # Signals end it as cleanly; without UTF-8 it draws with other letters.
 for number in (signal.SIGINT, signal.SIGTERM):

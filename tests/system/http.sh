@@ -34,7 +34,7 @@ for event in 1 2 3 4 5; do
 done
 
 /usr/bin/python3 - "$port" "$B/rue" "$endpoint" <<'PYTHON' || broken "see above"
-import json, re, socket, subprocess, sys, threading, time, urllib.error, urllib.parse, urllib.request
+import json, re, resource, socket, statistics, subprocess, sys, threading, time, urllib.error, urllib.parse, urllib.request
 port, rue, endpoint = int(sys.argv[1]), sys.argv[2], sys.argv[3]
 base = f"http://127.0.0.1:{port}"
 
@@ -149,18 +149,36 @@ for method in ("POST", "PUT", "DELETE"):
     need(get("/metrics", method)[0] == 405, f"{method} is answered")
 need(get("/metrics", "HEAD")[2] == "", "HEAD has a body")
 
-# Stalled half requests, more than there is room for, garbage, and a long line.
+# A thousand connections that stall in the middle of a request, never begin one, or
+# say what is none: those who ask for decisions do not notice, and it comes back.
+def decide_seconds(label):
+    times = []
+    for i in range(15):
+        began = time.monotonic()
+        subprocess.run([rue, "decide", "shop", "--connect", endpoint, "--context", "0.7", "--event", f"{label}-{i}"],
+                       capture_output=True, check=True, timeout=60)
+        times.append(time.monotonic() - began)
+    return statistics.median(times)
+
+resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, resource.getrlimit(resource.RLIMIT_NOFILE)[1]),) * 2)
+alone = decide_seconds("alone")
 stalled = []
-for i in range(400):
+for i in range(1000):
+    s = socket.socket()
+    s.setblocking(False)
+    s.connect_ex(("127.0.0.1", port))
+    stalled.append(s)
+time.sleep(0.2)
+reached = 0
+for i, s in enumerate(stalled):
     try:
-        s = socket.create_connection(("127.0.0.1", port), timeout=2)
-        s.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n" if i % 2 else b"\x00\xff\x16\x03\x01" * 10)
-        stalled.append(s)
+        s.send((b"GET /metrics HTTP/1.1\r\nHost: x\r\n", b"", b"\x00\xff\x16\x03\x01" * 10)[i % 3])
+        reached += 1
     except OSError:
-        break
-start = time.monotonic()
-subprocess.run([rue, "decide", "shop", "--connect", endpoint, "--context", "0.7", "--event", "during"],
-               capture_output=True, check=True, timeout=20)
+        pass
+need(reached > 100, f"a flood of {reached} connections")
+flooded = decide_seconds("flooded")
+need(flooded < 5 * alone + 0.5, f"a decision takes {flooded:.3f} s in the flood, {alone:.3f} s without")
 for s in stalled:
     s.close()
 for _ in range(100):

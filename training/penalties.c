@@ -41,8 +41,6 @@ static void join_bins(struct penalties *penalties,
     for (uint32_t i = 0; i < side->columns; i++)
         for (uint32_t a = side->first[i]; a + 1 < side->first[i + 1]; a++) {
             uint32_t from = at + a * stride, to = from + stride;
-            if (penalties->next[from] != 0 || penalties->follows[to])
-                continue;
             penalties->next[from] = to;
             penalties->follows[to] = true;
         }

@@ -25,6 +25,8 @@
 struct trainee {
     uint32_t number;
     char name[ID_BYTES_MAX + 1];
+    uint32_t place; /* in the configuration, where it was found last; of the
+                       trainer's thread */
     _Atomic uint64_t learned; /* outcomes, as the engine thread says */
     _Atomic bool on_trial; /* as that says too */
     _Atomic nanos alarm; /* and when drift was alarmed last, 0: not */
@@ -100,10 +102,23 @@ static struct trainee *find(struct trainer *trainer, uint32_t number)
     return NULL;
 }
 
+/* It is asked of every problem, five times a second, so it does not search the
+ * names each time. */
 static const struct problem_spec *spec_of(
-        const struct trainer *trainer, const struct trainee *trainee)
+        const struct trainer *trainer, struct trainee *trainee)
 {
-    return config_problem(trainer->config, bytes_of_text(trainee->name));
+    const struct config *config = trainer->config;
+    struct bytes name = bytes_of_text(trainee->name);
+
+    if (trainee->place < config->problem_count &&
+            bytes_equal(config->problems[trainee->place]->name, name))
+        return config->problems[trainee->place];
+    for (uint32_t i = 0; i < config->problem_count; i++)
+        if (bytes_equal(config->problems[i]->name, name)) {
+            trainee->place = i;
+            return config->problems[i];
+        }
+    return NULL;
 }
 
 /* What a training left behind. */

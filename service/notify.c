@@ -5,12 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
-static void notify(const char *text)
+/* A supervisor that reads nothing must not stop the service: news of its state
+ * wait a second for room, a sign of life none. */
+static void notify(const char *text, int flags)
 {
+    static const struct timeval patience = {.tv_sec = 1};
     /* Nobody writes the environment after main has begun. */
     const char *path = getenv("NOTIFY_SOCKET"); // NOLINT(concurrency-mt-unsafe)
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -26,7 +30,8 @@ static void notify(const char *text)
     fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return;
-    (void)sendto(fd, text, strlen(text), MSG_NOSIGNAL,
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+    (void)sendto(fd, text, strlen(text), MSG_NOSIGNAL | flags,
             (const struct sockaddr *)&address,
             (socklen_t)(offsetof(struct sockaddr_un, sun_path) + size));
     (void)close(fd);
@@ -34,7 +39,7 @@ static void notify(const char *text)
 
 void notify_ready(void)
 {
-    notify("READY=1");
+    notify("READY=1", 0);
 }
 
 void notify_reloading(void)
@@ -45,15 +50,15 @@ void notify_reloading(void)
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
     (void)snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%lld",
             (long long)now.tv_sec * 1000000 + now.tv_nsec / 1000);
-    notify(text);
+    notify(text, 0);
 }
 
 void notify_stopping(void)
 {
-    notify("STOPPING=1");
+    notify("STOPPING=1", 0);
 }
 
 void notify_alive(void)
 {
-    notify("WATCHDOG=1");
+    notify("WATCHDOG=1", MSG_DONTWAIT);
 }

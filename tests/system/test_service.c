@@ -350,6 +350,31 @@ static void tells_its_supervisor(void)
     service_remove(&service);
 }
 
+/* Its socket is full, and stays so: the service goes on without it. */
+static void goes_on_without_its_supervisor(void)
+{
+    struct sockaddr_un address;
+    int fd, full = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    double end;
+
+    service_make(&service, "problems:\n" PROBLEM("one", ""));
+    fd = supervisor_open(&address);
+    expect(setenv("NOTIFY_SOCKET", address.sun_path, 1) == 0, "environment");
+    while (full >= 0 &&
+            sendto(full, "", 1, MSG_DONTWAIT, (struct sockaddr *)&address,
+                    sizeof(address)) == 1)
+        ;
+    service_start(&service);
+    /* For longer than it takes until the next sign of life. */
+    for (end = now_ms() + 1000; now_ms() < end;)
+        expect_served("one");
+    stop();
+    (void)unsetenv("NOTIFY_SOCKET");
+    (void)close(full);
+    (void)close(fd);
+    service_remove(&service);
+}
+
 /* ---- starting, and refusing to ---- */
 
 static void listens_to_both(void)
@@ -763,6 +788,7 @@ int main(void)
     reloads_what_is_safe(2);
     refuses_what_is_not();
     tells_its_supervisor();
+    goes_on_without_its_supervisor();
     listens_to_both();
     refuses_a_second_writer();
     refuses_a_taken_endpoint();

@@ -231,18 +231,29 @@ rue_status rue_try(rue_client *client, const char *problem, uint64_t generation,
             already);
 }
 
+static bool is_on_trial(const rue_service_status *status)
+{
+    for (size_t i = 0; i < status->number_count; i++)
+        if (strcmp(status->numbers[i].name, "trial_generation") == 0)
+            return true;
+    return false;
+}
+
 rue_status rue_rollback(rue_client *client, const char *problem)
 {
+    struct errand errand = {.kind = ERRAND_ROLLBACK};
     rue_service_status status;
     rue_status result = rue_get_status(client, problem, &status);
 
-    /* A request that is sent twice must not go back twice. */
     if (result != RUE_OK)
         return result;
-    return run_receipt(client, problem,
-            (struct errand){
-                    .kind = ERRAND_ROLLBACK, .generation = status.generation},
-            NULL);
+    /* A request that is sent twice must not go back twice: it says what serves,
+     * which a trial that leaves does not change. So a trial is sent away by
+     * having serve what serves. */
+    if (is_on_trial(&status))
+        errand.kind = ERRAND_PROMOTE;
+    errand.generation = status.generation;
+    return run_receipt(client, problem, errand, NULL);
 }
 
 rue_status rue_get_generations(

@@ -403,6 +403,14 @@ START_TEST(a_trial_is_judged_by_what_comes_of_it)
     ck_assert_int_eq(stage_record(0)->promotion.stage, STAGE_WITHDRAW);
     ck_assert_ptr_null(challenger->policy);
     play_many(10, 0.0);
+    /* What serves is to serve: a trial leaves, and when the request comes once
+     * more, nothing else does. */
+    ck_assert_int_eq(on_trial(1, share).status, STATUS_OK);
+    ck_assert(!promote(0).repeated);
+    ck_assert_int_eq(stage_record(0)->promotion.stage, STAGE_WITHDRAW);
+    ck_assert_ptr_null(challenger->policy);
+    ck_assert(promote(0).repeated);
+    ck_assert_uint_eq(stage.problem->generation, 0);
     stage_close();
 }
 END_TEST

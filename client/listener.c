@@ -61,9 +61,13 @@ static int open_socket(struct listener *listener, struct err *err)
     set_option(listener->socket, ZMQ_RECONNECT_IVL, 100);
     set_option(listener->socket, ZMQ_RECONNECT_IVL_MAX, 1000);
     set_option(listener->socket, ZMQ_IPV6, 1);
-    /* A service that is gone without a word is noticed. */
-    set_option(listener->socket, ZMQ_HEARTBEAT_IVL, 2000);
-    set_option(listener->socket, ZMQ_HEARTBEAT_TIMEOUT, 6000);
+    /* A service that is gone without a word is noticed: by TCP, since ZeroMQ's
+     * own heartbeats end the process (libzmq 4.3.4 asserts !_io_error) when the
+     * other side goes away while more is waiting than may. */
+    set_option(listener->socket, ZMQ_TCP_KEEPALIVE, 1);
+    set_option(listener->socket, ZMQ_TCP_KEEPALIVE_IDLE, 2);
+    set_option(listener->socket, ZMQ_TCP_KEEPALIVE_INTVL, 2);
+    set_option(listener->socket, ZMQ_TCP_KEEPALIVE_CNT, 2);
     (void)zmq_setsockopt(listener->socket, ZMQ_MAXMSGSIZE, &most, sizeof(most));
     return open_monitor(listener, err);
 }

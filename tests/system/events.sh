@@ -5,7 +5,7 @@
 . tests/lib/service.sh
 
 PYTHONPATH=tests/lib /usr/bin/python3 - <<'PYTHON' || broken "see above"
-import re, signal, struct, subprocess
+import re, signal, struct, subprocess, threading
 from live import *
 
 feed = f"ipc://{dir}/feed"
@@ -126,6 +126,24 @@ while deaf.poll(500):
     need(topic == b"decision/shop/" and notice.decision.event, "a frame of a topic")
     late.append(notice.number)
 need(late == sorted(late) and 0 < len(late) < 26 * 512, f"who does not read loses: {len(late)}")
+
+# One whose output nobody reads has more waiting than may when the service dies.
+# It is still there afterwards, and goes on.
+stuck = note(subprocess.Popen([f"{B}/rue", "watch", "--connect", feed, "--json"], stdout=subprocess.PIPE,
+                              stderr=open(f"{dir}/watch.err", "a")), "stuck")
+need(b'"status"' in stuck.stdout.readline() + stuck.stdout.readline(), "a first line")
+for i in range(40):
+    turn("shop", 60000 + 512 * i, [0.1] * 512, [0.5] * 512)
+service.send_signal(signal.SIGKILL)
+service.wait()
+time.sleep(5)
+need(stuck.poll() is None, f"a watcher that waits ends with the service: {stuck.returncode}")
+service = start()
+drained = threading.Thread(target=lambda: [seen_again.append(l) for l in stuck.stdout], daemon=True)
+seen_again = []
+drained.start()
+wait("it goes on", lambda: seen_again and json.loads(seen_again[-1]).get("topic") == "status")
+stuck.kill()
 
 # kill -9 in the middle: what was heard is in the log.
 for i in range(6):

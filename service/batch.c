@@ -176,7 +176,7 @@ static struct batch_event *find_or_add(
 
     if (found != NULL)
         return found;
-    CHECK(batch->event_count < batch->event_max);
+    CHECK(batch->events != NULL && batch->event_count < batch->event_max);
     if (2 * (batch->event_count + 1) > batch->table_size)
         grow_table(batch);
     found = &batch->events[batch->event_count];

@@ -8,6 +8,7 @@ export B
 me=${0##*/}
 dir=$(mktemp -d)
 export dir
+export PYTHONDONTWRITEBYTECODE=1 # the checkout stays as it is
 endpoint=ipc://$dir/socket
 pid=
 # What Python started (tests/lib/live.py), it has noted in a file.

@@ -20,9 +20,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CLASSES_MAX  30u
-#define NUMBERS_MAX  60u
-#define SETTINGS_MAX 16u
+#define CLASSES_MAX 30u
+#define NUMBERS_MAX 60u
 
 /* Numbers are normal, words one indicator for each value. The class is drawn
  * by a softmax over its share and `signal` times a function of the first
@@ -367,28 +366,6 @@ static void make_file(const struct world *world, uint32_t seed,
 
 /* ---- policies ---- */
 
-/* "a=b,c=d" as settings policy.a and policy.c. */
-static size_t split_policy(
-        const char *text, char (*keys)[80], struct keyvalue *values)
-{
-    size_t count = 0;
-
-    while (*text != '\0') {
-        size_t size = strcspn(text, ",");
-        const char *equals = memchr(text, '=', size);
-        size_t name = equals == NULL ? 0 : (size_t)(equals - text);
-        if (name == 0 || name > 64 || count == SETTINGS_MAX)
-            give_up("POLICY is not KEY=VALUE,KEY=VALUE");
-        (void)snprintf(
-                keys[count], sizeof(keys[0]), "policy.%.*s", (int)name, text);
-        values[count] = (struct keyvalue){.key = bytes_of_text(keys[count]),
-                .value = bytes_of(equals + 1, size - name - 1)};
-        count++;
-        text += size + (text[size] == ',');
-    }
-    return count;
-}
-
 /* ---- measuring ---- */
 
 struct moments {
@@ -480,14 +457,16 @@ static void measure(const struct world *world,
 int main(void)
 {
     const char *only = getenv("ONLY"), *policy = getenv("POLICY");
-    static char keys[SETTINGS_MAX][80];
-    static struct keyvalue values[SETTINGS_MAX];
+    static char keys[BAKEOFF_SETTINGS_MAX][BAKEOFF_KEY_SIZE];
+    static struct keyvalue values[BAKEOFF_SETTINGS_MAX];
     struct bakeoff_settings settings = {.policy = values,
             .orders = setting("ORDERS", 5, 1, 1000),
             .seed = 1};
 
-    settings.policy_count =
-            split_policy(policy == NULL ? "" : policy, keys, values);
+    if (policy != NULL)
+        settings.policy_count = bakeoff_policy(policy, keys, values);
+    if (settings.policy_count == SIZE_MAX)
+        give_up("POLICY is not KEY=VALUE,KEY=VALUE");
     for (size_t i = 0; i < sizeof(worlds) / sizeof(worlds[0]); i++)
         if (only == NULL || strstr(worlds[i].name, only) != NULL)
             measure(&worlds[i], &settings, setting("SEEDS", 2, 1, 1000));

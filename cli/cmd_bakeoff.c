@@ -9,7 +9,6 @@
 #include <string.h>
 
 #define POLICIES_MAX 32u
-#define SETTINGS_MAX 32u
 
 static void print_help(void)
 {
@@ -41,34 +40,6 @@ struct bakeoff_command {
     bool json;
 };
 
-/* "a=b,c=d" as settings policy.a and policy.c; `keys` gets the dotted names.
- * The number of settings, or SIZE_MAX. */
-static size_t split_policy(
-        const char *text, char (*keys)[80], struct keyvalue *values)
-{
-    size_t count = 0;
-
-    if (strchr(text, '=') == NULL) {
-        values[0] = (struct keyvalue){
-                .key = bytes_of_text("policy"), .value = bytes_of_text(text)};
-        return 1;
-    }
-    while (*text != '\0') {
-        size_t size = strcspn(text, ",");
-        const char *equals = memchr(text, '=', size);
-        size_t name = equals == NULL ? 0 : (size_t)(equals - text);
-        if (count == SETTINGS_MAX || name == 0 || name > 64)
-            return SIZE_MAX;
-        (void)snprintf(
-                keys[count], sizeof(keys[0]), "policy.%.*s", (int)name, text);
-        values[count] = (struct keyvalue){.key = bytes_of_text(keys[count]),
-                .value = bytes_of(equals + 1, size - name - 1)};
-        count++;
-        text += size + (text[size] == ',');
-    }
-    return count;
-}
-
 static void show_progress(void *self, uint64_t done, uint64_t all)
 {
     cli_progress(self, done, all);
@@ -89,12 +60,12 @@ static void print_json(const char *path, const char *policy,
 static int play(const struct bakeoff_command *command, const char *path,
         const struct multiclass *data, const char *policy, struct err *err)
 {
-    char keys[SETTINGS_MAX][80];
-    struct keyvalue values[SETTINGS_MAX];
+    char keys[BAKEOFF_SETTINGS_MAX][BAKEOFF_KEY_SIZE];
+    struct keyvalue values[BAKEOFF_SETTINGS_MAX];
     char title[256];
     struct bakeoff_settings settings = {
             .policy = values,
-            .policy_count = split_policy(policy, keys, values),
+            .policy_count = bakeoff_policy(policy, keys, values),
             .orders = command->orders,
             .seed = command->seed,
             .progress = show_progress,

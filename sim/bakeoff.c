@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define PROGRESS_EVERY 1000u
 
@@ -160,6 +161,32 @@ static int play_order(struct pass *pass, uint32_t number,
     }
     desk_close(pass->desk);
     return status;
+}
+
+size_t bakeoff_policy(const char *text, char (*keys)[BAKEOFF_KEY_SIZE],
+        struct keyvalue *values)
+{
+    size_t count = 0;
+
+    if (strchr(text, '=') == NULL) {
+        values[0] = (struct keyvalue){
+                .key = bytes_of_text("policy"), .value = bytes_of_text(text)};
+        return 1;
+    }
+    while (*text != '\0') {
+        size_t size = strcspn(text, ",");
+        const char *equals = memchr(text, '=', size);
+        size_t name = equals == NULL ? 0 : (size_t)(equals - text);
+        if (count == BAKEOFF_SETTINGS_MAX || name == 0 || name > 64)
+            return SIZE_MAX;
+        (void)snprintf(
+                keys[count], sizeof(keys[0]), "policy.%.*s", (int)name, text);
+        values[count] = (struct keyvalue){.key = bytes_of_text(keys[count]),
+                .value = bytes_of(equals + 1, size - name - 1)};
+        count++;
+        text += size + (text[size] == ',');
+    }
+    return count;
 }
 
 int bakeoff_run(const struct multiclass *data,

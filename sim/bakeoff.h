@@ -9,6 +9,9 @@
 #include "base/options.h"
 #include "sim/multiclass.h"
 
+#define BAKEOFF_SETTINGS_MAX 32u
+#define BAKEOFF_KEY_SIZE     80u
+
 struct bakeoff_settings {
     const struct keyvalue *policy; /* `policy.*` settings of the problem */
     size_t policy_count;
@@ -27,6 +30,13 @@ struct bakeoff_result {
     double majority; /* loss of always playing the largest class */
     uint32_t above; /* orders that lost more than that */
 };
+
+/* A policy as the command line has it: "a=b,c=d" as settings policy.a and
+ * policy.c, a name alone as the setting policy. `keys` gets the dotted names,
+ * `values` views of them and of the text. The number of settings, at most
+ * BAKEOFF_SETTINGS_MAX, or SIZE_MAX if the text is none of these. */
+size_t bakeoff_policy(const char *text, char (*keys)[BAKEOFF_KEY_SIZE],
+        struct keyvalue *values);
 
 int bakeoff_run(const struct multiclass *data,
         const struct bakeoff_settings *settings, struct bakeoff_result *result,

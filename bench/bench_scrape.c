@@ -1,7 +1,8 @@
 /* What being looked at costs: a service with PROBLEMS (1,000) problems of two
- * groups, all of them at work, and the same load on it turn by turn: alone,
- * with a scraper of /metrics every 15 s and every second, and on a second
- * service like it that has no HTTP at all. So a noisy machine is noisy for all.
+ * groups, all of them at work, and the same load turn by turn on four of them:
+ * one that is left alone, with a scraper of /metrics every 15 s and every
+ * second, and one that has no HTTP at all. So a noisy machine is noisy for all,
+ * and the stores, one each, grow alike.
  * Ratios to the turn alone, of messages a second and of the service's processor
  * time a message (which others on the machine disturb less), their median and
  * their quartiles; how long the scrapes took while the service was busy, and
@@ -246,14 +247,16 @@ static const struct way {
 };
 #define WAYS ARRAY_COUNT(ways)
 
-static struct turn run_way(const struct way *way, const struct service *seen,
-        const struct service *blind, struct scraper *scraper, uint64_t messages)
+static struct turn run_way(const struct way *way, const struct service *service,
+        struct scraper *scraper, uint64_t messages)
 {
     struct turn turn;
 
-    if (way->every > 0.0)
+    if (way->every > 0.0) {
+        scraper->port = http_port_of(service);
         scraper_start(scraper, way->every);
-    turn = run(way->http ? seen : blind, messages);
+    }
+    turn = run(service, messages);
     if (way->every > 0.0)
         scraper_stop(scraper);
     return turn;
@@ -300,6 +303,7 @@ static void measure_idle(const struct service *service, struct scraper *scraper)
 {
     double cpu = cpu_of(service);
 
+    scraper->port = http_port_of(service);
     scraper->count = 0;
     for (int i = 0; i < 100; i++)
         scrape_timed(scraper);
@@ -309,19 +313,21 @@ static void measure_idle(const struct service *service, struct scraper *scraper)
 }
 
 /* Each turn begins with another way, so that none is always after another. */
-static void measure(const struct service *seen, const struct service *blind,
+static void measure(const struct service services[WAYS],
         struct scraper *scraper, uint32_t count)
 {
     double seconds = (double)turns_number("SECONDS", 16);
     struct turn turns[TURNS_MAX][WAYS];
-    uint64_t messages;
+    uint64_t messages = 0;
 
-    (void)run(blind, 20000); /* every problem has something to tell */
-    messages = (uint64_t)(run(seen, 20000).rate * seconds);
+    for (size_t way = WAYS;
+            way-- > 0;) /* every problem has something to tell */
+        messages = (uint64_t)(run(&services[way], 20000).rate * seconds);
     for (uint32_t i = 0; i < count; i++)
         for (size_t k = 0; k < WAYS; k++) {
             size_t way = (i + k) % WAYS;
-            turns[i][way] = run_way(&ways[way], seen, blind, scraper, messages);
+            turns[i][way] =
+                    run_way(&ways[way], &services[way], scraper, messages);
         }
     print_ways(turns, count);
     print_scrapes("scrape_busy", scraper);
@@ -334,20 +340,19 @@ int main(void)
             .wake = PTHREAD_COND_INITIALIZER,
     };
     uint32_t turns = (uint32_t)turns_number("TURNS", 8);
-    struct service seen, blind;
+    struct service services[WAYS];
 
     setvbuf(stdout, NULL, _IOLBF, 0);
     problems = (uint32_t)turns_number("PROBLEMS", 1000);
     if (turns < 1 || turns > TURNS_MAX || problems < 1)
         give_up("TURNS or PROBLEMS");
-    open_service(&seen, true);
-    open_service(&blind, false);
-    scraper.port = http_port_of(&seen);
-    measure(&seen, &blind, &scraper, turns);
-    measure_idle(&seen, &scraper);
-    (void)service_stop(&blind);
-    (void)service_stop(&seen);
-    service_remove(&blind);
-    service_remove(&seen);
+    for (size_t way = 0; way < WAYS; way++)
+        open_service(&services[way], ways[way].http);
+    measure(services, &scraper, turns);
+    measure_idle(&services[0], &scraper);
+    for (size_t way = 0; way < WAYS; way++) {
+        (void)service_stop(&services[way]);
+        service_remove(&services[way]);
+    }
     return 0;
 }

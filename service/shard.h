@@ -56,6 +56,7 @@ struct shard {
     struct trainer *trainer; /* NULL: nothing is trained here */
     struct board *board; /* that problems are told of on; NULL: nowhere */
     uint32_t tell_next; /* the hosted problem whose turn it is */
+    uint32_t expire_next; /* the one whose deadlines are looked at next */
     struct batch *batches[SHARD_BATCHES];
     struct batch *open; /* the one being filled, or NULL */
     /* While a batch waits for room on disk, others must not be answered before

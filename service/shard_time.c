@@ -6,8 +6,11 @@
 
 /* Snapshots of a problem while there is no room for new work. */
 #define SNAPSHOT_EVERY_FULL NANOS_PER_SECOND
-/* Deadlines handled in one tick. */
+/* Deadlines of a problem handled in one tick. */
 #define DEADLINES_MAX 1024u
+/* Problems whose deadlines are looked for in one tick: of a thousand each has
+ * its turn in less than a second, and looking is a read of the store. */
+#define EXPIRE_A_TICK 64u
 
 /* Events of one problem whose deadline has passed, copied out of the store
  * before they change it. */
@@ -217,16 +220,26 @@ void shard_watch(struct shard *shard, struct board *board)
         problem_watch(shard->hosted[i].problem);
 }
 
+/* Deadlines that have passed, of a few problems, each in its turn. */
+static void expire_some(struct shard *shard)
+{
+    for (uint32_t i = 0; i < shard->hosted_count && i < EXPIRE_A_TICK &&
+            batch_has_room(shard->open);
+            i++) {
+        expire(shard, &shard->hosted[shard->expire_next]);
+        shard->expire_next = (shard->expire_next + 1) % shard->hosted_count;
+    }
+}
+
 void shard_tick(struct shard *shard, nanos now)
 {
     shard_set_now(shard, now);
     tell(shard, now);
     if (!shard_ready(shard) || shard->taking == shard->aside)
         return;
+    expire_some(shard);
     for (uint32_t i = 0; i < shard->hosted_count; i++) {
         struct hosted *hosted = &shard->hosted[i];
-        if (batch_has_room(shard->open))
-            expire(shard, hosted);
         shard_train(shard, hosted);
         if (snapshot_due(shard, hosted) && !snapshot(shard, hosted))
             return;

@@ -287,6 +287,44 @@ START_TEST(many_deadlines_that_passed_while_it_was_down_are_taken_in_turns)
 }
 END_TEST
 
+/* A tick looks at the deadlines of some problems; in turn it comes to all. */
+START_TEST(deadlines_of_many_problems_are_looked_at_in_turns)
+{
+    enum { PROBLEMS = 150 };
+    static char text[PROBLEMS * 128];
+    char name[16];
+    size_t left = PROBLEMS;
+    int ticks = 0;
+
+    (void)snprintf(text, sizeof(text), "problems:\n");
+    for (int i = 0; i < PROBLEMS; i++)
+        (void)snprintf(text + strlen(text), sizeof(text) - strlen(text),
+                "  - name: p%d\n"
+                "    context: [a]\n"
+                "    actions: [x, y]\n"
+                "    reward: {wait: 10s}\n",
+                i);
+    setup(text);
+    for (int i = 0; i < PROBLEMS; i++) {
+        (void)snprintf(name, sizeof(name), "p%d", i);
+        decide(name, "e");
+    }
+    ck_assert_uint_eq(due_entries(), PROBLEMS);
+    for (now += 20 * NANOS_PER_SECOND; left > 0; ticks++) {
+        ck_assert_int_lt(ticks, 20);
+        tick();
+        ck_assert_uint_lt(due_entries(), left);
+        left = due_entries();
+    }
+    ck_assert_int_gt(ticks, 1);
+    for (int i = 0; i < PROBLEMS; i++) {
+        (void)snprintf(name, sizeof(name), "p%d", i);
+        ck_assert_uint_eq(counters_of(name)->expired, 1);
+    }
+    teardown();
+}
+END_TEST
+
 /* A clock that was set back stands still for the shard: the events of that
  * time must not all get one deadline. */
 START_TEST(deadlines_stay_apart_while_the_clock_is_behind)
@@ -1006,6 +1044,7 @@ int main(void)
     tcase_add_test(time, an_idle_shard_stays_ready);
     tcase_add_test(time,
             many_deadlines_that_passed_while_it_was_down_are_taken_in_turns);
+    tcase_add_test(time, deadlines_of_many_problems_are_looked_at_in_turns);
     tcase_add_test(time, deadlines_stay_apart_while_the_clock_is_behind);
     tcase_add_test(time, an_event_is_the_same_from_memory_and_from_disk);
     tcase_add_test(time, the_next_batch_goes_when_the_one_before_is_on_disk);

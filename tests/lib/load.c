@@ -22,12 +22,13 @@
 #define FRAME_MAX       ((size_t)1 << 20)
 #define CONTEXTS        64u /* different questions, asked in turn */
 
+/* The wait is longer than any test: an event that expires changes the state. */
 const char load_config[] =
         "problems:\n"
         "  - name: bench\n"
         "    context: [s0, s1, s2, s3, s4, s5, s6, s7, s8, s9]\n"
         "    action_features: 20\n"
-        "    reward: {min: 0, max: 1, wait: 10m}\n"
+        "    reward: {min: 0, max: 1, wait: 10h}\n"
         "    policy: {oracle: ridge, explorer: squarecb}\n";
 
 /* A request in flight. */

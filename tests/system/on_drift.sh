@@ -6,7 +6,7 @@
 . tests/lib/service.sh
 
 PYTHONPATH=tests/lib /usr/bin/python3 - <<'PYTHON' || broken "see above"
-import signal, subprocess
+import datetime, signal, subprocess
 from live import *
 
 watched = "drift: {warmup: 100, between: 10000, silence: 100}, reward: {wait: 0s}"
@@ -88,10 +88,17 @@ for _ in range(20):
 wait("a training by itself", lambda: number("generation_newest", "learns") >= 1)
 wait("its end", lambda: number("training_running", "learns") == 0)
 wait("its promotion", lambda: ask(pb.Request(id=2, problem=b"learns", status=pb.StatusQuestion())).answer.generation >= 1)
-trained = number("trainings", "learns")
+# Each of them begins after an alarm that is newer than the one before it.
+def begun():
+    return [datetime.datetime.fromisoformat(line.split()[0][5:].replace("Z", "+00:00")).timestamp()
+            for line in open(f"{dir}/rued.log") if "id=training.started problem=learns" in line]
 play("learns", 500, False)
 time.sleep(0.5)
-need(number("trainings", "learns") == trained <= 2, "one training for an alarm")
+alarmed = [a["time_ns"] / 1e9 for a in log() if a["kind"] == "alarm" and a["problem"] == "learns"]
+starts = begun()
+need(starts and min(alarmed) <= starts[0], "no alarm before the first training")
+for last, next in zip(starts, starts[1:]):
+    need(any(last - 0.002 <= t <= next + 0.002 for t in alarmed), "one training for an alarm")
 need(number("trainings", "tells") == 0 and number("trainings", "falls") == 0, "trainings that nobody asked for")
 
 # Trainings that are due are skipped while predictions hold, and the window is

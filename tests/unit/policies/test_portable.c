@@ -6,6 +6,7 @@
 #include "base/rng.h"
 #include "tests/lib/suite.h"
 
+#include <float.h>
 #include <math.h>
 
 static double relative(long double value, long double wanted)
@@ -106,12 +107,22 @@ START_TEST(power)
 }
 END_TEST
 
+/* How far a reference in long double may be off where x is 37: memcheck
+ * computes it with 53 bits, and the tail makes 700 times as much of it. */
+static double tolerance(void)
+{
+    volatile long double more = 1.0L + LDBL_EPSILON;
+
+    return more > 1.0L ? 1e-13 : 1e-12;
+}
+
 START_TEST(normal_tail)
 {
     for (int i = 0; i <= 37000; i++) {
         double x = -i / 1000.0;
         long double wanted = 0.5L * erfcl(-x * sqrtl(0.5L));
-        ck_assert_double_le(relative(portable_normal_tail(x), wanted), 1e-13);
+        ck_assert_double_le(
+                relative(portable_normal_tail(x), wanted), tolerance());
     }
     ck_assert_double_eq(portable_normal_tail(0.0), 0.5);
     ck_assert_double_eq(portable_normal_tail(-40.0), 0.0);

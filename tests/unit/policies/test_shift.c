@@ -177,7 +177,9 @@ START_TEST(saved_and_loaded)
     evidence_save(&evidence, &writer);
     reader = reader_of(writer_bytes(&writer));
     ck_assert(evidence_load(&other, &reader) && reader_done(&reader));
-    ck_assert_mem_eq(&evidence, &other, sizeof(evidence));
+    again = writer_over(two, sizeof(two));
+    evidence_save(&other, &again);
+    ck_assert(bytes_equal(writer_bytes(&writer), writer_bytes(&again)));
 }
 END_TEST
 

@@ -711,7 +711,7 @@ static struct rlimit limit_addresses(uint64_t more)
 START_TEST(a_reader_with_few_addresses_follows_the_writer)
 {
     struct store_settings writing = {
-            .map_bytes = UINT64_C(64) << 30, .no_sync = true};
+            .map_bytes = UINT64_C(4) << 30, .no_sync = true};
     struct store_settings reading = {.read_only = true};
     struct store *tool;
     struct store_txn *reader, *other;

@@ -236,7 +236,14 @@ static int read_record(const Rue__Notice *message, struct arena *arena,
     if (record == NULL)
         return 0;
     notice->record = pack(record, arena);
-    return notice->record.size > 0 ? 0 : too_large(err);
+    if (notice->record.size == 0)
+        return too_large(err);
+    /* The library takes a field of number 0 if its number is written longer
+     * than it need be, and writes it as one that it refuses. */
+    if (unpack_message(record->descriptor, notice->record, arena) == NULL)
+        return arena->overflow ? too_large(err)
+                               : not_one(err, "has a field of number 0");
+    return 0;
 }
 
 static int count_parts(const Rue__Notice *message)

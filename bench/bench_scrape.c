@@ -1,8 +1,8 @@
-/* What being looked at costs: a service with PROBLEMS (1,000) problems of two
- * groups, all of them at work, and the same load turn by turn on four of them:
- * one that is left alone, with a scraper of /metrics every 15 s and every
- * second, and one that has no HTTP at all. So a noisy machine is noisy for all,
- * and the stores, one each, grow alike.
+/* What being looked at costs: four services with PROBLEMS (1,000) problems of
+ * two groups, all of them at work, and the same load on each turn by turn: on
+ * one that is left alone, on two with a scraper of /metrics, every 15 s and
+ * every second, and on one that has no HTTP at all. So a noisy machine is noisy
+ * for all, and the stores, one each, grow alike.
  * Ratios to the turn alone, of messages a second and of the service's processor
  * time a message (which others on the machine disturb less), their median and
  * their quartiles; how long the scrapes took while the service was busy, and
@@ -320,8 +320,8 @@ static void measure(const struct service services[WAYS],
     struct turn turns[TURNS_MAX][WAYS];
     uint64_t messages = 0;
 
-    for (size_t way = WAYS;
-            way-- > 0;) /* every problem has something to tell */
+    /* Every problem has something to tell; the last is the one left alone. */
+    for (size_t way = WAYS; way-- > 0;)
         messages = (uint64_t)(run(&services[way], 20000).rate * seconds);
     for (uint32_t i = 0; i < count; i++)
         for (size_t k = 0; k < WAYS; k++) {

@@ -1,4 +1,4 @@
-#include "service/engine/engine.h"
+#include "service/engine/engine_parts.h"
 
 #include "base/hash.h"
 #include "policies/pmf.h"
@@ -10,23 +10,12 @@
 
 #include <math.h>
 
-/* All that one step works with. */
-struct step {
-    struct problem *problem;
-    const struct input *input;
-    const struct journal *journal;
-    struct arena *arena;
-    struct err err;
-};
-
 static const char *message_of(struct step *step)
 {
     return arena_copy(step->arena, step->err.text, strlen(step->err.text) + 1);
 }
 
-/* With its costs and fields, if it has any, in the step's arena: what the
- * journal lends may go while the state is put again. */
-static int event_get(
+int step_event_get(
         struct step *step, struct bytes event, struct event_state *state)
 {
     int status = step->journal->event_get(step->journal->self,
@@ -43,45 +32,6 @@ static int event_get(
             : err_set(&step->err, STATUS_BUSY, "the event is too large");
 }
 
-static void append(
-        struct step *step, enum record_kind kind, struct bytes payload)
-{
-    if (step->journal->append != NULL)
-        step->journal->append(step->journal->self, kind,
-                step->problem->spec->number, payload);
-}
-
-static void event_put(struct step *step, struct bytes event,
-        const struct event_state *state, struct bytes decision)
-{
-    step->journal->event_put(step->journal->self, step->problem->spec->number,
-            event, state, decision);
-}
-
-static void due_put(struct step *step, nanos deadline, struct bytes event)
-{
-    step->journal->due_put(
-            step->journal->self, deadline, step->problem->spec->number, event);
-}
-
-static struct record head_of(
-        const struct step *step, enum record_kind kind, struct bytes event)
-{
-    return (struct record){
-            kind, step->problem->spec->number, step->input->now, event};
-}
-
-/* The deadline of something that begins to wait now; 0 = it waits for ever. */
-static nanos deadline_after(const struct step *step, nanos wait)
-{
-    nanos deadline;
-
-    if (wait == 0)
-        return 0;
-    return __builtin_add_overflow(step->input->now, wait, &deadline) ? NANOS_MAX
-                                                                     : deadline;
-}
-
 /* Is it a decision as the problem makes them now? */
 static int check_decided(const struct step *step,
         const struct decision_record *decision, struct err *err)
@@ -95,8 +45,7 @@ static int check_decided(const struct step *step,
     return err_set(err, STATUS_CORRUPT, "event: its decision has another form");
 }
 
-/* The event's Decision record, decoded into the problem's scratch. */
-static int decision_of(struct step *step, struct bytes event,
+int step_decision_of(struct step *step, struct bytes event,
         const struct event_state *state, union any_record *record)
 {
     struct bytes payload;
@@ -110,14 +59,10 @@ static int decision_of(struct step *step, struct bytes event,
                        : status;
 }
 
-/* Was the event decided when the problem had other columns, actions or groups?
- * Then its places mean something else, and it teaches nothing. */
-static bool is_foreign(const struct step *step, const struct event_state *state)
-{
-    return state->decision != 0 && state->decision < step->problem->spec->since;
-}
+/* ---- decide ---- */
 
-/* Does held feedback name actions or edges by places of that time? */
+/* Does held feedback name actions or edges by places of a time when the
+ * problem had others? */
 static bool is_held_foreign(
         const struct step *step, const struct event_state *state)
 {
@@ -126,76 +71,6 @@ static bool is_held_foreign(
     return names_places && state->last != 0 &&
             state->last < step->problem->spec->since;
 }
-
-/* ---- held costs ---- */
-
-static int costs_of_state(
-        struct step *step, const struct event_state *state, struct costs *costs)
-{
-    struct reader reader = reader_of(state->costs);
-    size_t count = state->costs.size / sizeof(double);
-    double *values = arena_array(step->arena, double, count);
-
-    if (values == NULL)
-        return err_set(&step->err, STATUS_BUSY, "the event is too large");
-    read_f64s(&reader, values, count);
-    *costs = (struct costs){(uint32_t)count, state->costs_full, values};
-    return 0;
-}
-
-static int costs_to_state(
-        struct step *step, const struct costs *costs, struct event_state *state)
-{
-    size_t size = costs->count * sizeof(double);
-    uint8_t *data = arena_alloc(step->arena, size);
-    struct writer writer;
-
-    if (data == NULL)
-        return err_set(&step->err, STATUS_BUSY, "the event is too large");
-    writer = writer_over(data, size);
-    write_f64s(&writer, costs->values, costs->count);
-    state->costs = writer_bytes(&writer);
-    state->costs_full = costs->full;
-    return 0;
-}
-
-/* A record holds no larger value. */
-static int check_sum(struct step *step, double value)
-{
-    if (fabs(value) <= VALUE_MAX)
-        return 0;
-    return err_set(&step->err, STATUS_INVALID,
-            "costs: their sum, %g, is not within +-%g", value, VALUE_MAX);
-}
-
-/* What feedback that is held means for this decision: the action it is about,
- * its costs and its value. INVALID if it does not fit. */
-static int held_outcome(struct step *step,
-        const struct decision_record *decision, const struct event_state *state,
-        struct subject *subject, struct costs *costs, double *value)
-{
-    const struct problem_spec *spec = step->problem->spec;
-    bool path = spec->settings.form == FORM_PATH;
-    int status = 0;
-
-    *value = state->reward;
-    if (shown_given(&state->shown) && spec->settings.form != FORM_DECIDE)
-        return err_set(&step->err, STATUS_INVALID, "shown: not in this form");
-    if ((state->costs.size > 0) != path)
-        return err_set(&step->err, STATUS_INVALID, "costs: of another form");
-    if (path) {
-        status = costs_of_state(step, state, costs);
-        if (status == 0)
-            status = outcome_fit_costs(spec, decision, costs, &step->err);
-        if (status == 0)
-            *value = outcome_path_value(decision, costs);
-        return status == 0 ? check_sum(step, *value) : status;
-    }
-    return outcome_subject(
-            decision, &state->shown, step->arena, subject, &step->err);
-}
-
-/* ---- decide ---- */
 
 /* Of a parameter; copies, since the grid may move before the answer is read. */
 static bool answer_values(struct step *step,
@@ -302,7 +177,7 @@ static int decide_again(struct step *step, const struct question *question,
     struct bytes payload, copy;
     int status;
 
-    if (is_foreign(step, state))
+    if (step_is_foreign(step, state))
         return err_set(&step->err, STATUS_DUPLICATE,
                 "event: decided before the problem's actions changed");
     if (state->content != question_digest(question))
@@ -361,7 +236,7 @@ static int decide_held(struct step *step, struct decision_record *record,
         return 0;
     status = is_held_foreign(step, state)
             ? STATUS_INVALID
-            : held_outcome(step, record, state, &record->held_subject,
+            : step_held_outcome(step, record, state, &record->held_subject,
                       &record->held_costs, &state->reward);
     if (status == 0) {
         record->has_held = true;
@@ -388,7 +263,7 @@ static int decide_record(struct step *step, const struct question *question,
         struct decision_record *record)
 {
     const struct problem *problem = step->problem;
-    struct record head = head_of(step, RECORD_DECISION, event);
+    struct record head = step_head(step, RECORD_DECISION, event);
     struct round_view round;
     int status = choose_record(
             problem, &head, question, step->arena, &round, record, &step->err);
@@ -416,7 +291,8 @@ static void decide_state(const struct step *step,
     }
     state->deadline = question->deferred || state->has_reward
             ? 0
-            : deadline_after(step, step->problem->spec->settings.reward_wait);
+            : step_deadline_after(
+                      step, step->problem->spec->settings.reward_wait);
 }
 
 static int decide_new(struct step *step, const struct question *question,
@@ -439,10 +315,10 @@ static int decide_new(struct step *step, const struct question *question,
     if (status != 0)
         return status;
     decide_state(step, question, state);
-    append(step, RECORD_DECISION, payload);
-    event_put(step, event, state, payload);
+    step_append(step, RECORD_DECISION, payload);
+    step_event_put(step, event, state, payload);
     if (state->deadline != 0)
-        due_put(step, state->deadline, event);
+        step_due_put(step, state->deadline, event);
     return 0;
 }
 
@@ -453,7 +329,7 @@ static int decide(struct step *step, struct decision *decision)
             ? question->event
             : step->input->as.decide.fresh_id;
     struct event_state state;
-    int status = event_get(step, event, &state);
+    int status = step_event_get(step, event, &state);
 
     if (status == STATUS_NOT_FOUND)
         event_state_clear(&state);
@@ -682,7 +558,7 @@ static int path_outcome(struct step *step,
     if (status != 0)
         return status;
     record->value = outcome_path_value(decision, &record->costs);
-    return check_sum(step, record->value);
+    return step_check_sum(step, record->value);
 }
 
 /* Checks the outcome against the problem and the decision and fills in the
@@ -694,7 +570,7 @@ static int feedback_outcome(struct step *step,
 {
     const struct problem_spec *spec = step->problem->spec;
     bool path = spec->settings.form == FORM_PATH;
-    bool foreign = is_foreign(step, state);
+    bool foreign = step_is_foreign(step, state);
     int status = check_kind(step, record);
 
     if (status == 0 && !path)
@@ -721,7 +597,7 @@ static void feedback_effect(const struct step *step,
             step->problem->spec->settings.aggregate == AGGREGATE_LAST;
 
     record->effect = EFFECT_NONE;
-    if (is_foreign(step, state))
+    if (step_is_foreign(step, state))
         return;
     if (state->content == 0 || state->deferred) {
         record->effect = EFFECT_HOLD;
@@ -747,7 +623,7 @@ static int hold_costs(struct step *step, const struct feedback_record *record,
     if (record->costs.count == 0 || record->effect != EFFECT_HOLD ||
             (first && state->has_reward))
         return 0;
-    return costs_to_state(step, &record->costs, state);
+    return step_costs_to_state(step, &record->costs, state);
 }
 
 static void feedback_state(const struct step *step,
@@ -766,8 +642,8 @@ static void feedback_state(const struct step *step,
         state->taught = record->after;
     }
     if (orphan)
-        state->deadline =
-                deadline_after(step, step->problem->spec->settings.orphan_wait);
+        state->deadline = step_deadline_after(
+                step, step->problem->spec->settings.orphan_wait);
 }
 
 /* The one record of a feedback that nothing but the log needs. */
@@ -788,7 +664,7 @@ static int feedback_new(struct step *step, const struct feedback *feedback,
         bool first_of_orphan, struct receipt *receipt)
 {
     struct feedback_record record = {
-            .head = head_of(step, RECORD_FEEDBACK, feedback->event),
+            .head = step_head(step, RECORD_FEEDBACK, feedback->event),
             .value = feedback->value,
             .id = feedback->id,
             .shown = feedback->shown,
@@ -802,8 +678,8 @@ static int feedback_new(struct step *step, const struct feedback *feedback,
     struct bytes payload;
     int status = 0;
 
-    if (state->content != 0 && !is_foreign(step, state)) {
-        status = decision_of(step, feedback->event, state, &decided);
+    if (state->content != 0 && !step_is_foreign(step, state)) {
+        status = step_decision_of(step, feedback->event, state, &decided);
         decision = &decided.decision;
     }
     if (status == 0)
@@ -823,10 +699,10 @@ static int feedback_new(struct step *step, const struct feedback *feedback,
     if (status != 0)
         return status;
     feedback_state(step, &record, mark, first_of_orphan, state);
-    append(step, RECORD_FEEDBACK, payload);
-    event_put(step, feedback->event, state, bytes_of(NULL, 0));
+    step_append(step, RECORD_FEEDBACK, payload);
+    step_event_put(step, feedback->event, state, bytes_of(NULL, 0));
     if (first_of_orphan)
-        due_put(step, state->deadline, feedback->event);
+        step_due_put(step, state->deadline, feedback->event);
     receipt->held = record.effect == EFFECT_HOLD;
     return 0;
 }
@@ -837,7 +713,7 @@ static int feedback(struct step *step, struct receipt *receipt)
     struct feedback_mark mark = engine_feedback_mark(feedback);
     struct event_state state;
     bool found = true;
-    int status = event_get(step, feedback->event, &state);
+    int status = step_event_get(step, feedback->event, &state);
 
     if (status == STATUS_NOT_FOUND) {
         event_state_clear(&state);
@@ -851,231 +727,6 @@ static int feedback(struct step *step, struct receipt *receipt)
     return feedback_new(step, feedback, mark, &state, !found, receipt);
 }
 
-/* ---- activation ---- */
-
-static int activate_new(
-        struct step *step, struct bytes event, struct event_state *state)
-{
-    struct activation_record record = {
-            .head = head_of(step, RECORD_ACTIVATION, event),
-            .has_held = state->has_reward && !is_foreign(step, state),
-    };
-    struct bytes payload;
-    union any_record decision;
-    int status = 0;
-
-    if (record.has_held)
-        status = decision_of(step, event, state, &decision);
-    record.held_cause = record.has_held ? state->cause : CAUSE_UNKNOWN;
-    if (status == 0 && record.has_held)
-        status = held_outcome(step, &decision.decision, state,
-                &record.held_subject, &record.held_costs, &record.held);
-    if (status != 0)
-        return status;
-    payload = record_encode_activation(&record, step->arena);
-    if (payload.data == NULL)
-        return err_set(&step->err, STATUS_BUSY, "the record is too large");
-    status = fold_activation(
-            step->problem, &record, &decision.decision, &step->err);
-    if (status != 0)
-        return status;
-    state->deferred = false;
-    state->learned = record.has_held;
-    state->taught = state->reward;
-    state->costs = bytes_of(NULL, 0);
-    state->cause = CAUSE_UNKNOWN;
-    state->deadline = state->has_reward
-            ? 0
-            : deadline_after(step, step->problem->spec->settings.reward_wait);
-    append(step, RECORD_ACTIVATION, payload);
-    event_put(step, event, state, bytes_of(NULL, 0));
-    if (state->deadline != 0)
-        due_put(step, state->deadline, event);
-    return 0;
-}
-
-static int activate(struct step *step, struct receipt *receipt)
-{
-    struct bytes event = step->input->as.activate;
-    struct event_state state;
-    int status = event_get(step, event, &state);
-
-    if (status == STATUS_NOT_FOUND || (status == 0 && state.content == 0))
-        return err_set(&step->err, STATUS_UNKNOWN_EVENT,
-                "event: no decision of that id");
-    if (status != 0)
-        return status;
-    if (!state.deferred) {
-        receipt->repeated = true;
-        return 0;
-    }
-    return activate_new(step, event, &state);
-}
-
-/* ---- deadlines ---- */
-
-/* The default as an outcome; of a path, of each edge. */
-static int default_outcome(struct step *step,
-        const struct decision_record *decision, struct expiry_record *record)
-{
-    const struct problem_settings *settings = &step->problem->spec->settings;
-
-    record->after = settings->reward_default;
-    if (settings->form != FORM_PATH)
-        return 0;
-    record->costs = outcome_equal_costs(
-            decision, settings->reward_default, step->arena);
-    if (record->costs.values == NULL)
-        return err_set(&step->err, STATUS_BUSY, "the record is too large");
-    record->after = outcome_path_value(decision, &record->costs);
-    return check_sum(step, record->after);
-}
-
-static int expire_with(struct step *step, struct bytes event,
-        enum effect effect, struct event_state *state)
-{
-    struct expiry_record record = {
-            .head = head_of(step, RECORD_EXPIRY, event), .effect = effect};
-    struct bytes payload;
-    union any_record decision;
-    int status = 0;
-
-    if (effect == EFFECT_LEARN)
-        status = decision_of(step, event, state, &decision);
-    if (status == 0 && effect == EFFECT_LEARN)
-        status = default_outcome(step, &decision.decision, &record);
-    if (status != 0)
-        return status;
-    payload = record_encode_expiry(&record, step->arena);
-    if (payload.data == NULL)
-        return err_set(&step->err, STATUS_BUSY, "the record is too large");
-    status =
-            fold_expiry(step->problem, &record, &decision.decision, &step->err);
-    if (status != 0)
-        return status;
-    state->expired = true;
-    state->learned = effect == EFFECT_LEARN;
-    state->taught = record.after;
-    append(step, RECORD_EXPIRY, payload);
-    event_put(step, event, state, bytes_of(NULL, 0));
-    return 0;
-}
-
-static int expire_event(
-        struct step *step, struct bytes event, struct event_state *state)
-{
-    if (step->problem->spec->settings.has_default && !is_foreign(step, state)) {
-        int status = expire_with(step, event, EFFECT_LEARN, state);
-        if (status != STATUS_CORRUPT && status != STATUS_INVALID)
-            return status;
-        /* A decision that cannot be read, or whose default cannot be written,
-         * teaches nothing; its wait ends. */
-    }
-    return expire_with(step, event, EFFECT_NONE, state);
-}
-
-static int expire_orphan(struct step *step, struct bytes event)
-{
-    struct expiry_record record = {
-            .head = head_of(step, RECORD_EXPIRY, event),
-            .effect = EFFECT_NONE,
-            .orphan = true,
-    };
-    struct bytes payload = record_encode_expiry(&record, step->arena);
-    int status;
-
-    if (payload.data == NULL)
-        return err_set(&step->err, STATUS_BUSY, "the record is too large");
-    status = fold_expiry(step->problem, &record, NULL, &step->err);
-    if (status != 0)
-        return status;
-    append(step, RECORD_EXPIRY, payload);
-    step->journal->event_del(
-            step->journal->self, step->problem->spec->number, event);
-    return 0;
-}
-
-/* A deadline was reached. Feedback that came in time leaves nothing to do. */
-static int deadline(struct step *step)
-{
-    struct bytes event = step->input->as.deadline.event;
-    struct event_state state;
-    int status = event_get(step, event, &state);
-
-    if (status == STATUS_NOT_FOUND)
-        return 0;
-    if (status != 0)
-        return status;
-    if (!event_waits(&state, step->input->as.deadline.deadline))
-        return 0;
-    return state.content == 0 ? expire_orphan(step, event)
-                              : expire_event(step, event, &state);
-}
-
-/* ---- drift ---- */
-
-/* Without room for it, it waits for the next step. */
-static void log_alarm(struct step *step, const struct alarm_record *record)
-{
-    struct bytes payload = record_encode_alarm(record, step->arena);
-
-    step->arena->overflow = false;
-    if (payload.data == NULL)
-        return;
-    append(step, RECORD_ALARM, payload);
-    fold_alarm(step->problem, record);
-}
-
-/* An alarm that the folded records raised becomes a record. One a step, so
- * that a step has a bound; others wait in the problem's state. */
-static void note_alarm(struct step *step)
-{
-    struct problem *problem = step->problem;
-    const struct alarm *alarm =
-            problem->drift == NULL ? NULL : drift_pending(problem->drift);
-    struct alarm_record record;
-
-    if (alarm == NULL)
-        return;
-    record = (struct alarm_record){
-            .head = head_of(step, RECORD_ALARM, bytes_of(NULL, 0)),
-            .stream = alarm->stream,
-            .part = alarm->part,
-            .index = alarm->index,
-            .name = fold_alarm_name(problem, alarm),
-            .statistic = alarm->statistic,
-            .threshold = alarm->threshold,
-            .before = alarm->before,
-            .after = alarm->after,
-            .rows = alarm->rows,
-    };
-    log_alarm(step, &record);
-}
-
-/* A circuit that opened or closed, likewise. */
-static void note_circuit(struct step *step)
-{
-    struct problem *problem = step->problem;
-    const struct breaker_change *change =
-            problem->breaker == NULL ? NULL : breaker_changed(problem->breaker);
-    struct alarm_record record;
-
-    if (change == NULL)
-        return;
-    record = (struct alarm_record){
-            .head = head_of(step, RECORD_ALARM, bytes_of(NULL, 0)),
-            .stream = DRIFT_BREAKER,
-            .part = DRIFT_CIRCUIT,
-            .index = change->index,
-            .name = fold_circuit_name(problem, change->index, step->arena),
-            .statistic = change->evidence,
-            .threshold = change->threshold,
-            .before = change->before,
-            .after = change->after,
-    };
-    log_alarm(step, &record);
-}
-
 /* ---- the step ---- */
 
 static int step_run(struct step *step, struct answer *answer)
@@ -1086,14 +737,32 @@ static int step_run(struct step *step, struct answer *answer)
     case INPUT_FEEDBACK:
         return feedback(step, &answer->receipt);
     case INPUT_ACTIVATE:
-        return activate(step, &answer->receipt);
+        return engine_activate(step, &answer->receipt);
     case INPUT_DEADLINE:
-        return deadline(step);
+        return engine_deadline(step);
     case INPUT_PROMOTE:
         return promotion_step(step->problem, step->input, step->journal,
                 step->arena, &answer->receipt, &step->err);
     }
     CHECK_UNREACHABLE();
+}
+
+/* An alarm of drift that the folded records raised, and a circuit that opened
+ * or closed, become records. One of each a step, so that a step has a bound;
+ * others wait in the problem's state. */
+static void note_alarms(struct step *step)
+{
+    const struct problem *problem = step->problem;
+    const struct alarm *alarm =
+            problem->drift == NULL ? NULL : drift_pending(problem->drift);
+    const struct breaker_change *change;
+
+    if (alarm != NULL)
+        step_log_alarm(step, alarm);
+    change =
+            problem->breaker == NULL ? NULL : breaker_changed(problem->breaker);
+    if (change != NULL)
+        step_log_circuit(step, change);
 }
 
 void engine_step(struct problem *problem, const struct input *input,
@@ -1111,8 +780,7 @@ void engine_step(struct problem *problem, const struct input *input,
     arena_reset(&problem->scratch);
     status = step_run(&step, answer);
     if (status == 0) {
-        note_alarm(&step);
-        note_circuit(&step);
+        note_alarms(&step);
         return;
     }
     memset(answer, 0, sizeof(*answer));

@@ -1,6 +1,7 @@
-/* What the files of the engine share: engine.c (the step, decisions and
- * feedback), engine_held.c (feedback that came early), engine_activate.c,
- * engine_deadline.c and engine_alarms.c. Not for others: they have engine.h. */
+/* What the files of the engine share: engine.c (the step and decisions),
+ * engine_feedback.c, engine_held.c (feedback that came early),
+ * engine_activate.c, engine_deadline.c and engine_alarms.c. Not for others:
+ * they have engine.h. */
 #ifndef ENGINE_ENGINE_PARTS_H
 #define ENGINE_ENGINE_PARTS_H
 
@@ -23,6 +24,7 @@ struct step {
 
 /* One for each kind of input, as engine_step describes them: the answer is
  * filled in, or the status says why not and nothing has changed. */
+int engine_feedback(struct step *step, struct receipt *receipt) MUST_USE;
 int engine_activate(struct step *step, struct receipt *receipt) MUST_USE;
 int engine_deadline(struct step *step) MUST_USE;
 

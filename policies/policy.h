@@ -100,6 +100,10 @@ int policy_decide(const struct policy *policy, const struct context *context,
         struct arena *arena, struct distribution *out,
         struct err *err) MUST_USE;
 
+/* True if the policy's oracle can say how far its predictions may be wrong; a
+ * learner predicts nothing. */
+bool policy_spec_spreads(const struct policy_spec *spec);
+
 /* How far the losses of policy_decide may lie off, as one standard deviation of
  * a unit of noise: widths[actions->count]. False, and nothing written, where
  * the policy does not know. BUSY cannot be: the arena has policy_scratch()

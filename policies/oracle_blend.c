@@ -5,6 +5,7 @@
  * 1997; groupwise.md section 8): in squared loss the mixture of M is at most
  * 2 ln M worse than the best of them, whatever comes. So a rich model costs
  * next to nothing where it only fits noise, and the user need not know. */
+#include "policies/layout.h"
 #include "policies/linalg.h"
 #include "policies/oracle.h"
 #include "policies/portable.h"
@@ -14,7 +15,6 @@
 
 #define SIMPLER_MAX 2u /* of the inner oracle */
 #define MEMBERS_MAX (SIMPLER_MAX + 2)
-#define ALIGNMENT   ((size_t)64)
 
 struct blend_options {
     bool near_constant;
@@ -38,11 +38,6 @@ struct blend {
     uint64_t lessons;
     /* options of the simpler variants, then the states */
 };
-
-static size_t rounded(size_t size)
-{
-    return (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-}
 
 /* Options of every oracle are small. */
 #define OPTIONS_BYTES ((size_t)256)
@@ -79,8 +74,8 @@ static size_t blend_footprint(const struct oracle_spec *spec,
     _Alignas(16) unsigned char options[MEMBERS_MAX - 1][OPTIONS_BYTES];
     struct oracle_spec member[MEMBERS_MAX];
     uint32_t count = find_members(spec, options, member);
-    size_t size =
-            rounded(sizeof(struct blend)) + (MEMBERS_MAX - 1) * OPTIONS_BYTES;
+    size_t size = layout_rounded(sizeof(struct blend)) +
+            (MEMBERS_MAX - 1) * OPTIONS_BYTES;
 
     if (count == 1) {
         (void)err_set(err, STATUS_INVALID,
@@ -92,7 +87,7 @@ static size_t blend_footprint(const struct oracle_spec *spec,
         size_t own = member[i].oracle->footprint(&member[i], shape, err);
         if (own == 0)
             return 0;
-        size += rounded(own);
+        size += layout_rounded(own);
     }
     return size;
 }
@@ -102,7 +97,7 @@ static size_t blend_scratch(
 {
     /* The richer member needs more than the simpler one. */
     return spec->inner->oracle->scratch(spec->inner, shape) +
-            2 * (shape->actions_max * sizeof(double) + ALIGNMENT);
+            2 * (shape->actions_max * sizeof(double) + LAYOUT_ALIGN);
 }
 
 static size_t blend_learn_scratch(
@@ -130,7 +125,7 @@ static void blend_init(
         void *block, const struct oracle_spec *spec, const struct shape *shape)
 {
     struct blend *self = block;
-    size_t at = rounded(sizeof(*self));
+    size_t at = layout_rounded(sizeof(*self));
 
     self->spec = spec;
     self->members =
@@ -139,7 +134,7 @@ static void blend_init(
     for (uint32_t i = 0; i < self->members; i++) {
         const struct oracle_spec *member = &self->member[i];
         self->offset[i] = at;
-        at += rounded(member->oracle->footprint(member, shape, NULL));
+        at += layout_rounded(member->oracle->footprint(member, shape, NULL));
         self->log_weight[i] = -portable_log(self->members);
         member->oracle->init(state_of(self, i), member, shape);
     }

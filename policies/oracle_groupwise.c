@@ -13,13 +13,12 @@
  * feedback order. A correction would need the weights of that moment, so it is
  * refused and counts at the next retraining. */
 #include "policies/groupwise.h"
+#include "policies/layout.h"
 #include "policies/linalg.h"
 #include "policies/portable.h"
 #include "policies/sleeping.h"
 
 #include <math.h>
-
-#define ALIGNMENT ((size_t)64)
 
 /* Larger than any regret; its square is finite. */
 #define REGRET_MAX 1e100
@@ -103,14 +102,10 @@ static uint32_t expert_count(
     return shape->groups + (options_of(spec)->always_on ? 1 : 0);
 }
 
-static size_t rounded(size_t size)
-{
-    return (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-}
-
 static size_t inner_offset(uint32_t experts)
 {
-    return rounded(sizeof(struct groupwise) + experts * sizeof(struct expert));
+    return layout_rounded(
+            sizeof(struct groupwise) + experts * sizeof(struct expert));
 }
 
 static size_t groupwise_footprint(const struct oracle_spec *spec,
@@ -139,7 +134,7 @@ static size_t groupwise_footprint(const struct oracle_spec *spec,
         return 0;
     }
     if (options_of(spec)->gamma_over == OVER_SCHEDULE)
-        return inner_offset(experts) + experts * rounded(inner);
+        return inner_offset(experts) + experts * layout_rounded(inner);
     if (options_of(spec)->play == PLAY_SAMPLED) {
         (void)err_set(err, STATUS_INVALID,
                 "groupwise: gamma_over is proved for play averaged only");
@@ -159,7 +154,7 @@ static size_t groupwise_footprint(const struct oracle_spec *spec,
                 "groupwise: gamma_over always needs always_on");
         return 0;
     }
-    return inner_offset(experts) + experts * rounded(inner);
+    return inner_offset(experts) + experts * layout_rounded(inner);
 }
 
 static size_t groupwise_scratch(
@@ -167,13 +162,13 @@ static size_t groupwise_scratch(
 {
     size_t experts = expert_count(spec, shape);
     size_t drawn = options_of(spec)->play == PLAY_SAMPLED
-            ? experts * shape->actions_max * sizeof(double) + ALIGNMENT
+            ? experts * shape->actions_max * sizeof(double) + LAYOUT_ALIGN
             : 0;
 
-    return drawn + 5 * (experts * sizeof(double) + ALIGNMENT) +
-            experts * sizeof(uint32_t) + ALIGNMENT +
-            2 * (shape->actions_max * sizeof(double) + ALIGNMENT) +
-            spec->inner->oracle->scratch(spec->inner, shape) + ALIGNMENT;
+    return drawn + 5 * (experts * sizeof(double) + LAYOUT_ALIGN) +
+            experts * sizeof(uint32_t) + LAYOUT_ALIGN +
+            2 * (shape->actions_max * sizeof(double) + LAYOUT_ALIGN) +
+            spec->inner->oracle->scratch(spec->inner, shape) + LAYOUT_ALIGN;
 }
 
 static size_t groupwise_learn_scratch(
@@ -201,8 +196,8 @@ static void groupwise_init(
     self->shape = shape;
     self->count = expert_count(spec, shape);
     self->inner_offset = inner_offset(self->count);
-    self->inner_size =
-            rounded(spec->inner->oracle->footprint(spec->inner, shape, NULL));
+    self->inner_size = layout_rounded(
+            spec->inner->oracle->footprint(spec->inner, shape, NULL));
     for (uint32_t i = 0; i < self->count; i++) {
         if (groupwise_exponential(spec, shape))
             self->experts[i].regret = -portable_log(self->count);

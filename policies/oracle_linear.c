@@ -19,12 +19,12 @@
  * cannot be taken back. They count at the next retraining. */
 #include "policies/example.h"
 #include "policies/flow.h"
+#include "policies/layout.h"
 #include "policies/oracle.h"
 #include "policies/zscore.h"
 
 #include <math.h>
 
-#define ALIGNMENT ((size_t)64)
 /* The slope of a probability counts as no less than this in a width. */
 #define SLOPE_MIN 1e-3
 
@@ -122,10 +122,8 @@ static uint32_t column_count(const struct shape *shape)
 
 static size_t weights_offset(const struct shape *shape)
 {
-    size_t head =
-            sizeof(struct linear) + column_count(shape) * sizeof(struct zscore);
-
-    return (head + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    return layout_rounded(sizeof(struct linear) +
+            column_count(shape) * sizeof(struct zscore));
 }
 
 static size_t linear_footprint(const struct oracle_spec *spec,
@@ -153,7 +151,7 @@ static size_t linear_scratch(
     bool products = !bytes_equal(options->interactions, bytes_of_text("none"));
 
     return example_scratch(options->bits, products, shape) +
-            column_count(shape) * sizeof(double) + 4 * ALIGNMENT;
+            column_count(shape) * sizeof(double) + 4 * LAYOUT_ALIGN;
 }
 
 static void linear_init(

@@ -7,12 +7,12 @@
  * is uniform: generation 0. */
 #include "base/limits.h"
 #include "policies/committee.h"
+#include "policies/layout.h"
 #include "policies/oracle.h"
 #include "policies/pairwise.h"
 
 #include <math.h>
 
-#define ALIGNMENT ((size_t)64)
 /* Largest coefficient that a model may have: sums of products with feature
  * values stay finite. */
 #define COEFFICIENT_MAX 1e100
@@ -114,41 +114,30 @@ static const struct pairwise_options *options_of(const struct oracle_spec *spec)
 
 /* ---- memory ---- */
 
-static size_t rounded(size_t size)
-{
-    return (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-}
-
-static void *take(unsigned char **at, size_t size)
-{
-    void *block = *at;
-
-    *at += rounded(size);
-    return block;
-}
-
-/* Lays the arrays of a side out from `at`. With at = NULL it only counts. */
+/* Lays the arrays of a side out from `at`; returns what is behind them. */
 static unsigned char *lay_side(struct pairwise_side *side, unsigned char *at,
         uint32_t columns, const struct pairwise_options *options)
 {
-    side->cut_start = take(&at, ((size_t)columns + 1) * sizeof(uint32_t));
-    side->first = take(&at, ((size_t)columns + 1) * sizeof(uint32_t));
-    side->cuts =
-            take(&at, (size_t)columns * PAIRWISE_CUTS_MAX * sizeof(double));
-    side->name = take(&at, (size_t)options->values * sizeof(uint64_t));
+    side->cut_start =
+            layout_take(&at, ((size_t)columns + 1) * sizeof(uint32_t));
+    side->first = layout_take(&at, ((size_t)columns + 1) * sizeof(uint32_t));
+    side->cuts = layout_take(
+            &at, (size_t)columns * PAIRWISE_CUTS_MAX * sizeof(double));
+    side->name = layout_take(&at, (size_t)options->values * sizeof(uint64_t));
     return at;
 }
 
 static size_t model_bytes(
         const struct pairwise_options *options, const struct shape *shape)
 {
-    size_t columns = (size_t)shape->shared_dense + shape->action_dense;
+    size_t shared = shape->shared_dense, own = shape->action_dense;
 
-    return 2 * rounded(((size_t)shape->shared_dense + 1) * sizeof(uint32_t)) +
-            2 * rounded(((size_t)shape->action_dense + 1) * sizeof(uint32_t)) +
-            columns * PAIRWISE_CUTS_MAX * sizeof(double) + 2 * ALIGNMENT +
-            2 * rounded((size_t)options->values * sizeof(uint64_t)) +
-            rounded((size_t)options->coefficients * sizeof(double));
+    return 2 * layout_rounded((shared + 1) * sizeof(uint32_t)) +
+            2 * layout_rounded((own + 1) * sizeof(uint32_t)) +
+            (shared + own) * PAIRWISE_CUTS_MAX * sizeof(double) +
+            2 * LAYOUT_ALIGN +
+            2 * layout_rounded((size_t)options->values * sizeof(uint64_t)) +
+            layout_rounded((size_t)options->coefficients * sizeof(double));
 }
 
 static size_t pairwise_footprint(const struct oracle_spec *spec,
@@ -157,7 +146,7 @@ static size_t pairwise_footprint(const struct oracle_spec *spec,
     const struct pairwise_options *options = options_of(spec);
 
     (void)err;
-    return rounded(sizeof(struct pairwise)) +
+    return layout_rounded(sizeof(struct pairwise)) +
             options->average * model_bytes(options, shape);
 }
 
@@ -175,14 +164,14 @@ static size_t pairwise_scratch(
         const struct oracle_spec *spec, const struct shape *shape)
 {
     return atoms_room(shape) * sizeof(struct pairwise_atom) +
-            options_of(spec)->coefficients * sizeof(double) + 2 * ALIGNMENT;
+            options_of(spec)->coefficients * sizeof(double) + 2 * LAYOUT_ALIGN;
 }
 
 static void pairwise_init(
         void *block, const struct oracle_spec *spec, const struct shape *shape)
 {
     struct pairwise *self = block;
-    unsigned char *at = (unsigned char *)block + rounded(sizeof(*self));
+    unsigned char *at = (unsigned char *)block + layout_rounded(sizeof(*self));
 
     self->options = options_of(spec);
     self->shape = shape;

@@ -6,12 +6,11 @@
  * Without a model every action looks free of loss, so that an explorer over it
  * is uniform: generation 0. */
 #include "policies/committee.h"
+#include "policies/layout.h"
 #include "policies/oracle.h"
 #include "policies/trees.h"
 
 #include <math.h>
-
-#define ALIGNMENT ((size_t)64)
 
 struct trees {
     const struct trees_options *options;
@@ -126,11 +125,6 @@ static const struct trees_options *options_of(const struct oracle_spec *spec)
 
 /* ---- memory ---- */
 
-static size_t rounded(size_t size)
-{
-    return (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-}
-
 static uint32_t node_max(const struct trees_options *options)
 {
     return options->trees * ((UINT32_C(1) << (options->depth + 1)) - 1);
@@ -140,10 +134,10 @@ static size_t model_bytes(const struct trees_options *options)
 {
     size_t nodes = node_max(options);
 
-    return rounded(options->trees * sizeof(struct forest_tree)) +
-            rounded(nodes * sizeof(struct forest_node)) +
-            rounded(nodes * sizeof(float)) +
-            rounded(options->values * sizeof(struct category_value));
+    return layout_rounded(options->trees * sizeof(struct forest_tree)) +
+            layout_rounded(nodes * sizeof(struct forest_node)) +
+            layout_rounded(nodes * sizeof(float)) +
+            layout_rounded(options->values * sizeof(struct category_value));
 }
 
 static size_t trees_footprint(const struct oracle_spec *spec,
@@ -161,7 +155,7 @@ static size_t trees_footprint(const struct oracle_spec *spec,
                 columns_count(shape, &categories), UINT16_MAX);
         return 0;
     }
-    return rounded(sizeof(struct trees)) +
+    return layout_rounded(sizeof(struct trees)) +
             options->average * model_bytes(options);
 }
 
@@ -173,22 +167,14 @@ static size_t trees_scratch(
     CHECK_ZERO(
             categories_parse(&categories, options_of(spec)->categories, NULL));
     return FOREST_LANES * columns_count(shape, &categories) * sizeof(float) +
-            2 * ALIGNMENT;
-}
-
-static void *take(unsigned char **at, size_t size)
-{
-    void *block = *at;
-
-    *at += rounded(size);
-    return block;
+            2 * LAYOUT_ALIGN;
 }
 
 static void trees_init(
         void *block, const struct oracle_spec *spec, const struct shape *shape)
 {
     struct trees *self = block;
-    unsigned char *at = (unsigned char *)block + rounded(sizeof(*self));
+    unsigned char *at = (unsigned char *)block + layout_rounded(sizeof(*self));
 
     self->options = options_of(spec);
     self->shape = shape;
@@ -199,10 +185,12 @@ static void trees_init(
     for (uint32_t i = 0; i < self->options->average; i++) {
         struct forest *forest = &self->model[i].forest;
         forest->trees =
-                take(&at, self->options->trees * sizeof(*forest->trees));
-        forest->nodes = take(&at, self->node_max * sizeof(*forest->nodes));
-        forest->leaves = take(&at, self->node_max * sizeof(*forest->leaves));
-        self->model[i].dictionary.values = take(
+                layout_take(&at, self->options->trees * sizeof(*forest->trees));
+        forest->nodes =
+                layout_take(&at, self->node_max * sizeof(*forest->nodes));
+        forest->leaves =
+                layout_take(&at, self->node_max * sizeof(*forest->leaves));
+        self->model[i].dictionary.values = layout_take(
                 &at, self->options->values * sizeof(struct category_value));
     }
 }
@@ -304,7 +292,7 @@ static struct category_value *values_of(struct trees *self, uint32_t model)
 {
     unsigned char *at = (unsigned char *)self->model[model].forest.leaves;
 
-    return (void *)(at + rounded(self->node_max * sizeof(float)));
+    return (void *)(at + layout_rounded(self->node_max * sizeof(float)));
 }
 
 static bool load_counts(struct trees *self, struct dictionary *dictionary,

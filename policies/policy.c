@@ -3,6 +3,7 @@
 #include "policies/policy.h"
 
 #include "base/limits.h"
+#include "policies/layout.h"
 #include "policies/pmf.h"
 #include "policies/portable.h"
 
@@ -12,7 +13,6 @@
 #define POLICY_MAGIC  UINT32_C(0x706f6c69)
 #define POLICY_TAG    UINT32_C(0x4c4f5052) /* "RPOL" */
 #define POLICY_FORMAT 1u
-#define ALIGNMENT     ((size_t)64)
 
 /* Widths, losses, and what explorers may take per action. */
 #define SCRATCH_PER_ACTION ((size_t)160)
@@ -67,8 +67,7 @@ size_t policy_footprint(const struct policy_spec *spec)
                       spec->learner_options, &spec->shape, NULL)
             : spec->oracle.oracle->footprint(&spec->oracle, &spec->shape, NULL);
 
-    return sizeof(struct policy) +
-            (state + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    return sizeof(struct policy) + layout_rounded(state);
 }
 
 size_t policy_scratch(const struct policy_spec *spec)

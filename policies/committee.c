@@ -83,6 +83,30 @@ int committee_load(struct committee *committee, uint32_t most,
 
 /* ---- for an oracle that serves the models ---- */
 
+bool committee_untrained(const void *self)
+{
+    const struct committee_head *head = self;
+
+    return head->count == 0;
+}
+
+void committee_learn(
+        void *self, const struct lesson *lesson, struct arena *scratch)
+{
+    struct committee_head *head = self;
+
+    (void)lesson;
+    (void)scratch;
+    head->lessons++;
+}
+
+double committee_effective(const void *self)
+{
+    const struct committee_head *head = self;
+
+    return head->effective;
+}
+
 void committee_save_all(const struct committee_head *head,
         committee_save_model *save, const void *oracle, struct writer *writer)
 {

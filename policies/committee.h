@@ -5,8 +5,10 @@
 #ifndef POLICIES_COMMITTEE_H
 #define POLICIES_COMMITTEE_H
 
+#include "base/arena.h"
 #include "base/bytes.h"
 #include "base/err.h"
+#include "base/types.h"
 
 #define COMMITTEE_MAX 10u
 
@@ -30,12 +32,19 @@ int committee_load(struct committee *committee, uint32_t most,
 
 /* ---- for an oracle that serves the models ---- */
 
-/* What it keeps beside them. */
+/* What it keeps beside them: the first member of its state. */
 struct committee_head {
     uint64_t lessons;
     double effective;
     uint32_t count;
 };
+
+/* Members of struct oracle (oracle.h), for a state that begins with a head. A
+ * lesson is only counted, for the next training: no model changes. */
+bool committee_untrained(const void *self);
+void committee_learn(
+        void *self, const struct lesson *lesson, struct arena *scratch);
+double committee_effective(const void *self);
 
 /* An oracle's own bytes of the model at `place`. Loading says CORRUPT. */
 typedef void committee_save_model(

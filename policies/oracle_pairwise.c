@@ -18,12 +18,13 @@
 #define COEFFICIENT_MAX 1e100
 
 struct pairwise {
+    struct committee_head head; /* the first member */
     const struct pairwise_options *options;
     const struct shape *shape;
-    struct committee_head head;
     struct pairwise_model model[COMMITTEE_MAX];
     /* then the arrays of each model */
 };
+_Static_assert(offsetof(struct pairwise, head) == 0, "as committee.h wants it");
 
 static const char *const loss_choices[] = {"squared", "logistic", NULL};
 
@@ -249,31 +250,6 @@ static void pairwise_predict(const void *block, const struct context *context,
             losses, actions->count);
 }
 
-/* Heard, for the next training; no model changes. */
-static void pairwise_learn(
-        void *block, const struct lesson *lesson, struct arena *scratch)
-{
-    struct pairwise *self = block;
-
-    (void)lesson;
-    (void)scratch;
-    self->head.lessons++;
-}
-
-static bool pairwise_untrained(const void *block)
-{
-    const struct pairwise *self = block;
-
-    return self->head.count == 0;
-}
-
-static double pairwise_effective(const void *block)
-{
-    const struct pairwise *self = block;
-
-    return self->head.effective;
-}
-
 /* ---- bytes ---- */
 
 static bool numbers_sound(const double *numbers, size_t count, double most)
@@ -410,9 +386,9 @@ const struct oracle oracle_pairwise = {
         .scratch = pairwise_scratch,
         .init = pairwise_init,
         .predict = pairwise_predict,
-        .untrained = pairwise_untrained,
-        .learn = pairwise_learn,
-        .effective = pairwise_effective,
+        .untrained = committee_untrained,
+        .learn = committee_learn,
+        .effective = committee_effective,
         .save = pairwise_save_state,
         .load = pairwise_load,
         .check = pairwise_check,

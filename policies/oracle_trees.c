@@ -13,15 +13,16 @@
 #include <math.h>
 
 struct trees {
+    struct committee_head head; /* the first member */
     const struct trees_options *options;
     const struct shape *shape;
     struct categories categories;
     uint32_t columns;
     uint32_t node_max; /* of a model */
-    struct committee_head head;
     struct trees_model model[COMMITTEE_MAX];
     /* then the arrays of each model */
 };
+_Static_assert(offsetof(struct trees, head) == 0, "as committee.h wants it");
 
 static const char *const loss_choices[] = {"squared", "logistic", NULL};
 
@@ -242,31 +243,6 @@ static void trees_predict(const void *block, const struct context *context,
             losses, actions->count);
 }
 
-static bool trees_untrained(const void *block)
-{
-    const struct trees *self = block;
-
-    return self->head.count == 0;
-}
-
-/* Heard, for the next training; no model changes. */
-static void trees_learn(
-        void *block, const struct lesson *lesson, struct arena *scratch)
-{
-    struct trees *self = block;
-
-    (void)lesson;
-    (void)scratch;
-    self->head.lessons++;
-}
-
-static double trees_effective(const void *block)
-{
-    const struct trees *self = block;
-
-    return self->head.effective;
-}
-
 /* ---- bytes ---- */
 
 void trees_model_save(const struct trees_model *model, struct writer *writer)
@@ -415,9 +391,9 @@ const struct oracle oracle_trees = {
         .scratch = trees_scratch,
         .init = trees_init,
         .predict = trees_predict,
-        .untrained = trees_untrained,
-        .learn = trees_learn,
-        .effective = trees_effective,
+        .untrained = committee_untrained,
+        .learn = committee_learn,
+        .effective = committee_effective,
         .save = trees_save,
         .load = trees_load,
         .check = trees_check,

@@ -6,7 +6,7 @@
 #include <math.h>
 
 #define BREAKER_TAG     UINT32_C(0x4b52424b)
-#define BREAKER_VERSION 1u
+#define BREAKER_VERSION 2u
 /* Expected probabilities stay this far from 0 and 1. */
 #define CERTAIN 1e-6
 /* Slow averages start from here, each worth so many outcomes: rates from
@@ -15,6 +15,9 @@
 #define FIRST_RATE_ERROR  0.25
 #define FIRST_MODEL_ERROR 1.0
 #define FIRST_WEIGHT      10.0
+/* Squared errors of a model that is no longer believed, as a multiple of those
+ * of the rate. */
+#define CLEARLY_WORSE 1.25
 
 static const char *const expectations[] = {"better", "model", "rate", NULL};
 
@@ -93,7 +96,7 @@ static const struct option_row rows[] = {
                 .offset = AT(learn_below),
                 .min = 0,
                 .max = 100,
-                .fallback = 10,
+                .fallback = 15,
                 .sentence = "evidence from which on expectations are no "
                             "longer adapted"},
         {.name = "bias_rate",
@@ -101,7 +104,7 @@ static const struct option_row rows[] = {
                 .offset = AT(bias_rate),
                 .min = 0,
                 .max = 0.5,
-                .fallback = 0.02,
+                .fallback = 0.0125,
                 .sentence = "how fast a circuit learns that its expectations "
                             "are too low or too high"},
         {.name = "bias_most",
@@ -116,7 +119,7 @@ static const struct option_row rows[] = {
                 .offset = AT(least),
                 .min = 1e-4,
                 .max = 0.5,
-                .fallback = 0.03,
+                .fallback = 0.02,
                 .sentence = "failure probability that is always expected"},
         {.name = "most",
                 .type = OPTION_DOUBLE,
@@ -140,14 +143,20 @@ static const struct option_row rows[] = {
 const struct option_table breaker_options = {
         rows, ARRAY_COUNT(rows), sizeof(struct breaker_options)};
 
-struct circuit {
-    double evidence; /* L */
+struct learned {
     double bias; /* b */
     double own_share; /* s */
     double failure_rate;
     double model_error, rate_error; /* mean squares */
+};
+
+struct circuit {
+    double evidence; /* L */
+    struct learned now;
+    struct learned settled; /* as it was when the evidence was last 0 */
     uint64_t counted, opened, closed;
     bool open;
+    bool predicts; /* the model does so well enough, when it was last 0 */
 };
 
 struct breaker {
@@ -178,10 +187,12 @@ struct breaker *breaker_init(void *block, const struct breaker_spec *spec)
     breaker->spec = spec;
     breaker->count = circuit_count(spec);
     for (uint32_t i = 0; i < breaker->count; i++) {
-        breaker->circuits[i].own_share = 1.0;
-        breaker->circuits[i].failure_rate = FIRST_RATE;
-        breaker->circuits[i].model_error = FIRST_MODEL_ERROR;
-        breaker->circuits[i].rate_error = FIRST_RATE_ERROR;
+        struct circuit *circuit = &breaker->circuits[i];
+        circuit->now = (struct learned){.own_share = 1.0,
+                .failure_rate = FIRST_RATE,
+                .model_error = FIRST_MODEL_ERROR,
+                .rate_error = FIRST_RATE_ERROR};
+        circuit->settled = circuit->now;
     }
     return breaker;
 }
@@ -265,14 +276,16 @@ static bool is_predicted(
         return false;
     case BREAKER_EXPECTED_BETTER:
     default:
-        return circuit->model_error < circuit->rate_error;
+        return circuit->predicts;
     }
 }
 
 /* A prediction is of all outcomes; this is of those that count. */
 static double of_counted(const struct circuit *circuit, double e)
 {
-    return e * circuit->own_share / (1.0 - e * (1.0 - circuit->own_share));
+    double share = circuit->now.own_share;
+
+    return e * share / (1.0 - e * (1.0 - share));
 }
 
 static double expected_of(const struct breaker_options *options,
@@ -282,7 +295,7 @@ static double expected_of(const struct breaker_options *options,
 
     return clamp(model ? of_counted(circuit,
                                  clamp(outcome->expected, 0.0, 1.0 - CERTAIN))
-                       : circuit->failure_rate,
+                       : circuit->now.failure_rate,
             CERTAIN, 1.0 - CERTAIN);
 }
 
@@ -297,8 +310,8 @@ static void learn_cause(const struct breaker_options *options,
         struct circuit *circuit, const struct breaker_outcome *outcome)
 {
     if (outcome->failed && adapts(options, circuit))
-        circuit->own_share += options->slow_rate *
-                ((outcome->own ? 1.0 : 0.0) - circuit->own_share);
+        circuit->now.own_share += options->slow_rate *
+                ((outcome->own ? 1.0 : 0.0) - circuit->now.own_share);
 }
 
 /* The first outcomes count fully, until a slow average is one of many. */
@@ -308,15 +321,33 @@ static void learn_slowly(const struct breaker_options *options,
     double y = outcome->failed ? 1.0 : 0.0;
     double first = 1.0 / ((double)circuit->counted + FIRST_WEIGHT);
     double rate = first > options->slow_rate ? first : options->slow_rate;
-    double miss = y - circuit->failure_rate;
+    struct learned *now = &circuit->now;
+    double miss = y - now->failure_rate;
 
-    circuit->rate_error += rate * (miss * miss - circuit->rate_error);
-    circuit->failure_rate += rate * miss;
+    now->rate_error += rate * (miss * miss - now->rate_error);
+    now->failure_rate += rate * miss;
     miss = outcome->expected < 0.0 ? 1.0
                                    : y -
                     of_counted(circuit,
                             clamp(outcome->expected, 0.0, 1.0 - CERTAIN));
-    circuit->model_error += rate * (miss * miss - circuit->model_error);
+    now->model_error += rate * (miss * miss - now->model_error);
+}
+
+/* A model that predicted better than the rate is believed until it is clearly
+ * worse. That is not asked while evidence is there: in an outage any model
+ * predicts badly, and the rate, which follows it, would see nothing wrong. What
+ * was learned from outcomes that opened the circuit is taken back. */
+static void settle(struct circuit *circuit)
+{
+    const struct learned *now = &circuit->now;
+
+    if (circuit->open) {
+        circuit->now = circuit->settled;
+    } else if (circuit->evidence == 0.0) {
+        circuit->settled = *now;
+        circuit->predicts = now->model_error <
+                (circuit->predicts ? CLEARLY_WORSE : 1.0) * now->rate_error;
+    }
 }
 
 /* The share of an open circuit is the least when it has just opened. */
@@ -381,9 +412,11 @@ static void count_one(struct breaker *breaker, struct circuit *circuit,
 
     e = expected_of(options, circuit, outcome);
     learn_cause(options, circuit, outcome);
-    if (outcome->failed && !outcome->own)
+    if (outcome->failed && !outcome->own) {
+        settle(circuit);
         return;
-    x = circuit->bias + portable_log(e / (1.0 - e));
+    }
+    x = circuit->now.bias + portable_log(e / (1.0 - e));
     q = 1.0 / (1.0 + portable_exp(-x));
     f0 = clamp(q, options->least, options->most);
     odds = portable_exp(options->severity) * f0 / (1.0 - f0);
@@ -391,12 +424,14 @@ static void count_one(struct breaker *breaker, struct circuit *circuit,
     step = portable_log(outcome->failed ? f1 / f0 : (1.0 - f1) / (1.0 - f0));
     circuit->evidence = clamp(circuit->evidence + step, 0.0, 1e9);
     if (adapts(options, circuit)) {
-        circuit->bias = clamp(circuit->bias + options->bias_rate * (y - q),
-                -options->bias_most, options->bias_most);
+        circuit->now.bias =
+                clamp(circuit->now.bias + options->bias_rate * (y - q),
+                        -options->bias_most, options->bias_most);
         learn_slowly(options, circuit, outcome);
     }
     circuit->counted++;
     move(breaker, circuit, threshold);
+    settle(circuit);
 }
 
 void breaker_count(struct breaker *breaker, uint32_t slot,
@@ -434,9 +469,9 @@ void breaker_view(const struct breaker *breaker, uint32_t index,
             .open = circuit->open,
             .predicted = is_predicted(&breaker->spec->options, circuit),
             .evidence = circuit->evidence,
-            .bias = circuit->bias,
-            .own_share = circuit->own_share,
-            .failure_rate = circuit->failure_rate,
+            .bias = circuit->now.bias,
+            .own_share = circuit->now.own_share,
+            .failure_rate = circuit->now.failure_rate,
             .counted = circuit->counted,
             .opened = circuit->opened,
             .closed = circuit->closed,
@@ -444,6 +479,24 @@ void breaker_view(const struct breaker *breaker, uint32_t index,
 }
 
 /* ---- bytes ---- */
+
+static void save_learned(const struct learned *learned, struct writer *writer)
+{
+    write_f64(writer, learned->bias);
+    write_f64(writer, learned->own_share);
+    write_f64(writer, learned->failure_rate);
+    write_f64(writer, learned->model_error);
+    write_f64(writer, learned->rate_error);
+}
+
+static void load_learned(struct learned *learned, struct reader *reader)
+{
+    learned->bias = read_f64(reader);
+    learned->own_share = read_f64(reader);
+    learned->failure_rate = read_f64(reader);
+    learned->model_error = read_f64(reader);
+    learned->rate_error = read_f64(reader);
+}
 
 void breaker_save(const struct breaker *breaker, struct writer *writer)
 {
@@ -453,12 +506,10 @@ void breaker_save(const struct breaker *breaker, struct writer *writer)
     for (uint32_t i = 0; i < breaker->count; i++) {
         const struct circuit *circuit = &breaker->circuits[i];
         write_u8(writer, circuit->open);
+        write_u8(writer, circuit->predicts);
         write_f64(writer, circuit->evidence);
-        write_f64(writer, circuit->bias);
-        write_f64(writer, circuit->own_share);
-        write_f64(writer, circuit->failure_rate);
-        write_f64(writer, circuit->model_error);
-        write_f64(writer, circuit->rate_error);
+        save_learned(&circuit->now, writer);
+        save_learned(&circuit->settled, writer);
         write_u64(writer, circuit->counted);
         write_u64(writer, circuit->opened);
         write_u64(writer, circuit->closed);
@@ -476,24 +527,32 @@ int breaker_load(
     breaker->open = 0;
     for (uint32_t i = 0; i < breaker->count; i++) {
         struct circuit *circuit = &breaker->circuits[i];
-        uint8_t open = read_u8(reader);
+        uint8_t open = read_u8(reader), predicts = read_u8(reader);
         circuit->open = open == 1;
+        circuit->predicts = predicts == 1;
         circuit->evidence = read_f64(reader);
-        circuit->bias = read_f64(reader);
-        circuit->own_share = read_f64(reader);
-        circuit->failure_rate = read_f64(reader);
-        circuit->model_error = read_f64(reader);
-        circuit->rate_error = read_f64(reader);
+        load_learned(&circuit->now, reader);
+        load_learned(&circuit->settled, reader);
         circuit->counted = read_u64(reader);
         circuit->opened = read_u64(reader);
         circuit->closed = read_u64(reader);
         breaker->open += circuit->open;
-        if (open > 1)
+        if (open > 1 || predicts > 1)
             return err_set(err, STATUS_CORRUPT, "a circuit is damaged");
     }
     return !reader->failed && breaker_check(breaker)
             ? 0
             : err_set(err, STATUS_CORRUPT, "the circuit breaker is damaged");
+}
+
+static bool is_learned(
+        const struct breaker_options *options, const struct learned *learned)
+{
+    return fabs(learned->bias) <= options->bias_most &&
+            learned->own_share >= 0.0 && learned->own_share <= 1.0 &&
+            learned->failure_rate >= 0.0 && learned->failure_rate <= 1.0 &&
+            learned->model_error >= 0.0 && learned->model_error <= 1.0 &&
+            learned->rate_error >= 0.0 && learned->rate_error <= 1.0;
 }
 
 static bool is_sane(
@@ -503,11 +562,8 @@ static bool is_sane(
 
     return circuit->evidence >= 0.0 && circuit->evidence <= most &&
             circuit->opened == circuit->closed + circuit->open &&
-            fabs(circuit->bias) <= options->bias_most &&
-            circuit->own_share >= 0.0 && circuit->own_share <= 1.0 &&
-            circuit->failure_rate >= 0.0 && circuit->failure_rate <= 1.0 &&
-            circuit->model_error >= 0.0 && circuit->model_error <= 1.0 &&
-            circuit->rate_error >= 0.0 && circuit->rate_error <= 1.0;
+            is_learned(options, &circuit->now) &&
+            is_learned(options, &circuit->settled);
 }
 
 bool breaker_check(const struct breaker *breaker)

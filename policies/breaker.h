@@ -39,7 +39,13 @@
  * circuit's own slow failure rate, frozen while L_u >= learn_below. With
  * `expected: better`, the default, it is that too until predictions have shown
  * to be better: until the slow mean of their squared error is the smaller one.
- * A model that knows nothing yet opens nothing.
+ * A model that knows nothing yet opens nothing. From then on predictions are
+ * used until their error is a quarter larger than the rate's. That is judged
+ * only where L_u = 0: in an outage predictions do badly and the rate, which
+ * follows the failures, well, so that it would hide them.
+ *
+ * An opening takes back what was learned (b_u, s, rate, errors) since L_u was
+ * last 0: these were outcomes of an outage.
  *
  * Pure: the state is a fold of counted outcomes; all sums in a fixed order,
  * exp and ln from portable.h. */

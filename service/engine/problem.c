@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #define PROBLEM_MAGIC         UINT32_C(0x70726f62)
-#define PROBLEM_STATE_VERSION 13u
+#define PROBLEM_STATE_VERSION 14u
 #define PROBLEM_STATE_TAG     UINT32_C(0x50455552) /* "RUEP" */
 #define MODEL_TAG             UINT32_C(0x4d455552) /* "RUEM" */
 #define MODEL_FORMAT          1u

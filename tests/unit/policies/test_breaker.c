@@ -56,7 +56,8 @@ static struct breaker_view view_of(uint32_t index)
 
 /* ---- the statistic ---- */
 
-/* From another program in another language, straight from payments.md. */
+/* From another program in another language, straight from payments.md, with
+ * its rate and its least probability. */
 static const struct {
     double expected;
     bool failed;
@@ -74,6 +75,9 @@ static const struct {
 START_TEST(the_statistic_has_its_numbers)
 {
     open_breaker("expected", "model", 0);
+    spec.options.bias_rate = 0.02;
+    spec.options.learn_below = 10;
+    spec.options.least = 0.03;
     for (size_t i = 0; i < ARRAY_COUNT(numbers); i++) {
         struct breaker_view view;
         count(2, numbers[i].expected, numbers[i].failed);
@@ -253,6 +257,61 @@ START_TEST(a_model_must_show_that_it_is_better)
 }
 END_TEST
 
+/* Outcomes whose failure probabilities lie between 0.03 and 0.23, as predicted,
+ * or with odds as many times that. */
+static void play(struct rng *rng, uint32_t outcomes, double times)
+{
+    for (uint32_t i = 0; i < outcomes && breaker_calm(breaker); i++) {
+        double p = 0.03 + 0.2 * rng_unit(rng) * rng_unit(rng);
+        double odds = times * p / (1.0 - p);
+        count(0, p, rng_unit(rng) < odds / (1.0 + odds));
+    }
+}
+
+/* Bad luck at the beginning of an outage must not make the rate, which follows
+ * the failures, the better prediction: then it would never be seen. What the
+ * outage taught is taken back. */
+START_TEST(an_outage_is_seen_however_it_begins)
+{
+    for (uint32_t seed = 0; seed < 500; seed++) {
+        struct rng rng = rng_keyed(16, seed, RNG_TEST);
+        struct breaker_view before;
+        open_breaker("", "", 0);
+        play(&rng, 3000, 1.0);
+        while (view_of(0).evidence > 0.0)
+            play(&rng, 1, 1.0);
+        before = view_of(0);
+        ck_assert(before.predicted);
+        ck_assert_uint_eq(before.opened, 0);
+        play(&rng, 400, exp(2.0));
+        ck_assert_msg(view_of(0).opened == 1, "seed %u: not seen", seed);
+        ck_assert(view_of(0).predicted);
+        ck_assert_double_le(fabs(view_of(0).bias - before.bias), 0.15);
+        free(breaker);
+    }
+}
+END_TEST
+
+/* Of equal outcomes predictions may be a little worse than the rate by chance;
+ * a model that is wrong by far is no longer compared with. */
+START_TEST(a_model_that_fails_is_left)
+{
+    struct rng rng = rng_keyed(17, 0, RNG_TEST);
+
+    open_breaker("", "", 0);
+    play(&rng, 3000, 1.0);
+    for (uint32_t i = 0; i < 3000; i++) {
+        count(0, 0.1, rng_unit(&rng) < 0.1);
+        ck_assert(view_of(0).predicted);
+    }
+    for (uint32_t i = 0; i < 3000; i++)
+        count(0, 0.9, rng_unit(&rng) < 0.1);
+    ck_assert(!view_of(0).predicted);
+    ck_assert_uint_eq(view_of(0).opened, 0);
+    free(breaker);
+}
+END_TEST
+
 /* ---- groups ---- */
 
 START_TEST(a_group_has_circuits_of_its_own)
@@ -368,6 +427,8 @@ int main(void)
     tcase_add_test(cases, the_own_share_keeps_expectations_right);
     tcase_add_test(cases, a_rate_of_its_own);
     tcase_add_test(cases, a_model_must_show_that_it_is_better);
+    tcase_add_test(cases, an_outage_is_seen_however_it_begins);
+    tcase_add_test(cases, a_model_that_fails_is_left);
     tcase_add_test(cases, a_group_has_circuits_of_its_own);
     tcase_add_test(cases, coins_are_keyed_and_fair);
     tcase_add_test(cases, bytes_come_back);

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define LOW      10 /* nice */
-#define SLICE_NS 100000u /* the least that a process may ask for */
+#define SLICE_NS 100000000u /* the most that a process may ask for */
 
 /* As sched_setattr(2) takes it; glibc has no name for it yet. */
 struct attributes {
@@ -34,10 +34,12 @@ static void go_first(void)
     (void)fclose(file);
 }
 
-/* Short turns: what serves, when it wakes, waits for the end of one at most.
- * Linux knows them since 6.12; before, and where it refuses, turns are as long
- * as those of others, some milliseconds. */
-static void take_short_turns(void)
+/* Long turns. That is the humble thing to ask for: of those who have not had
+ * their share, Linux takes the one whose turn would end first, so who asks for
+ * short turns goes first, and a thread with shorter ones, when it wakes, ends a
+ * long one at once (EEVDF; since 6.12). Before, and where it refuses, turns are
+ * as long as those of others. */
+static void take_long_turns(void)
 {
     struct attributes attributes = {.size = sizeof(attributes),
             .policy = SCHED_OTHER,
@@ -53,7 +55,7 @@ void limits_begin(void)
 
     (void)sched_setscheduler(0, SCHED_OTHER, &none);
     (void)setpriority(PRIO_PROCESS, 0, LOW);
-    take_short_turns();
+    take_long_turns();
 }
 
 /* A process of the idle class makes room at once when another wakes; one that

@@ -395,7 +395,7 @@ static const struct option_row rows[] = {
                 .sentence = "idle: a training runs when nothing else wants "
                             "to, which nothing feels, and waits for ever on "
                             "a machine that is never idle; low: it has a "
-                            "small share always (nice 10, short turns); auto: "
+                            "small share always (nice 10, long turns); auto: "
                             "idle, and low from the start again if the "
                             "machine was not idle enough"},
         {.name = "retrain.patience",

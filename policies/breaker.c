@@ -71,7 +71,7 @@ static const struct option_row rows[] = {
                 .offset = AT(threshold),
                 .min = 3,
                 .max = 100,
-                .fallback = 20,
+                .fallback = 21,
                 .sentence = "evidence that opens a circuit; a false alarm "
                             "within n outcomes has at most the probability n "
                             "exp(-threshold)"},
@@ -96,9 +96,10 @@ static const struct option_row rows[] = {
                 .offset = AT(learn_below),
                 .min = 0,
                 .max = 100,
-                .fallback = 15,
+                .fallback = 100,
                 .sentence = "evidence from which on expectations are no "
-                            "longer adapted"},
+                            "longer adapted; from threshold on: as long as "
+                            "the circuit is closed"},
         {.name = "bias_rate",
                 .type = OPTION_DOUBLE,
                 .offset = AT(bias_rate),

@@ -24,7 +24,7 @@
  * failure only through y = 1, where it is positive). By Ville's inequality the
  * sum from k ever reaches h with probability at most exp(-h); L_u is the
  * largest of these sums over k <= n. So P(opens within n outcomes) <= n
- * exp(-h): 2.1e-9 an outcome at h = 20, 0.2 % in 10^6 of them (Lorden 1971 has
+ * exp(-h): 7.6e-10 an outcome at h = 21, 0.08 % in 10^6 (Lorden 1971 has
  * the same bound for the mean time to a false alarm: at least exp(h)). With G
  * groups the circuits of an action use h + ln(1 + G), so that together they
  * have the rate of one. b_u is what keeps the premise true where expectations

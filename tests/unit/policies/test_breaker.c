@@ -97,6 +97,7 @@ START_TEST(an_outage_opens_and_good_probes_close)
     uint32_t good = 0;
 
     open_breaker("expected", "model", 0);
+    spec.options.threshold = 20;
     /* Opens with the fourteenth failure in a row, as in that program. */
     for (uint32_t i = 0; i < 14; i++) {
         ck_assert(breaker_calm(breaker));
@@ -350,7 +351,7 @@ START_TEST(coins_are_keyed_and_fair)
 
     open_breaker("probe", "0.1", 0);
     spec.options.expected = BREAKER_EXPECTED_MODEL;
-    for (uint32_t i = 0; i < 14; i++)
+    for (uint32_t i = 0; i < 30; i++)
         count(0, 0.1, true);
     for (uint64_t event = 0; event < 100000; event++) {
         uint32_t left =

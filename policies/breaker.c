@@ -144,6 +144,7 @@ static const struct option_row rows[] = {
 const struct option_table breaker_options = {
         rows, ARRAY_COUNT(rows), sizeof(struct breaker_options)};
 
+/* What a circuit learned of its outcomes. */
 struct learned {
     double bias; /* b */
     double own_share; /* s */
